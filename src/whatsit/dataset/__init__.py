@@ -1,0 +1,20 @@
+"""Photos, their labels and their splits. Lists and splits; decodes nothing and knows no embeddings."""
+
+from whatsit.dataset.folds import assign_folds
+from whatsit.dataset.grouping import duplicates, find_conflicts, group_records
+from whatsit.dataset.read import read_dataset
+from whatsit.dataset.records import Dataset, Record, Split
+from whatsit.dataset.split import SplitOptions, assign_splits
+
+__all__ = [
+    "Dataset",
+    "Record",
+    "Split",
+    "SplitOptions",
+    "assign_folds",
+    "assign_splits",
+    "duplicates",
+    "find_conflicts",
+    "group_records",
+    "read_dataset",
+]

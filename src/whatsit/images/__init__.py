@@ -1,0 +1,34 @@
+"""Path or bytes → upright RGB `uint8 (H, W, 3)` → a network's square input.
+
+    source → bytes   sniff   decode → upright RGB   fit → (size, size, 3)
+    read_bytes       sniff   read_image            fit_image
+    └────────────── load_for_network, load_with_thumbnail ──────────────┘
+
+The one place in which an image becomes numbers: training, command line and server all call
+`load_for_network` (or `load_with_thumbnail`, which is the same decode). Everything after it, from the cast
+to float on, is in the network's graph. This room knows nothing of labels, data sets or networks.
+
+Every failure is an `ImageError` with a one-line reason; safe to call from many threads at once.
+"""
+
+from whatsit.images.fit import Fit, Interpolation, Preprocessing, fit_image
+from whatsit.images.formats import sniff
+from whatsit.images.limits import DEFAULT_LIMITS, Limits
+from whatsit.images.load import Loaded, load_for_network, load_with_thumbnail, read_image
+from whatsit.images.source import Source, read_bytes
+
+__all__ = [
+    "DEFAULT_LIMITS",
+    "Fit",
+    "Interpolation",
+    "Limits",
+    "Loaded",
+    "Preprocessing",
+    "Source",
+    "fit_image",
+    "load_for_network",
+    "load_with_thumbnail",
+    "read_bytes",
+    "read_image",
+    "sniff",
+]

@@ -1,0 +1,162 @@
+"""List folders: which files claim to be photos, and a tally of all that is passed over.
+
+A file is a photo if its content begins like one or its name ends like one. The second kind is kept without a
+look inside: whether it can be read is found out, and said by name, when it is decoded. So a listing opens
+only the files with an unknown suffix, and 100,000 photos are listed in about a second.
+"""
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from whatsit.dataset.text import printable
+from whatsit.errors import DatasetError
+
+_HEAD = 32  # bytes that `sniff` wants
+
+IMAGE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".gif", ".bmp", ".dib", ".webp", ".tif"),
+    *(".tiff", ".avif", ".heic", ".heif", ".hif", ".jp2", ".jxl", ".ppm", ".pgm", ".pbm", ".pnm", ".tga"),
+    *(".ico", ".svg", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf"),
+)
+"""Names that a user takes for a photo, readable or not: such a file is never passed over in silence."""
+
+_JUNK = frozenset(["thumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"])
+
+
+@dataclass
+class Tally:
+    """What a listing looked at and what it passed over."""
+
+    files: int = 0
+    folders: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    skipped_files: list[tuple[str, str]] = field(default_factory=list)
+
+    def skip(self, uri: str, reason: str) -> None:
+        """Count a file under its reason, and name it unless it is hidden."""
+        self.skipped[reason] += 1
+        if reason != "hidden":
+            self.skipped_files.append((uri, reason))
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The content of one folder: paths, by name."""
+
+    folders: list[str]
+    images: list[str]
+
+
+def list_folder(folder: str, tally: Tally) -> Listing:
+    """The folders and photos directly in a folder. Hidden entries and other files go to the tally.
+
+    Raises:
+        DatasetError: The folder cannot be opened. To go on would lose photos in silence.
+    """
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        raise DatasetError(
+            f"{printable(folder)}: the folder cannot be listed ({error.strerror}). "
+            "Expected a folder that you may read. Change its permissions or move it away."
+        ) from error
+    listing = Listing([], [])
+    tally.folders += 1
+    for entry in entries:
+        _sort_in(entry, listing, tally)
+    return listing
+
+
+def _sort_in(entry: os.DirEntry[str], listing: Listing, tally: Tally) -> None:
+    if is_hidden(entry.name):
+        tally.skip(entry.path, "hidden")
+    elif _is_folder(entry):
+        listing.folders.append(entry.path)
+    else:
+        tally.files += 1
+        if reason := _no_photo(entry):
+            tally.skip(entry.path, reason)
+        else:
+            listing.images.append(entry.path)
+
+
+def images_below(folder: str, tally: Tally, seen: set[tuple[int, int]]) -> Iterator[str]:
+    """Every photo in a folder and the folders below it, each folder once.
+
+    Args:
+        folder: Where to begin.
+        tally: Gets what is passed over.
+        seen: Identities of folders not to enter (again); grows. Links to folders are followed, so this is
+            what keeps a link to a folder above from running in circles.
+    """
+    stack = [folder]
+    while stack:
+        here = stack.pop()
+        if (identity := _identity(here)) in seen:
+            tally.skip(here, "folder linked again")
+            continue
+        seen.add(identity)
+        listing = list_folder(here, tally)
+        yield from listing.images
+        stack.extend(reversed(listing.folders))
+
+
+def at_and_above(folder: str) -> set[tuple[int, int]]:
+    """Identities of a folder and of all that contain it: where a link must not lead back to."""
+    real = Path(os.path.realpath(folder))
+    return {_identity(str(path)) for path in (real, *real.parents)}
+
+
+def is_hidden(name: str) -> bool:
+    """Dot files, and what Windows, macOS and network drives leave behind."""
+    return name.startswith(".") or name.lower() in _JUNK
+
+
+def _identity(folder: str) -> tuple[int, int]:
+    status = os.stat(folder)  # noqa: PTH116 (once a folder, but Path costs more than the call)
+    return status.st_dev, status.st_ino
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle, or into a closed folder
+        return False
+
+
+def _no_photo(entry: os.DirEntry[str]) -> str | None:
+    """Why an entry is passed over, or None for a photo."""
+    kind = _kind(entry)
+    if kind and not stat.S_ISREG(kind):
+        return "not a regular file"  # a pipe or device: opening one may wait for ever
+    if entry.name.lower().endswith(IMAGE_SUFFIXES):
+        return None
+    if not kind:
+        return "broken link"
+    return _unlike_photo(entry.path)
+
+
+def _kind(entry: os.DirEntry[str]) -> int:
+    """The type bits of what the entry leads to, 0 if that is nowhere."""
+    try:
+        if entry.is_file():  # no system call, but for a link
+            return stat.S_IFREG
+        return stat.S_IFMT(entry.stat().st_mode)
+    except OSError:
+        return 0
+
+
+def _unlike_photo(path: str) -> str | None:
+    from whatsit.images import sniff
+
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 (one system call less than Path)
+            head = file.read(_HEAD)
+    except OSError as error:
+        return f"cannot be opened ({error.strerror})"
+    return None if sniff(head) else "not an image"

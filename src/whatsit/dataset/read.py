@@ -1,0 +1,105 @@
+"""Read a data set from whatever the user has: one folder or manifest, or one for each split."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from whatsit.dataset.files import Tally
+from whatsit.dataset.folder import read_folder
+from whatsit.dataset.labels import find_classes, read_label_dict
+from whatsit.dataset.local import check_files
+from whatsit.dataset.manifest import read_rows
+from whatsit.dataset.records import Dataset, Record, Split
+from whatsit.dataset.text import printable
+from whatsit.errors import DatasetError
+
+
+def read_dataset(
+    source: str | Path,
+    *,
+    valid: str | Path | None = None,
+    test: str | Path | None = None,
+    label_dict: str | Path | None = None,
+) -> Dataset:
+    """List a data set. No image is decoded.
+
+    Args:
+        source: A folder of class folders, a folder of train, valid and test, or a CSV manifest.
+        valid: A folder of class folders or a manifest to validate on; `source` is then train.
+        test: The same, to test on.
+        label_dict: A text file, one label a line, that fixes the classes and their order.
+
+    Raises:
+        DatasetError: Whatever keeps the data from being used as asked, with the next step.
+    """
+    apart = [(path, split) for path, split in ((valid, "valid"), (test, "test")) if path is not None]
+    parts = [_read_part(Path(source), "train" if apart else None)]
+    parts += [_read_part(Path(path), "valid" if split == "valid" else "test") for path, split in apart]
+    shown = printable(str(source))
+    skipped = Counter[str]()
+    for _, tally in parts:
+        skipped.update(tally.skipped)
+    records = _listed_once([record for part, _ in parts for record in part], shown, skipped)
+    dictionary = read_label_dict(Path(label_dict)) if label_dict is not None else None
+    return Dataset(
+        name=_name(Path(source)),
+        records=records,
+        classes=find_classes(records, shown, dictionary),
+        skipped=dict(sorted(skipped.items())),
+        skipped_files=tuple(sorted(file for _, tally in parts for file in tally.skipped_files)),
+    )
+
+
+def _read_part(path: Path, split: Split | None) -> tuple[Sequence[Record], Tally]:
+    """One folder or manifest, whose records all get `split` where it is given."""
+    records, tally = _read_folder_or_manifest(path)
+    if split is None:
+        return records, tally
+    if other := next((r.split for r in records if r.split not in (None, split)), None):
+        raise DatasetError(
+            f"{printable(str(path))}: given as {split}, but holds photos for {other}. Expected one split. "
+            "Give the whole data set alone, or one folder or manifest for each split."
+        )
+    return [replace(record, split=split) for record in records], tally
+
+
+def _read_folder_or_manifest(path: Path) -> tuple[Sequence[Record], Tally]:
+    if os.path.isdir(path):  # noqa: PTH112 (False, not an error, in a closed folder)
+        return read_folder(str(path))
+    if os.path.isfile(path):  # noqa: PTH113
+        rows = check_files(read_rows(path), str(path))
+        return [row.record for row in rows], Tally(files=len(rows))
+    raise DatasetError(
+        f"{printable(str(path))}: no such folder or manifest. "
+        "Expected a folder of class folders, or a CSV file on this computer. Check the path."
+    )
+
+
+def _listed_once(records: Iterable[Record], name: str, skipped: Counter[str]) -> tuple[Record, ...]:
+    """The records without repetitions. The same file told in two ways is an error."""
+    first: dict[str, Record] = {}
+    for record in records:
+        known = first.setdefault(_same_file(record.uri), record)
+        if known is record:
+            continue
+        for what in ("label", "split", "group"):
+            one, two = getattr(known, what), getattr(record, what)
+            if one != two:
+                raise DatasetError(
+                    f"{name}: {printable(record.uri)} is listed with two {what}s, "
+                    f"'{printable(str(one))}' and '{printable(str(two))}'. Expected one. Remove either."
+                )
+        skipped["listed twice"] += 1
+    return tuple(first.values())
+
+
+def _same_file(uri: str) -> str:
+    return uri if "://" in uri else os.path.normpath(uri)
+
+
+def _name(source: Path) -> str:
+    """The folder's name, also for ``.`` and ``..``; a manifest's without its suffix."""
+    real = Path(os.path.abspath(source))  # noqa: PTH100 (resolve would follow links)
+    return printable((real.name if source.is_dir() else real.stem) or "photos")

@@ -1,0 +1,63 @@
+"""What a data set is: records (uri, label, split, group), their classes, and what was passed over.
+
+Plain values that any other room can hold, sort and pickle. Nothing here reads a disk.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Split = Literal["train", "valid", "test"]
+
+SPLIT_NAMES: Mapping[str, Split] = {
+    "train": "train",
+    "training": "train",
+    "val": "valid",
+    "valid": "valid",
+    "validation": "valid",
+    "test": "test",
+    "testing": "test",
+}
+"""How folders and manifests spell the three splits, in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One photo: where it lies, what it shows, and where the user wants it.
+
+    Attributes:
+        uri: A path that opens from the working directory, or a URI that fsspec opens.
+        label: The class, in Unicode's normal form C, without control characters.
+        split: The split that the user gave it, if any.
+        group: The user's name for photos that belong together (a patient, a video), if any.
+    """
+
+    uri: str
+    label: str
+    split: Split | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A listed data set. No image has been decoded.
+
+    Attributes:
+        name: The folder's name, or the manifest's without its suffix.
+        records: Sorted by uri (a folder), or in the manifest's order; train, valid, test where each is given
+            on its own.
+        classes: The label dictionary's order where one was given, else sorted.
+        skipped: How many files were passed over, by reason, e.g. ``{"hidden": 3, "not an image": 2}``.
+        skipped_files: ``(uri, reason)`` of those that are not hidden.
+    """
+
+    name: str
+    records: tuple[Record, ...]
+    classes: tuple[str, ...]
+    skipped: Mapping[str, int]
+    skipped_files: tuple[tuple[str, str], ...]
+
+    @property
+    def has_splits(self) -> bool:
+        """Whether the user set photos aside for valid or test. Train alone is no split: it can be cut."""
+        return any(record.split in ("valid", "test") for record in self.records)

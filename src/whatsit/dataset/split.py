@@ -1,0 +1,117 @@
+"""Cut a data set into train, valid and test: seeded, stratified, whole components, stable as photos come.
+
+Every component has a place in [0, 1) that only its own key and the seed decide. Laid out by place, the parts
+of a class are three stretches of one line::
+
+    0 ──── test ──── test + valid ──────────── train ──────────── 1
+
+so each share comes out as asked up to chance, and a photo's split never depends on other photos. Chance may
+leave a small class with too little in a part, so each class's two cuts are then moved, as little as possible,
+until each part holds at least `max(1, floor(half of its expected share))` components: those nearest to a cut
+change sides. As such a class grows, its cuts return to the common ones.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatsit.dataset.components import describe
+from whatsit.dataset.records import Split
+from whatsit.dataset.text import number, printable
+from whatsit.errors import DatasetError
+
+_LINE: tuple[Split, ...] = ("test", "valid", "train")  # the order of the parts along the line
+
+
+@dataclass(frozen=True)
+class SplitOptions:
+    """How to cut. A share of 0 means: no such split.
+
+    Attributes:
+        valid: Share of the photos that is held out for choices, in [0, 1).
+        test: Share that is held out for the final figures, in [0, 1). 15 % each leaves 70 % to learn from:
+            the split that a few hundred photos allow, with an interval for the figures that is not absurd.
+        seed: Another seed gives another cut; the same seed always the same one.
+    """
+
+    valid: float = 0.15
+    test: float = 0.15
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, share in (("valid", self.valid), ("test", self.test)):
+            if not 0 <= share < 1:
+                raise DatasetError(f"{name}={share}: not a share. Expected a number from 0 to below 1.")
+        if self.valid + self.test >= 1:
+            raise DatasetError(
+                f"valid={self.valid} and test={self.test} leave nothing to train on. "
+                "Expected a sum below 1, such as 0.15 and 0.15."
+            )
+
+    @property
+    def shares(self) -> tuple[float, float, float]:
+        """Shares of test, valid, train: the order along the line."""
+        return (self.test, self.valid, 1.0 - self.valid - self.test)
+
+
+def assign_splits(
+    labels: NDArray[np.int64],
+    digests: Sequence[str],
+    components: NDArray[np.int64],
+    groups: Sequence[str | None],
+    class_names: Sequence[str],
+    options: SplitOptions,
+) -> list[Split]:
+    """The split of each of `n` records.
+
+    Args:
+        labels: ``(n,) int64``, indices into `class_names`.
+        digests: sha256 of each record's bytes, hexadecimal.
+        components: ``(n,) int64`` from `group_records`. A component is assigned whole, and counts for the
+            class that most of its records have.
+        groups: The user's group of each record, or None.
+        class_names: All classes; each must have enough components to be in every part.
+        options: Shares and seed.
+
+    Raises:
+        DatasetError: A class has too few distinct photos to be in every part.
+    """
+    table = describe(labels, digests, components, groups, options.seed)
+    _check_enough(np.bincount(table.label, minlength=len(class_names)), class_names, options)
+    part = np.zeros(len(table.label), dtype=np.int64)  # (m,), an index into _LINE
+    for _, members in table.by_class():
+        first, second = _cuts(table.place[members], options)
+        part[members[first:]] = 1
+        part[members[second:]] = 2
+    return [_LINE[index] for index in part[table.of_record].tolist()]
+
+
+def _cuts(places: NDArray[np.float64], options: SplitOptions) -> tuple[int, int]:
+    """Where valid and train begin among a class's components, given their ascending places ``(c,)``."""
+    count, shares = len(places), options.shares
+    test, valid, train = (max(1, int(share * count / 2)) if share > 0 else 0 for share in shares)
+    thresholds = (shares[0], shares[0] + shares[1])
+    first, second = np.searchsorted(places, thresholds).tolist()
+    first = min(max(first, test), count - valid - train) if shares[0] > 0 else 0
+    second = min(max(second, first + valid), count - train) if shares[1] > 0 else first
+    return first, second
+
+
+def _check_enough(counts: NDArray[np.int64], class_names: Sequence[str], options: SplitOptions) -> None:
+    """Every class needs one component for each part."""
+    parts = [name for name, share in zip(_LINE, options.shares, strict=True) if share > 0][::-1]
+    short = [i for i in range(len(class_names)) if counts[i] < len(parts)]
+    if not short:
+        return
+    first, rest = short[0], short[1:]
+    others = ", ".join(f"'{printable(class_names[i])}' ({counts[i]})" for i in rest[:3])
+    more = f" and {len(rest) - 3} more" if len(rest) > 3 else ""
+    raise DatasetError(
+        f"class '{printable(class_names[first])}' has {number(int(counts[first]), 'distinct photo')}; "
+        f"at least {len(parts)} are needed to split into {', '.join(parts)} "
+        "(near-duplicates and a group's photos count once). "
+        + (f"Too few as well: {others}{more}. " if rest else "")
+        + "Add photos, or remove or merge such classes."
+    )

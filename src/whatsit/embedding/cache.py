@@ -1,0 +1,146 @@
+"""The embedding cache: vectors by the sha256 of an image's bytes, one SQLite file a backbone.
+
+    <folder>/files.sqlite           path, size, mtime → sha256: what has been hashed is not read again
+    <folder>/<backbone>-<fingerprint>.sqlite   sha256 → vector float32, thumbnail uint8 (32, 32)
+
+SQLite's write-ahead log keeps both usable whatever is killed when, and lets several processes share them. The
+fingerprint covers weights, precision and preprocessing, so vectors of different kinds never meet.
+"""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatsit.embedding.stream import Item, batched
+from whatsit.errors import EmbeddingError
+
+THUMBNAIL_SIDE = 32
+_AT_ONCE = 500  # parameters a query: SQLite's oldest limit is 999
+_BUSY_SECONDS = 60.0
+
+_FILES = "CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, size INT, mtime INT, digest BLOB) WITHOUT ROWID"
+_VECTORS = "CREATE TABLE IF NOT EXISTS vectors (digest BLOB UNIQUE NOT NULL, vector BLOB, thumbnail BLOB)"
+
+Stamp = tuple[int, int]  # size in bytes, mtime in nanoseconds
+
+
+@contextmanager
+def _plain_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        advice = "Free some space or name another folder: --cache DIR (or WHATSIT_CACHE)"
+        if "malformed" in str(error) or "not a database" in str(error):
+            advice = "The file is damaged. Clear the cache: whatsit cache --clear"
+        raise EmbeddingError(f"embedding cache {path}: {error}. {advice}") from error
+
+
+def _open(path: Path, table: str) -> sqlite3.Connection:
+    with _plain_errors(path):
+        database = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False)
+        database.execute("PRAGMA page_size = 16384")  # a vector and its thumbnail fill half a page
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.execute(table)
+        database.commit()
+        return database
+
+
+def stamp(path: str) -> Stamp | None:
+    """Size and mtime of a local file; None where there is none (a URI, a missing file)."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+class Cache:
+    """Vectors of one backbone. Use it in a `with`; `present` and `add` may be called from any thread."""
+
+    def __init__(self, folder: Path, name: str, dim: int) -> None:
+        self.folder = folder
+        self.path = folder / f"{name}.sqlite"
+        self.dim = dim
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EmbeddingError(
+                f"embedding cache {folder}: {error.strerror}. Name another folder: --cache DIR (or WHATSIT_CACHE)"
+            ) from error
+        self._lock = threading.Lock()
+        self._files = _open(folder / "files.sqlite", _FILES)
+        self._vectors = _open(self.path, _VECTORS)
+
+    def __enter__(self) -> "Cache":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._files.close()
+        self._vectors.close()
+
+    def known_digests(self, stamps: Mapping[str, Stamp]) -> dict[str, bytes]:
+        """path → sha256, for the paths whose size and mtime are as when they were hashed."""
+        found = {}
+        with _plain_errors(self.path):
+            for paths in batched(stamps, _AT_ONCE):
+                query = f"SELECT path, size, mtime, digest FROM files WHERE path IN ({_marks(paths)})"
+                for path, size, mtime, digest in self._files.execute(query, paths):
+                    if stamps[path] == (size, mtime):
+                        found[path] = digest
+        return found
+
+    def present(self, digests: Iterable[bytes]) -> set[bytes]:
+        """Those of the digests whose vectors are here."""
+        found: set[bytes] = set()
+        with self._lock, _plain_errors(self.path):
+            for some in batched(digests, _AT_ONCE):
+                query = f"SELECT digest FROM vectors WHERE digest IN ({_marks(some)})"
+                found.update(digest for (digest,) in self._vectors.execute(query, some))
+        return found
+
+    def add(self, items: Sequence[Item], stamps: Mapping[str, Stamp]) -> None:
+        """Stores vectors and file stamps in one transaction each; what is there already stays."""
+        rows = [(i.digest, _blob(i.vector), _blob(i.thumbnail)) for i in items if i.vector is not None]
+        files = [(i.source, *stamps[i.source], i.digest) for i in items if i.digest and i.source in stamps]
+        with self._lock, _plain_errors(self.path):
+            with self._vectors:
+                self._vectors.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?)", rows)
+            with self._files:
+                self._files.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", files)
+
+    def vectors(self, digests: Sequence[bytes]) -> NDArray[np.float32]:
+        """(n, dim) float32, in the order asked. Raises EmbeddingError for a digest that is not here."""
+        return self._read("vector", digests, np.empty((len(digests), self.dim), np.float32))
+
+    def thumbnails(self, digests: Sequence[bytes]) -> NDArray[np.uint8]:
+        """(n, 32, 32) uint8, in the order asked."""
+        shape = (len(digests), THUMBNAIL_SIDE * THUMBNAIL_SIDE)
+        flat = self._read("thumbnail", digests, np.empty(shape, np.uint8))
+        return flat.reshape(-1, THUMBNAIL_SIDE, THUMBNAIL_SIDE)
+
+    def _read(self, column: str, digests: Sequence[bytes], out: NDArray[np.generic]) -> NDArray:  # type: ignore[type-arg]
+        with _plain_errors(self.path):
+            for start in range(0, len(digests), _AT_ONCE):
+                some = digests[start : start + _AT_ONCE]
+                query = f"SELECT digest, {column} FROM vectors WHERE digest IN ({_marks(some)})"
+                rows = dict(self._vectors.execute(query, some))
+                if missing := [digest for digest in some if digest not in rows]:
+                    raise EmbeddingError(f"embedding cache {self.path}: {missing[0].hex()} is not in it")
+                joined = b"".join(rows[digest] for digest in some)
+                out[start : start + len(some)] = np.frombuffer(joined, out.dtype).reshape(len(some), -1)
+        return out
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ",".join("?" * len(values))
+
+
+def _blob(array: NDArray[np.generic] | None) -> bytes | None:
+    return None if array is None else array.tobytes()

@@ -1,0 +1,90 @@
+"""EfficientNet-Lite as a list of convolutions, its batch norms folded in. It knows nothing of ONNX.
+
+Architecture: Tan & Le 2019 (EfficientNet), in the "Lite" variant of Google's TPU repository: no squeeze-and-excite,
+ReLU6 for swish, stem and head not widened. The shapes stand in the weights; strides and residuals stand here.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatsit.errors import BackboneError
+
+BATCH_NORM_EPSILON = 1e-3
+FIRST_BLOCK_STRIDES = (1, 2, 2, 2, 1, 2, 1)  # of the seven stages; later blocks of a stage have stride 1
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Conv:
+    """A convolution with "same" padding, then ReLU6 where `relu6`, then the residual sum where `adds` names one."""
+
+    name: str
+    weight: Array  # (out, in / groups, kernel, kernel)
+    bias: Array  # (out,)
+    stride: int
+    groups: int
+    relu6: bool
+    mean: Array  # (out,) of the output before ReLU6 on ImageNet, as its batch norm has learned it
+    std: Array  # (out,) likewise
+    adds: str | None = None  # the block whose output is added to this one's
+
+
+def _fold(state: Mapping[str, Array], conv: str, norm: str, **rest: Any) -> Conv:
+    """y = γ (w·x − μ) / √(σ² + ε) + β, as one convolution (Jacob et al. 2018, section 3.2)."""
+    gamma, beta = state[f"{norm}.weight"], state[f"{norm}.bias"]
+    scale = gamma / np.sqrt(state[f"{norm}.running_var"] + BATCH_NORM_EPSILON)
+    weight = state[f"{conv}.weight"] * scale[:, None, None, None]
+    bias = beta - state[f"{norm}.running_mean"] * scale
+    return Conv(conv, weight, bias, mean=beta, std=np.abs(gamma), **rest)
+
+
+def _starts_stage(block: int, outs: list[int], kernels: list[int]) -> bool:
+    return block == 0 or (outs[block], kernels[block]) != (outs[block - 1], kernels[block - 1])
+
+
+def _strides(state: Mapping[str, Array]) -> list[int]:
+    """The stride of each block, from where a stage (a run of blocks of equal width and kernel) begins."""
+    count = 1 + max(int(name.split(".")[1]) for name in state if name.startswith("_blocks."))
+    outs = [state[f"_blocks.{i}._project_conv.weight"].shape[0] for i in range(count)]
+    kernels = [state[f"_blocks.{i}._depthwise_conv.weight"].shape[-1] for i in range(count)]
+    starts = [_starts_stage(i, outs, kernels) for i in range(count)]
+    if sum(starts) != len(FIRST_BLOCK_STRIDES):
+        raise BackboneError(f"not an EfficientNet-Lite: {sum(starts)} stages, expected {len(FIRST_BLOCK_STRIDES)}")
+    of_stage = iter(FIRST_BLOCK_STRIDES)
+    return [next(of_stage) if start else 1 for start in starts]
+
+
+def _block(state: Mapping[str, Array], index: int, stride: int, before: str) -> Iterator[Conv]:
+    """A mobile inverted bottleneck (Sandler et al. 2018): widen, depthwise, project, add where shapes allow."""
+    at = f"_blocks.{index}"
+    if f"{at}._expand_conv.weight" in state:
+        yield _fold(state, f"{at}._expand_conv", f"{at}._bn0", stride=1, groups=1, relu6=True)
+    depthwise = state[f"{at}._depthwise_conv.weight"]
+    yield _fold(
+        state, f"{at}._depthwise_conv", f"{at}._bn1", stride=stride, groups=depthwise.shape[0], relu6=True
+    )
+    residual = f"{at}._expand_conv.weight" in state and stride == 1
+    entering = state[f"{at}._expand_conv.weight"].shape[1] if residual else -1
+    leaving = state[f"{at}._project_conv.weight"].shape[0]
+    adds = before if entering == leaving else None
+    yield _fold(state, f"{at}._project_conv", f"{at}._bn2", stride=1, groups=1, relu6=False, adds=adds)
+
+
+def convolutions(state: Mapping[str, Array]) -> list[Conv]:
+    """The network up to its last feature map, in the order of computation.
+
+    Raises BackboneError where a tensor is missing or the stages are not EfficientNet-Lite's.
+    """
+    try:
+        convs = [_fold(state, "_conv_stem", "_bn0", stride=2, groups=1, relu6=True)]
+        for index, stride in enumerate(_strides(state)):
+            convs += _block(state, index, stride, before=convs[-1].name)
+        convs.append(_fold(state, "_conv_head", "_bn1", stride=1, groups=1, relu6=True))
+    except (KeyError, ValueError) as error:
+        raise BackboneError(f"not the weights of an EfficientNet-Lite: {error} is missing") from error
+    return convs

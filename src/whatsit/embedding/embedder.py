@@ -1,0 +1,139 @@
+"""Images → vectors through the cache: what is known is looked up, the rest is computed once and kept."""
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatsit.embedding.backbones import FeatureExtractor
+from whatsit.embedding.cache import Cache, Stamp, stamp
+from whatsit.embedding.session import DEVICES, cores, open_session, run
+from whatsit.embedding.stream import Item, batched, embed_stream
+from whatsit.images import Limits
+
+Progress = Callable[[int], None]  # called with how many more images are done
+
+BLOCK = 256  # images whose order is kept when blocks are shuffled
+COMMIT_SECONDS = 0.5  # at most this much work is lost to a kill
+COMMIT_IMAGES = 64
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """What became of each source, by its place. Vectors stay in the cache until asked for."""
+
+    digests: tuple[bytes | None, ...]  # sha256 of the file's bytes; None where it cannot be read
+    errors: dict[int, str]
+    computed: int  # how many vectors were not in the cache
+
+    @property
+    def readable(self) -> list[int]:
+        return [i for i, digest in enumerate(self.digests) if digest is not None and i not in self.errors]
+
+
+class Embedder:
+    """Use it in a `with`. `fill` computes what is missing; `vectors` and `thumbnails` read it back."""
+
+    def __init__(
+        self, extractor: FeatureExtractor, cache: Path, *, device: str = "cpu", limits: Limits = Limits()
+    ) -> None:
+        self.extractor = extractor
+        self.device = device
+        self.limits = limits
+        name = f"{Path(extractor.name).stem}-{extractor.precision}-{extractor.fingerprint}"
+        self.cache = Cache(cache, name, extractor.dim)
+
+    def __enter__(self) -> "Embedder":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.cache.__exit__()
+
+    def vectors(self, digests: Sequence[bytes]) -> NDArray[np.float32]:
+        """(n, dim) float32 of images that `fill` has seen."""
+        return self.cache.vectors(digests)
+
+    def thumbnails(self, digests: Sequence[bytes]) -> NDArray[np.uint8]:
+        """(n, 32, 32) uint8 grey, the whole image squashed."""
+        return self.cache.thumbnails(digests)
+
+    def fill(self, sources: Sequence[str], progress: Progress = lambda n: None) -> Embedded:
+        """Makes sure that the vector of every readable source is in the cache."""
+        stamps = {source: s for source in sources if (s := stamp(source))}
+        digests = self.cache.known_digests(stamps)
+        present = self.cache.present(set(digests.values()))
+        missing = [source for source in dict.fromkeys(sources) if digests.get(source) not in present]
+        progress(len(sources) - len(missing))
+        errors: dict[str, str] = {}
+        computed = 0
+        for items in self._commits(self._compute(missing), stamps):
+            computed += sum(item.vector is not None for item in items)
+            digests |= {item.source: item.digest for item in items if item.digest}
+            errors |= {item.source: item.error for item in items if item.error}
+            progress(len(items))
+        by_place = {i: errors[source] for i, source in enumerate(sources) if source in errors}
+        return Embedded(tuple(digests.get(source) for source in sources), by_place, computed)
+
+    def _compute(self, sources: Sequence[str]) -> Iterator[Item]:
+        if not sources:
+            return
+        device = DEVICES[self.device]
+        session = open_session(self.extractor.graph, self.device, 1 if device.own_threads else cores())
+        yield from embed_stream(
+            _shuffled_blocks(sources),
+            lambda pixels: np.asarray(run(session, ["embedding"], pixels)[0], np.float32),
+            self.extractor.preprocessing,
+            limits=self.limits,
+            wanted=_Claims(self.cache),
+            batch=device.batch,
+            workers=cores(),
+        )
+
+    def _commits(self, items: Iterator[Item], stamps: dict[str, Stamp]) -> Iterator[list[Item]]:
+        """Stores what comes in small transactions, also when interrupted, and passes it on."""
+        waiting: list[Item] = []
+        since = time.monotonic()
+        try:
+            for item in items:
+                waiting.append(item)
+                if len(waiting) >= COMMIT_IMAGES or time.monotonic() - since > COMMIT_SECONDS:
+                    done, waiting = waiting, []
+                    self.cache.add(done, stamps)
+                    since = time.monotonic()
+                    yield done
+        finally:
+            self.cache.add(waiting, stamps)
+        yield waiting
+
+
+class _Claims:
+    """Whether a vector is still to be computed: not by this process, not by another that shares the cache."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._lock = threading.Lock()
+        self._claimed: set[bytes] = set()
+
+    def __call__(self, digest: bytes) -> bool:
+        with self._lock:
+            if digest in self._claimed:
+                return False
+            self._claimed.add(digest)
+            return not self._cache.present([digest])
+
+
+def _shuffled_blocks(sources: Sequence[str]) -> Iterator[str]:
+    """All sources, in blocks whose order differs by process: two at work on the same photos share them out."""
+    blocks = list(batched(sources, BLOCK))
+    random.Random(os.getpid()).shuffle(blocks)
+    for block in blocks:
+        yield from block

@@ -1,0 +1,91 @@
+"""Writes a list of convolutions as an ONNX graph in float32. It knows nothing of files or sessions.
+
+The graph takes `image` uint8 (n, size, size, 3) and gives `embedding` float32 (n, dim), the mean over the places of
+its last feature map, which bears the name `features` (n, dim, h, w). Normalising is the graph's first node, so no
+reader of the model can get it wrong.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from whatsit.embedding.efficientnet import Conv
+
+OPSET = 17  # has all that is needed here; IR version 8 goes with it, and old runtimes read both
+IR_VERSION = 8
+PIXEL_MEAN, PIXEL_SCALE = np.uint8(127), np.float32(1 / 128)  # x ↦ (x − 127) / 128, as the Lites were trained
+
+
+class GraphWriter:
+    """Collects nodes and constants; a node is named after its output."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+        self.constant("zero", np.float32(0))
+        self.constant("six", np.float32(6))
+
+    def constant(self, name: str, value: NDArray[np.generic] | np.generic) -> str:
+        self.constants.append(numpy_helper.from_array(np.array(value, order="C"), name))
+        return name
+
+    def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: object) -> str:
+        self.nodes.append(helper.make_node(kind, list(inputs), [output], name=output, **attributes))
+        return output
+
+    def normalised_image(self) -> str:
+        """uint8 (n, h, w, 3) → float32 (n, 3, h, w): one DequantizeLinear normalises exactly."""
+        channels_first = self.node("Transpose", ["image"], "channels_first", perm=[0, 3, 1, 2])
+        scale = self.constant("pixel_scale", PIXEL_SCALE)
+        mean = self.constant("pixel_mean", PIXEL_MEAN)
+        return self.node("DequantizeLinear", [channels_first, scale, mean], "normalised")
+
+    def conv(self, conv: Conv, source: str, weight: str, bias: str) -> str:
+        """The convolution and, where it has one, its ReLU6."""
+        kernel = conv.weight.shape[-1]
+        y = self.node(
+            "Conv",
+            [source, weight, bias],
+            f"{conv.name}.conv",
+            kernel_shape=[kernel, kernel],
+            strides=[conv.stride, conv.stride],
+            group=conv.groups,
+            auto_pad="SAME_UPPER",
+        )
+        return self.node("Clip", [y, "zero", "six"], f"{conv.name}.relu6") if conv.relu6 else y
+
+    def model(self, dim: int, size: int) -> onnx.ModelProto:
+        """Closes the graph: the last node's output becomes `features`, its mean over the places `embedding`."""
+        self.nodes[-1].output[0] = "features"
+        pooled = self.node("GlobalAveragePool", ["features"], "pooled")
+        self.node("Flatten", [pooled], "embedding")
+        image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", size, size, 3])
+        embedding = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", dim])
+        graph = helper.make_graph(self.nodes, "backbone", [image], [embedding], self.constants)
+        opsets = [helper.make_opsetid("", OPSET)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="whatsit")
+
+
+class WriteGraph(Protocol):
+    """Convolutions → graph: what both precisions share."""
+
+    def __call__(self, convs: Sequence[Conv], size: int) -> onnx.ModelProto: ...
+
+
+def float32_graph(convs: Sequence[Conv], size: int) -> onnx.ModelProto:
+    """The network in float32, for images of `size` pixels a side."""
+    writer = GraphWriter()
+    x = writer.normalised_image()
+    outputs: dict[str, str] = {}
+    for conv in convs:
+        weight = writer.constant(f"{conv.name}.weight", conv.weight)
+        bias = writer.constant(f"{conv.name}.bias", conv.bias)
+        x = writer.conv(conv, x, weight, bias)
+        if conv.adds:
+            x = writer.node("Add", [x, outputs[conv.adds]], f"{conv.name}.sum")
+        outputs[conv.name] = x
+    return writer.model(convs[-1].weight.shape[0], size)

@@ -1,0 +1,128 @@
+"""Writes a list of convolutions as an ONNX graph in 8 bits, without seeing a photo, the same on every machine.
+
+Data-free quantisation (Nagel et al. 2019): weights symmetric and per channel, activations per tensor. ReLU6 fixes
+most ranges at [0, 6]; where an output is linear, its batch norm's mean and standard deviation tell the range, and
+they also tell by how much rounding the weights shifts each output on average, which is taken off the bias.
+
+Weights are kept small enough that a product of two neighbours cannot overflow the 16-bit sums of processors without
+VNNI, so that a model answers the same there. The form is QDQ (QuantizeLinear / DequantizeLinear pairs): standard ONNX.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from whatsit.embedding.efficientnet import Conv
+from whatsit.embedding.graph import PIXEL_MEAN, PIXEL_SCALE, GraphWriter
+
+Array = NDArray[np.float32]
+
+WEIGHT_TOP = 127
+NEIGHBOURS_TOP = 127  # 255 × (127 + 1 for rounding) = 32,640 stays below 2¹⁵
+BIAS_TOP = 2**30
+DEVIATIONS = 5.0  # half-width of a linear output's range; 4 to 6 measure alike (docs/log.md)
+IMAGENET_MEAN_COLOUR = np.array([123.7, 116.3, 103.5], np.float32)  # of 255; the usual figures
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Of an activation, per channel, as the batch norms tell it."""
+
+    mean: Array  # (channels,)
+    variance: Array  # (channels,)
+    relu6: bool = False
+
+    @classmethod
+    def after(cls, conv: Conv) -> "Statistics":
+        if conv.relu6:
+            return cls(_clipped_mean(conv.mean, conv.std), conv.std**2, relu6=True)
+        return cls(conv.mean, conv.std**2)
+
+    def __add__(self, other: "Statistics") -> "Statistics":
+        return Statistics(self.mean + other.mean, self.variance + other.variance)
+
+    def scale_and_zero(self) -> tuple[np.float32, np.uint8]:
+        """real = scale × (byte − zero)."""
+        if self.relu6:
+            return np.float32(6 / 255), np.uint8(0)
+        reach = DEVIATIONS * np.sqrt(self.variance)
+        low, high = min((self.mean - reach).min(), 0), max((self.mean + reach).max(), 0)
+        scale = np.float32((high - low) / 255)
+        return scale, np.uint8(np.rint(-low / scale))
+
+
+def _clipped_mean(mean: Array, std: Array) -> Array:
+    """E[min(max(x, 0), 6)] of a normal x (Nagel et al. 2019, appendix C)."""
+    from scipy.special import ndtr
+
+    std = np.maximum(std, 1e-6)
+    low, high = -mean / std, (6 - mean) / std
+    density = (np.exp(-(low**2) / 2) - np.exp(-(high**2) / 2)) / np.sqrt(2 * np.pi)
+    clipped = mean * (ndtr(high) - ndtr(low)) + std * density + 6 * (1 - ndtr(high))
+    return np.asarray(clipped, np.float32)
+
+
+def _weight_scale(conv: Conv, input_scale: np.float32) -> Array:
+    """(out,): as fine as the largest weight, the neighbours' sum and the bias allow."""
+    scale = np.abs(conv.weight).max(axis=(1, 2, 3)) / WEIGHT_TOP
+    if conv.weight.shape[1] > 1:
+        rows = conv.weight.transpose(0, 2, 3, 1).reshape(len(scale), -1)  # (out, k·k·in), as kernels walk it
+        rows = np.pad(rows, ((0, 0), (0, rows.shape[1] % 2)))
+        scale = np.maximum(scale, np.abs(rows[:, 0::2] + rows[:, 1::2]).max(axis=1) / NEIGHBOURS_TOP)
+    dead = np.abs(conv.bias) / (input_scale * BIAS_TOP)  # weights near 0 under a bias that is not
+    return np.maximum(scale, dead).astype(np.float32)
+
+
+def _mean_shift(conv: Conv, rounded: Array, entering: Array) -> Array:
+    """(out,): how far rounding the weights moves the output on average, borders aside."""
+    error = (rounded - conv.weight).sum(axis=(2, 3))  # (out, in / groups)
+    shift: Array = error[:, 0] * entering if conv.groups > 1 else error @ entering
+    return shift
+
+
+class _QuantisedWriter(GraphWriter):
+    def dequantised(self, name: str, integers: NDArray[np.generic], scale: Array) -> str:
+        inputs = [
+            self.constant(f"{name}.q", integers),
+            self.constant(f"{name}.scale", scale),
+            self.constant(f"{name}.zero", np.zeros(len(scale), integers.dtype)),
+        ]
+        return self.node("DequantizeLinear", inputs, f"{name}.dq", axis=0)
+
+    def weights(self, conv: Conv, input_scale: np.float32, entering: Array) -> tuple[str, str]:
+        """int8 weights, and an int32 bias in units of input scale × weight scale."""
+        scale = _weight_scale(conv, input_scale)
+        integers = np.rint(conv.weight / scale[:, None, None, None]).astype(np.int8)
+        bias = conv.bias - _mean_shift(conv, integers * scale[:, None, None, None], entering)
+        weight = self.dequantised(f"{conv.name}.weight", integers, scale)
+        whole = np.rint(bias / (input_scale * scale)).astype(np.int32)
+        return weight, self.dequantised(f"{conv.name}.bias", whole, input_scale * scale)
+
+    def rounded(self, source: str, scale: np.float32, zero: np.uint8) -> str:
+        """To uint8 and back; a runtime fuses the pair into the operators around it."""
+        grid = [self.constant(f"{source}.scale", scale), self.constant(f"{source}.zero", zero)]
+        q = self.node("QuantizeLinear", [source, *grid], f"{source}.q")
+        return self.node("DequantizeLinear", [q, *grid], f"{source}.dq")
+
+
+def int8_graph(convs: Sequence[Conv], size: int) -> onnx.ModelProto:
+    """The network in 8 bits, for images of `size` pixels a side."""
+    writer = _QuantisedWriter()
+    x, scale = writer.normalised_image(), PIXEL_SCALE
+    entering = (IMAGENET_MEAN_COLOUR - PIXEL_MEAN) * PIXEL_SCALE
+    outputs: dict[str, tuple[str, Statistics]] = {}
+    for conv in convs:
+        weight, bias = writer.weights(conv, scale, entering)
+        y, statistics = writer.conv(conv, x, weight, bias), Statistics.after(conv)
+        scale, zero = statistics.scale_and_zero()
+        x = writer.rounded(y, scale, zero)
+        if conv.adds:
+            other, other_statistics = outputs[conv.adds]
+            statistics = statistics + other_statistics
+            scale, zero = statistics.scale_and_zero()
+            x = writer.rounded(writer.node("Add", [x, other], f"{conv.name}.sum"), scale, zero)
+        outputs[conv.name], entering = (x, statistics), statistics.mean
+    return writer.model(convs[-1].weight.shape[0], size)

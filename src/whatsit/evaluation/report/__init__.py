@@ -1,0 +1,27 @@
+"""The honest report: one `Report` told twice, as a page (`render_report`) and as 25 lines (`summary`).
+
+    headline, suggest   plain words drawn from the figures
+    content             what a report is made of
+    charts              figures → inline SVG, one file a chart
+    templates           the page, one file a section
+
+Nothing here computes a metric, reads a file or prints.
+"""
+
+from whatsit.evaluation.report.advice import suggest
+from whatsit.evaluation.report.content import DataFigures, ForeignPhotos, LeftOut, Photo, Report
+from whatsit.evaluation.report.headline import headline
+from whatsit.evaluation.report.page import render_report
+from whatsit.evaluation.report.terminal import summary
+
+__all__ = [
+    "DataFigures",
+    "ForeignPhotos",
+    "LeftOut",
+    "Photo",
+    "Report",
+    "headline",
+    "render_report",
+    "suggest",
+    "summary",
+]

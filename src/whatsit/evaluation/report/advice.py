@@ -1,0 +1,198 @@
+"""What to do next, drawn from the figures. Every sentence cites the figure that it rests on.
+
+Each rule is one small function from a `_Case` to a sentence or nothing; `RULES` is their order, what matters
+most first. Thresholds stand beside their reason.
+"""
+
+from dataclasses import dataclass
+
+from whatsit.evaluation.figures import Evaluation
+from whatsit.evaluation.report.content import DataFigures
+from whatsit.evaluation.report.words import (
+    confused_pairs,
+    count,
+    listed,
+    most_common,
+    out_of_100,
+    points,
+    quoted,
+)
+
+FEW_TRAINING = 20  # photos of a class; below, one odd photo is 5 % of all that is known of it
+FEW_TESTED = 100  # photos; below, the interval of 90 % right is wider than 12 points
+IMBALANCE = 5  # the largest class over the smallest in training
+GAP = 0.05  # accuracy above balanced accuracy: what large classes hide
+PAIR = 3  # photos; fewer confusions of one pair may be chance
+
+
+@dataclass(frozen=True)
+class _Case:
+    evaluation: Evaluation
+    data: DataFigures
+    mislabelled: int
+    leaks: int
+    train: str
+    check: str
+
+    @property
+    def training(self) -> dict[str, int]:
+        """Photos per class in the split that trains: "train", or the first there is."""
+        counts = self.data.counts
+        first = counts.get("train") or next(iter(counts.values()), {})
+        return {name: first.get(name, 0) for name in self.evaluation.classes}
+
+
+def suggest(
+    evaluation: Evaluation,
+    data: DataFigures,
+    *,
+    mislabelled: int = 0,
+    leaks: int = 0,
+    train: str = "whatsit train photos/",
+    check: str = "whatsit check photos/",
+) -> tuple[str, ...]:
+    """Next steps, what matters most first; `backticks` mark what to type.
+
+    mislabelled: how many labels are likely wrong. train, check: the commands as the user would type them.
+    """
+    case = _Case(evaluation, data, mislabelled, leaks, train, check)
+    said = tuple(sentence for rule in RULES if (sentence := rule(case)))
+    return said or (
+        "Nothing stands out. Photos from another place, day or camera would tell how far this carries.",
+    )
+
+
+def _no_better_than_constant(case: _Case) -> str | None:
+    name, share = most_common(case.evaluation)
+    accuracy = case.evaluation.accuracy
+    if accuracy.low > share:
+        return None
+    return (
+        f"Do not rely on it: always saying {quoted(name)} would be right {out_of_100(share)} times out of "
+        f"100, which lies within its interval ({out_of_100(accuracy.low)} to {out_of_100(accuracy.high)})."
+    )
+
+
+def _leaks(case: _Case) -> str | None:
+    if not case.leaks:
+        return None
+    return (
+        f"{count(case.leaks, 'tested photo')} out of {case.evaluation.n:,} {_have(case.leaks)} a near-copy "
+        "among the training photos: quote the figure without them."
+    )
+
+
+def _conflicts(case: _Case) -> str | None:
+    if not case.data.conflicts:
+        return None
+    return (
+        f"{count(case.data.conflicts, 'picture')} {_have(case.data.conflicts)} two different labels: "
+        f"decide which is right. `{case.check}` lists them."
+    )
+
+
+def _mislabelled(case: _Case) -> str | None:
+    if not case.mislabelled:
+        return None
+    return (
+        f"{count(case.mislabelled, 'label')} may be wrong: classifiers that had not seen the photos were sure "
+        "of another class. Look under “Likely wrong labels”, mend what is wrong and train again."
+    )
+
+
+def _few_training_photos(case: _Case) -> str | None:
+    few = sorted((n, name) for name, n in case.training.items() if n < FEW_TRAINING)
+    if not few or not case.data.counts:
+        return None
+    shown = listed([f"{quoted(name)} ({n})" for n, name in few[:3]])
+    others = f" and {len(few) - 3:,} more" if len(few) > 3 else ""
+    return f"Add photos of {shown}{others}: fewer than {FEW_TRAINING} to train on."
+
+
+def _imbalance(case: _Case) -> str | None:
+    counts = [n for n in case.training.values() if n > 0]
+    gap = case.evaluation.accuracy.value - case.evaluation.balanced_accuracy.value
+    if not counts or max(counts) < IMBALANCE * min(counts) or gap < GAP:
+        return None
+    return (
+        f"The largest class has {max(counts) / min(counts):.0f} times the training photos of the smallest, "
+        f"and accuracy stands {points(gap)} above balanced accuracy: give the classes equal weight with "
+        f"`{case.train} --balance`."
+    )
+
+
+def _worst_pair(case: _Case) -> str | None:
+    pairs = confused_pairs(case.evaluation)
+    if not pairs or pairs[0][2] < PAIR:
+        return None
+    truth, said, n, of = pairs[0]
+    return (
+        f"{quoted(truth)} was called {quoted(said)} in {n:,} of {of:,} photos, the most of any pair: add "
+        "photos that show the difference, or merge the two if it does not matter."
+    )
+
+
+def _calibration(case: _Case) -> str | None:
+    ece, chance = case.evaluation.ece, case.evaluation.ece_by_chance
+    if ece <= chance:
+        return None
+    return (
+        f"Its probabilities are off by {points(ece)} on average, more than chance explains "
+        f"({points(chance)}): rank with them, but do not read 90 % as 9 in 10."
+    )
+
+
+def _untested_classes(case: _Case) -> str | None:
+    missing = [name for name, n in zip(*_truth(case), strict=True) if n == 0]
+    if not missing:
+        return None
+    shown = listed([quoted(name) for name in missing[:3]])
+    others = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
+    return f"No tested photo shows {shown}{others}: nothing is known about {_them(len(missing))} yet."
+
+
+def _few_tested_photos(case: _Case) -> str | None:
+    accuracy, n = case.evaluation.accuracy, case.evaluation.n
+    if n >= FEW_TESTED:
+        return None
+    return (
+        f"With {count(n, 'tested photo')} the interval is {points(accuracy.high - accuracy.low)} wide; "
+        "four times as many would halve it."
+    )
+
+
+def _left_out(case: _Case) -> str | None:
+    n = len(case.data.left_out)
+    if not n:
+        return None
+    return (
+        f"{count(n, 'file')} {'was' if n == 1 else 'were'} left out: mend or remove {_them(n)}. "
+        f"`{case.check}` says why."
+    )
+
+
+def _truth(case: _Case) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    return case.evaluation.classes, case.evaluation.truth_counts
+
+
+def _have(n: int) -> str:
+    return "has" if n == 1 else "have"
+
+
+def _them(n: int) -> str:
+    return "it" if n == 1 else "them"
+
+
+RULES = (
+    _no_better_than_constant,
+    _leaks,
+    _conflicts,
+    _mislabelled,
+    _few_training_photos,
+    _imbalance,
+    _worst_pair,
+    _calibration,
+    _untested_classes,
+    _few_tested_photos,
+    _left_out,
+)

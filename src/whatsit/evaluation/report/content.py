@@ -1,0 +1,81 @@
+"""What a report is made of: frozen values that the pipeline fills in. No computation, no words, no marks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from whatsit.evaluation.figures import Answered, Evaluation
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photo worth a look. In `Report.mislabelled`, `predicted` is the label it likely should have."""
+
+    path: str
+    thumbnail: bytes  # JPEG; 240 px on the longer side reads well
+    truth: str
+    predicted: str
+    probability: float  # of the predicted class
+    probability_of_truth: float
+    heat_map: bytes | None = None  # JPEG of the same photo, overlaid with where the classifier looked
+    unsure: bool = False  # below the threshold: the classifier would have answered "unsure"
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file that took no part, and why, in plain words."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class DataFigures:
+    """What went in. `counts` maps a split's name to its photos per class, by class name."""
+
+    counts: Mapping[str, Mapping[str, int]]
+    skipped: int = 0  # files that are no pictures by their name
+    left_out: tuple[LeftOut, ...] = ()
+    exact_duplicates: int = 0  # copies, byte for byte, beyond the first
+    near_duplicate_groups: int = 0  # kept together in one split
+    conflicts: int = 0  # the same picture under two labels
+
+
+@dataclass(frozen=True)
+class ForeignPhotos:
+    """How well photos of no known class are refused; measured on `n` photos of `source`."""
+
+    source: str
+    n: int
+    auroc: float
+    fpr_at_95_tpr: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that the page and the terminal summary say."""
+
+    title: str
+    created: str  # a date and time, as it shall be read
+    headline: str  # from `headline`
+    protocol: str  # "test split", "5-fold cross-validation: out-of-fold predictions", "your test folder"
+    evaluation: Evaluation
+    data: DataFigures
+    temperature: float = 1.0  # logits were divided by this (Guo et al. 2017)
+    before_calibration_ece: float | None = None
+    leaks: int = 0  # evaluated photos that have a (near-)duplicate among the training photos
+    without_leaks: Evaluation | None = None  # the same evaluation without those photos
+    unsure: Answered | None = None
+    foreign: ForeignPhotos | None = None
+    mistakes: tuple[Photo, ...] = ()  # most confident first; a dozen of each reads best
+    least_sure: tuple[Photo, ...] = ()
+    mislabelled: tuple[Photo, ...] = ()  # most suspicious first
+    mislabelled_count: int | None = None  # where more were found than are shown
+    facts: Mapping[str, str] = field(default_factory=dict)  # how it was made, in order
+    next_steps: tuple[str, ...] = ()  # from `suggest`; `backticks` mark what to type
+    commands: tuple[str, ...] = ()  # to type next
+    location: str = ""  # where the page will lie; the summary says it
+
+    @property
+    def suspicious(self) -> int:
+        """How many photos are likely labelled wrong, shown or not."""
+        return len(self.mislabelled) if self.mislabelled_count is None else self.mislabelled_count

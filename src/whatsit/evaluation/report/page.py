@@ -1,0 +1,106 @@
+"""The report as one self-contained page: a `Report` and its charts poured into the templates.
+
+No script, no network, no font: a policy in the page's head forbids them too. Class names, paths and reasons
+are escaped by Jinja; only the charts, which escape their own, pass as markup.
+"""
+
+import base64
+import re
+from math import log
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from whatsit.evaluation.figures import ClassFigures, Evaluation
+from whatsit.evaluation.report import words
+from whatsit.evaluation.report.charts.confusion import confusion_chart, shown_classes
+from whatsit.evaluation.report.charts.coverage import coverage_chart
+from whatsit.evaluation.report.charts.distribution import SHOWN, distribution_chart
+from whatsit.evaluation.report.charts.reliability import reliability_chart
+from whatsit.evaluation.report.charts.roc import roc_chart
+from whatsit.evaluation.report.content import Report
+from whatsit.evaluation.report.tiles import tiles
+
+ROWS = 30  # of a table before the rest folds away
+PAIRS = 10  # confused pairs listed
+LEFT_OUT = 500  # files listed; beyond, a number: the model folder's splits.csv has them all
+
+
+def render_report(report: Report) -> str:
+    """The page as HTML, UTF-8 text. Its size is some 100 KB plus the thumbnails."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("whatsit.evaluation.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        percent=words.percent, points=words.points, interval=words.interval, jpeg=_jpeg, commands=_commands
+    )
+    environment.globals["count"] = words.count
+    page = environment.get_template("page.html.j2")
+    return page.render(_context(report))
+
+
+def _context(report: Report) -> dict[str, Any]:
+    """What the templates see."""
+    evaluation = report.evaluation
+    pairs = words.confused_pairs(evaluation)
+    return {
+        "report": report,
+        "evaluation": evaluation,
+        "tiles": tiles(report),
+        "charts": _charts(report),
+        "class_rows": _folded(_worst_first(evaluation)),
+        "pairs": pairs[:PAIRS],
+        "more_pairs": max(0, len(pairs) - PAIRS),
+        "confusion_classes": len(shown_classes(evaluation)),
+        "distribution_classes": min(SHOWN, len(evaluation.classes)),
+        "data_rows": _folded(_data_rows(report)),
+        "left_out": report.data.left_out[:LEFT_OUT],
+        "guessing": log(len(evaluation.classes)),
+        "wrong": evaluation.n - int(evaluation.confusion.trace()),
+    }
+
+
+def _charts(report: Report) -> dict[str, Markup | None]:
+    evaluation = report.evaluation
+    curve, area = evaluation.roc_curve, evaluation.roc_auc
+    return {
+        "confusion": confusion_chart(evaluation),
+        "distribution": distribution_chart(evaluation),
+        "reliability": reliability_chart(evaluation),
+        "coverage": coverage_chart(evaluation, report.unsure),
+        "roc": roc_chart(curve, area) if curve and area else None,
+    }
+
+
+def _worst_first(evaluation: Evaluation) -> list[ClassFigures]:
+    """Tested classes by F1, the worst first; then those that no photo shows."""
+    return sorted(evaluation.per_class, key=lambda c: (c.support == 0, c.f1, c.label))
+
+
+def _data_rows(report: Report) -> list[tuple[str, list[int]]]:
+    """(class, photos in each split), the fewest photos first."""
+    splits = list(report.data.counts.values())
+    names = list(dict.fromkeys([*report.evaluation.classes, *(name for split in splits for name in split)]))
+    rows = [(name, [split.get(name, 0) for split in splits]) for name in names]
+    return sorted(rows, key=lambda row: (sum(row[1]), row[0]))
+
+
+def _folded(rows: list[Any]) -> tuple[list[Any], list[Any]]:
+    """The rows to show and the rows to fold away."""
+    return rows[:ROWS], rows[ROWS:]
+
+
+def _jpeg(picture: bytes) -> str:
+    """The bytes of a JPEG as a data URI."""
+    return "data:image/jpeg;base64," + base64.b64encode(picture).decode("ascii")
+
+
+def _commands(text: str) -> Markup:
+    """A sentence with `backticks` as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))

@@ -1,0 +1,1 @@
+"""The page, one file a section; `page.html.j2` holds them together."""

@@ -1,0 +1,119 @@
+"""The report in at most 25 lines of plain text, for the terminal.
+
+Names are cut to fit and stripped of control characters. Commands and the report's place are never cut, since
+a cut path is of no use: a longer one is left to the terminal to wrap.
+"""
+
+import textwrap
+
+from whatsit.evaluation.report.content import Report
+from whatsit.evaluation.report.words import NBSP, confused_pairs, count, percent, points, printable, shorten
+
+LINES = 25
+LABEL = 14  # columns of the left side
+
+
+def summary(report: Report, width: int = 80) -> str:
+    """The same story as the page, in at most 25 lines of `width` columns. No colour codes."""
+    opening = textwrap.wrap(printable(report.headline), width, max_lines=4, placeholder=" …")
+    rows = [row for row in _rows(report) if row[1]]
+    table = [_row(label, text, width) for label, text in rows]
+    closing = _closing(report)
+    room = LINES - len(opening) - len(closing) - 1
+    return "\n".join([*opening, "", *table[:room], *closing])
+
+
+def _row(label: str, text: str, width: int) -> str:
+    return f"{label:<{LABEL}}{shorten(text.replace(NBSP, ' '), width - LABEL)}"
+
+
+def _rows(report: Report) -> list[tuple[str, str]]:
+    """(label, text) of every line in the middle; a line without text is dropped."""
+    return [
+        ("protocol", report.protocol),
+        ("data", _data(report)),
+        ("splits", _splits(report)),
+        ("left out", _left_out(report)),
+        ("balanced", _balanced(report)),
+        ("calibration", _calibration(report)),
+        ("unsure", _unsure(report)),
+        *_worst_classes(report),
+        ("confused", _pair(report)),
+        ("wrong labels", _mislabelled(report)),
+    ]
+
+
+def _data(report: Report) -> str:
+    total = sum(sum(split.values()) for split in report.data.counts.values())
+    parts = [f"{count(total, 'photo')} of {count(len(report.evaluation.classes), 'class', 'classes')}"]
+    if report.data.exact_duplicates:
+        parts.append(count(report.data.exact_duplicates, "exact copy", "exact copies"))
+    if report.data.near_duplicate_groups:
+        parts.append(count(report.data.near_duplicate_groups, "group") + " of near-copies")
+    if report.data.conflicts:
+        parts.append(count(report.data.conflicts, "conflicting label"))
+    return ", ".join(parts) if total else ""
+
+
+def _splits(report: Report) -> str:
+    return ", ".join(f"{name} {sum(split.values()):,}" for name, split in report.data.counts.items())
+
+
+def _left_out(report: Report) -> str:
+    left = report.data.left_out
+    if not left:
+        return f"{count(report.data.skipped, 'file')} that are no pictures" if report.data.skipped else ""
+    return f"{count(len(left), 'file')}, first {shorten(left[0].path, 24)}: {left[0].reason}"
+
+
+def _balanced(report: Report) -> str:
+    e = report.evaluation
+    text = f"accuracy {percent(e.balanced_accuracy.value)}, macro F1 {percent(e.macro_f1.value)}"
+    return text + (f", ROC AUC {e.roc_auc.value:.3f}" if e.roc_auc else "")
+
+
+def _calibration(report: Report) -> str:
+    before = report.before_calibration_ece
+    text = f"off by {points(report.evaluation.ece)}"
+    if before is not None:
+        text += f" (before: {100 * before:.1f})"
+    return text + f"; up to {100 * report.evaluation.ece_by_chance:.1f} would be chance"
+
+
+def _unsure(report: Report) -> str:
+    if not (unsure := report.unsure):
+        return ""
+    text = f"below {percent(unsure.threshold)}; answers {percent(unsure.coverage)} of the photos"
+    return text + (f", {percent(unsure.accuracy.value)} right" if unsure.accuracy else "")
+
+
+def _worst_classes(report: Report) -> list[tuple[str, str]]:
+    """Up to three tested classes that are not always found, lowest recall first."""
+    missed = [c for c in report.evaluation.per_class if c.support and c.recall < 1]
+    worst = sorted(missed, key=lambda c: (c.recall, c.label))[:3]
+    texts = [
+        f"{shorten(c.label, 28)}: {round(c.recall * c.support):,} of {c.support:,} found, "
+        f"precision {percent(c.precision)}"
+        for c in worst
+    ]
+    return list(zip(["worst classes", "", ""], texts, strict=False))
+
+
+def _pair(report: Report) -> str:
+    pairs = confused_pairs(report.evaluation)
+    if not pairs:
+        return ""
+    truth, said, n, of = pairs[0]
+    return f"{shorten(truth, 20)} called {shorten(said, 20)}: {n:,} of {of:,} photos"
+
+
+def _mislabelled(report: Report) -> str:
+    return f"{count(report.suspicious, 'label')} to look at again" if report.suspicious else ""
+
+
+def _closing(report: Report) -> list[str]:
+    """Where the page is and what to type, uncut; at most six lines."""
+    place = ["", f"{'report':<{LABEL}}{printable(report.location)}"] if report.location else []
+    commands = [printable(command) for command in report.commands[:4]]
+    labels = ["next", *[""] * 3]
+    return place + [f"{label:<{LABEL}}{c}" for label, c in zip(labels, commands, strict=False)]

@@ -1,0 +1,97 @@
+"""Figures as plain words: percentages that never round up to a lie, counted nouns, names cut to a width."""
+
+import unicodedata
+
+import numpy as np
+
+from whatsit.evaluation.figures import Evaluation, Figure
+
+NBSP = "\N{NO-BREAK SPACE}"
+
+
+def out_of_100(share: float) -> str:
+    """A share in [0, 1] as a number out of 100; 100 and 0 only where they are true.
+
+    >>> out_of_100(0.863), out_of_100(0.9962), out_of_100(0.99999), out_of_100(1)
+    ('86', '99.6', '99.9', '100')
+    """
+    percent = 100 * share
+    for digits in (0, 1):
+        text = f"{percent:.{digits}f}"
+        if share in (0, 1) or 0 < float(text) < 100:
+            return text
+    return "99.9" if share > 0.5 else "0.1"
+
+
+def percent(share: float) -> str:
+    """A share in [0, 1] with one decimal: "86.3 %"; 100.0 and 0.0 only where they are true."""
+    text = f"{100 * share:.1f}"
+    if share < 1 and text == "100.0":
+        text = "99.9"
+    return f"{text}{NBSP}%"
+
+
+def points(share: float) -> str:
+    """A difference of shares, in percentage points: "3.1 points"."""
+    return f"{100 * share:.1f}{NBSP}points"
+
+
+def interval(figure: Figure) -> str:
+    """The 95 % interval of a share, in percent: "82.1 to 89.4 %"."""
+    return f"{percent(figure.low).removesuffix(NBSP + '%')} to {percent(figure.high)}"
+
+
+def count(n: int, noun: str, plural: str = "") -> str:
+    """A counted noun: "1 photo", "1,204 photos"."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def listed(names: list[str]) -> str:
+    """Some names as a phrase: "a, b and c"."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def printable(text: str) -> str:
+    """Text without control characters: a class's name cannot move the cursor or break a line."""
+    return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) == "Cc" else c for c in text)
+
+
+def columns(text: str) -> int:
+    """How many terminal columns a text takes: two for wide characters, none for combining ones."""
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    joined = sum(unicodedata.category(c) in ("Mn", "Me", "Cf") for c in text)
+    return len(text) + wide - joined
+
+
+def shorten(text: str, width: int) -> str:
+    """A text of at most `width` columns, cut with an ellipsis."""
+    text = printable(text)
+    if columns(text) <= width:
+        return text
+    while text and columns(text) > width - 1:
+        text = text[:-1]
+    return text + "…"
+
+
+def quoted(name: str) -> str:
+    """A class's name within a sentence: quoted, at most 40 columns, without the marks of commands."""
+    plain = shorten(name, 40).replace("`", "'")
+    return f"“{plain}”"
+
+
+def confused_pairs(evaluation: Evaluation) -> list[tuple[str, str, int, int]]:
+    """(truth, said, photos, photos of truth) of every pair that was confused, most photos first."""
+    wrong = evaluation.confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    rows, said = np.nonzero(wrong)
+    order = np.argsort(-wrong[rows, said], kind="stable")
+    return [
+        (evaluation.classes[r], evaluation.classes[c], int(wrong[r, c]), evaluation.truth_counts[r])
+        for r, c in zip(rows[order].tolist(), said[order].tolist(), strict=True)
+    ]
+
+
+def most_common(evaluation: Evaluation) -> tuple[str, float]:
+    """The class that most photos show and its share: what one gets by always saying it."""
+    largest = max(evaluation.truth_counts)
+    return evaluation.classes[evaluation.truth_counts.index(largest)], largest / evaluation.n

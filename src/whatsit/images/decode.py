@@ -1,0 +1,87 @@
+"""Bytes → an upright RGB Pillow image, within limits; every failure an `ImageError` with a short reason.
+
+The format is told by the first bytes, and only that format's decoder is asked: an allow-list, and the reason
+is that decoder's own. Going round `Image.open` also leaves Pillow's global bomb limit out of it: the size in
+the header is held against `Limits` before anything is decoded. All state is local, so threads do not meet.
+"""
+
+import importlib
+import io
+import struct
+from dataclasses import dataclass
+from typing import cast
+
+from PIL import Image, ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+
+from whatsit.errors import ImageError
+from whatsit.images.colour import to_rgb
+from whatsit.images.formats import sniff
+from whatsit.images.jpeg import scale_down
+from whatsit.images.limits import Limits, check_pixels
+from whatsit.images.orientation import orientation, swaps_sides, turn_upright
+from whatsit.images.quiet import hush_pillow
+
+_DECODERS = {  # kind: (module, class); imported when the first such file is met
+    "jpeg": ("PIL.JpegImagePlugin", "JpegImageFile"),  # of a phone's MPO, the first picture
+    "png": ("PIL.PngImagePlugin", "PngImageFile"),
+    "gif": ("PIL.GifImagePlugin", "GifImageFile"),  # the first frame, here and below
+    "webp": ("PIL.WebPImagePlugin", "WebPImageFile"),
+    "bmp": ("PIL.BmpImagePlugin", "BmpImageFile"),
+    "tiff": ("PIL.TiffImagePlugin", "TiffImageFile"),
+    "avif": ("PIL.AvifImagePlugin", "AvifImageFile"),
+    "heic": ("pillow_heif", "HeifImageFile"),
+}
+_NAMES = {"webp": "WebP"}  # the others are written in capitals
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """An upright RGB image, perhaps scaled down, and the upright size in pixels of the original."""
+
+    image: Image.Image
+    width: int
+    height: int
+
+
+def decode(data: bytes, limits: Limits, at_least: int | None) -> Decoded:
+    """Decode an image file's bytes; see `read_image` for the arguments. Raises `ImageError`."""
+    kind = sniff(data[:32])
+    if kind is None:
+        raise ImageError(f"not an image: starts with {repr(data[:12])[1:]}")
+    decoder = _decoder(kind)
+    hush_pillow()
+    try:
+        with decoder(io.BytesIO(data)) as image:
+            return _decode(image, data, limits, at_least)
+    except ImageError:
+        raise
+    except Exception as error:  # hostile bytes make Pillow raise nearly any type: this is the one gate
+        raise ImageError(_reason(kind, error)) from error
+
+
+def _decoder(kind: str) -> type[ImageFile.ImageFile]:
+    module, name = _DECODERS[kind]
+    try:
+        return cast("type[ImageFile.ImageFile]", getattr(importlib.import_module(module), name))
+    except ImportError:  # all others come with Pillow
+        raise ImageError("HEIC needs pillow-heif. Install it: pip install 'whatsit[heif]'") from None
+
+
+def _decode(image: ImageFile.ImageFile, data: bytes, limits: Limits, at_least: int | None) -> Decoded:
+    width, height = image.size
+    if isinstance(image, JpegImageFile):
+        scale_down(image, data, at_least, limits)
+    check_pixels(*image.size, limits)
+    image.load()
+    turn = orientation(image)  # after loading: a PNG's may stand behind the pixels, a TIFF is then upright
+    upright = turn_upright(to_rgb(image), turn)
+    return Decoded(upright, *((height, width) if swaps_sides(turn) else (width, height)))
+
+
+def _reason(kind: str, error: Exception) -> str:
+    """One line, such as 'truncated JPEG: image file is truncated (8 bytes not processed)'."""
+    name, text = _NAMES.get(kind, kind.upper()), str(error).partition("\n")[0] or type(error).__name__
+    if isinstance(error.__cause__ or error, (EOFError, IndexError, struct.error)):
+        return f"truncated {name}: ends in the middle of a header"
+    return f"{'truncated' if 'truncated' in text.lower() else 'damaged'} {name}: {text}"

@@ -1,0 +1,91 @@
+"""An upright RGB image → a network's square input: the shape (`fit`) and the resize (`interpolation`).
+
+Which fit is best differs by data set, by up to 7 points of accuracy either way: measure.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Fit = Literal["squash", "crop", "letterbox"]
+Interpolation = Literal["bilinear", "bicubic"]
+
+_RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+_MID_GREY = (127, 127, 127)  # becomes 0 in a network that reads (x - 127) / 128
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How an image becomes the network's input, `uint8 (size, size, 3)`; all further steps are in the graph.
+
+    Raises `ValueError` for a size below 1 or an unknown choice.
+    """
+
+    size: int = 224  # pixels; what most ImageNet networks were trained with
+    fit: Fit = "squash"  # loses nothing of the picture, at the price of its proportions
+    interpolation: Interpolation = "bilinear"  # Pillow's, antialiased; in 0.6 of the time of bicubic
+
+    def __post_init__(self) -> None:
+        if type(self.size) is not int or self.size < 1:
+            raise ValueError(f"size must be a whole number of pixels from 1, got {self.size!r}")
+        if self.fit not in get_args(Fit):
+            raise ValueError(f"fit must be one of {get_args(Fit)}, got {self.fit!r}")
+        if self.interpolation not in get_args(Interpolation):
+            raise ValueError(
+                f"interpolation must be one of {get_args(Interpolation)}, got {self.interpolation!r}"
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON; `from_dict` reads it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Preprocessing":
+        """The inverse of `as_dict`. Raises `ValueError` for a missing or unknown key, or a wrong value."""
+        if values.keys() != cls().as_dict().keys():
+            raise ValueError(f"preprocessing has size, fit and interpolation, got {sorted(values)}")
+        return cls(**values)
+
+
+def fit_image(pixels: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """`(H, W, 3) uint8` → `(size, size, 3) uint8`, C-contiguous. Raises `ValueError` for any other array."""
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
+        raise ValueError(f"an image is uint8 (H, W, 3), got {pixels.dtype} {pixels.shape}")
+    return np.array(fit(Image.fromarray(pixels), preprocessing))
+
+
+def fit(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
+    """The same for a Pillow image of mode RGB, which spares two copies."""
+    resampling = _RESAMPLING[preprocessing.interpolation]
+    return _FITS[preprocessing.fit](image, preprocessing.size, resampling)
+
+
+def _squash(image: Image.Image, size: int, resampling: Image.Resampling) -> Image.Image:
+    return image.resize((size, size), resampling)
+
+
+def _crop(image: Image.Image, size: int, resampling: Image.Resampling) -> Image.Image:
+    """The square in the middle, as large as fits."""
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((left, top, left + side, top + side)).resize((size, size), resampling)
+
+
+def _letterbox(image: Image.Image, size: int, resampling: Image.Resampling) -> Image.Image:
+    """The whole image in its proportions, amid mid-grey; at least one pixel wide and high."""
+    scale = size / max(image.size)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    square = Image.new("RGB", (size, size), _MID_GREY)
+    square.paste(image.resize((width, height), resampling), ((size - width) // 2, (size - height) // 2))
+    return square
+
+
+_FITS: dict[Fit, Callable[[Image.Image, int, Image.Resampling], Image.Image]] = {
+    "squash": _squash,
+    "crop": _crop,
+    "letterbox": _letterbox,
+}

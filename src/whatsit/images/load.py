@@ -1,0 +1,61 @@
+"""The whole way, from a path, URI or bytes to numbers: the functions that the other rooms call."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from whatsit.images.decode import Decoded, decode
+from whatsit.images.fit import Preprocessing, fit
+from whatsit.images.limits import DEFAULT_LIMITS, Limits
+from whatsit.images.source import Source, read_bytes
+
+# A JPEG's shorter side is decoded to at least this many times the network's size. Measured on 100 photos, all
+# scaled down: the network's input is on average 0.6 of 255 from that of a full decode at 2 (worst photo 2.1,
+# worst pixel 43), and 1.8 at 1 (4.9, 134).
+_SPARE = 2
+_THUMBNAIL = (32, 32)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """One decoded image: the network's input, a thumbnail to tell near-duplicates by, and its size."""
+
+    pixels: NDArray[np.uint8]  # (size, size, 3) RGB, the network's input
+    thumbnail: NDArray[np.uint8]  # (32, 32) grey, the whole image squashed whatever `fit` says
+    width: int  # of the upright original, in pixels
+    height: int
+
+
+def read_image(
+    source: Source, *, limits: Limits = DEFAULT_LIMITS, at_least: int | None = None
+) -> NDArray[np.uint8]:
+    """An image file → upright RGB `uint8 (H, W, 3)`, C-contiguous.
+
+    `at_least` (pixels) lets the JPEG decoder scale down by 2, 4 or 8 while the shorter side stays that long;
+    other formats come in full. The first frame of an animation; transparency on white; 16-bit grey scaled
+    to 8. Raises `ImageError` for what is missing, no image, damaged, or beyond `limits`.
+    """
+    return np.array(decode(read_bytes(source, limits), limits, at_least).image)
+
+
+def load_for_network(
+    source: Source, preprocessing: Preprocessing, limits: Limits = DEFAULT_LIMITS
+) -> NDArray[np.uint8]:
+    """An image file → the network's input, RGB `uint8 (size, size, 3)`. Raises `ImageError`."""
+    return np.array(fit(_decode_for(source, preprocessing, limits).image, preprocessing))
+
+
+def load_with_thumbnail(
+    source: Source, preprocessing: Preprocessing, limits: Limits = DEFAULT_LIMITS
+) -> Loaded:
+    """The same input with a thumbnail and the original's size, from the same decode. Raises `ImageError`."""
+    decoded = _decode_for(source, preprocessing, limits)
+    pixels = np.array(fit(decoded.image, preprocessing))
+    small = decoded.image.resize(_THUMBNAIL, Image.Resampling.BOX, reducing_gap=2)
+    return Loaded(pixels, np.array(small.convert("L")), decoded.width, decoded.height)
+
+
+def _decode_for(source: Source, preprocessing: Preprocessing, limits: Limits) -> Decoded:
+    return decode(read_bytes(source, limits), limits, _SPARE * preprocessing.size)

@@ -1,0 +1,54 @@
+"""Path, URI or bytes → bytes. Knows nothing of image formats."""
+
+import os
+import stat
+from pathlib import Path
+
+from whatsit.errors import ImageError
+from whatsit.images.limits import DEFAULT_LIMITS, Limits, check_bytes
+
+Source = str | os.PathLike[str] | bytes  # a string that contains '://' is a URI, any other a path
+
+
+def read_bytes(source: Source, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """The bytes of an image file, at most `limits.max_bytes` of them.
+
+    `source` is a path, a URI that fsspec opens (`s3://…`, `https://…`, `file://…`), or the bytes themselves.
+    Raises `ImageError` where it is missing, unreadable, empty or too large; a local file's size is looked at
+    before it is read.
+    """
+    if isinstance(source, bytes):
+        data = source
+    elif isinstance(source, str) and "://" in source:
+        data = _read_uri(source, limits)
+    else:
+        data = _read_path(Path(source), limits)
+    check_bytes(len(data), limits)
+    return data
+
+
+def _read_path(path: Path, limits: Limits) -> bytes:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+            raise ImageError("not a file" if not path.is_dir() else "a folder, not a file")
+        check_bytes(status.st_size, limits)
+        with path.open("rb") as file:
+            return file.read(limits.max_bytes + 1)  # one more, to notice a file that has grown
+    except FileNotFoundError:
+        raise ImageError("no such file") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise ImageError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _read_uri(uri: str, limits: Limits) -> bytes:
+    import fsspec
+
+    try:
+        with fsspec.open(uri, "rb") as file:
+            data: bytes = file.read(limits.max_bytes + 1)
+            return data
+    except FileNotFoundError:  # fsspec's word for a refused connection, too
+        raise ImageError("not found, or its server cannot be reached") from None
+    except Exception as error:  # each of fsspec's backends has errors of its own
+        raise ImageError(f"cannot be read: {type(error).__name__}: {error}") from error

@@ -1,0 +1,130 @@
+"""The three heads: embeddings → logits. What each learned is plain arrays, which the exported graph holds as they are.
+
+A family knows its strengths, the values of its one hyper-parameter from strong to weak regularisation, and fits
+the whole path of them at once, so that what they share is computed once.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatsit.learning.logistic import (
+    FINAL_TOLERANCE,
+    SEARCH_TOLERANCE,
+    LinearHead,
+    Standardised,
+    balanced_weights,
+    fit_path,
+)
+
+Array = NDArray[np.float32]
+Labels = NDArray[np.int64]
+HeadName = Literal["logistic", "svm", "knn"]
+
+
+class Head(Protocol):
+    """What fitting learned: raw embeddings (n, dim) → logits (n, classes)."""
+
+    def logits(self, x: Array) -> Array: ...
+
+
+@dataclass(frozen=True)
+class NeighbourHead:
+    """k nearest neighbours by cosine; the logit is the log of a class's smoothed share of the votes."""
+
+    directions: Array  # (n_train, dim), of length 1
+    votes: Array  # (n_train, classes), one-hot times the weight of the image
+    k: int
+    smoothing: float = 0.5  # added to every class's votes (Krichevsky & Trofimov 1981), so that no logit is −∞
+
+    def logits(self, x: Array) -> Array:
+        """(n, dim) → (n, classes); in blocks, as all similarities at once would fill the memory."""
+        return np.concatenate([self._logits(x[i : i + 1024]) for i in range(0, len(x), 1024)])
+
+    def _logits(self, x: Array) -> Array:
+        similarity = (x @ self.directions.T) / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+        nearest = np.argpartition(-similarity, self.k - 1, axis=1)[:, : self.k]  # (n, k)
+        out: Array = np.log(self.votes[nearest].sum(axis=1) + np.float32(self.smoothing))
+        return out
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What to learn from, and whether classes should weigh the same."""
+
+    x: Array  # (n, dim)
+    labels: Labels  # (n,)
+    classes: int
+    balance: bool = False
+
+    def subset(self, rows: NDArray[np.int64]) -> "Problem":
+        return Problem(self.x[rows], self.labels[rows], self.classes, self.balance)
+
+    @property
+    def weights(self) -> Array:
+        if self.balance:
+            return balanced_weights(self.labels, self.classes)
+        return np.ones(len(self.labels), np.float32)
+
+
+FitPath = Callable[[Problem, Sequence[float], bool], Iterator[Head]]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A kind of head. `fit(problem, strengths, final)` gives one head a strength, in that order."""
+
+    name: HeadName
+    strength_name: str  # what the strengths are called in the field
+    strengths: tuple[float, ...]
+    fit: FitPath
+
+
+def _logistic(problem: Problem, strengths: Sequence[float], final: bool) -> Iterator[Head]:
+    space = Standardised.of(problem.x)
+    tolerance = FINAL_TOLERANCE if final else SEARCH_TOLERANCE
+    path = fit_path(
+        space.z, problem.labels, problem.classes, space.eigenvalues, strengths, problem.weights, tolerance
+    )
+    for solution in path:
+        yield space.head(solution.coefficients, solution.intercept)
+
+
+def _svm(problem: Problem, strengths: Sequence[float], final: bool) -> Iterator[Head]:
+    """Linear, one against the rest (scikit-learn's LinearSVC); its margins serve as logits."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.svm import LinearSVC
+
+    space = Standardised.of(problem.x)
+    for strength in strengths:
+        svm = LinearSVC(C=strength, dual="auto", random_state=0, max_iter=5000 if final else 1000, tol=1e-3)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a near solution ranks and serves as well
+            svm.fit(space.z, problem.labels, sample_weight=problem.weights)
+        coefficients = np.zeros((space.z.shape[1], problem.classes), np.float32)
+        intercept = np.full(problem.classes, -10.0, np.float32)  # classes absent from a fold
+        if len(svm.classes_) == 2:
+            coefficients[:, svm.classes_] = np.stack([-svm.coef_[0], svm.coef_[0]], axis=1)
+            intercept[svm.classes_] = [-svm.intercept_[0], svm.intercept_[0]]
+        else:
+            coefficients[:, svm.classes_], intercept[svm.classes_] = svm.coef_.T, svm.intercept_
+        yield space.head(coefficients, intercept)
+
+
+def _knn(problem: Problem, strengths: Sequence[float], final: bool) -> Iterator[Head]:
+    directions = problem.x / np.maximum(np.linalg.norm(problem.x, axis=1, keepdims=True), 1e-12)
+    votes = np.eye(problem.classes, dtype=np.float32)[problem.labels] * problem.weights[:, None]
+    for strength in strengths:
+        yield NeighbourHead(directions, votes, min(int(strength), len(directions)))
+
+
+FAMILIES: dict[HeadName, Family] = {
+    # On standardised columns and a mean loss, the best penalty was 0.01 to 0.1 on all six sets (docs/log.md).
+    "logistic": Family("logistic", "penalty", tuple(10.0**p for p in (0.5, 0, -0.5, -1, -1.5, -2, -2.5, -3)), _logistic),
+    "svm": Family("svm", "C", tuple(10.0**p for p in (-5, -4.5, -4, -3.5, -3, -2.5, -2)), _svm),
+    "knn": Family("knn", "k", (50, 30, 20, 10, 5, 3, 1), _knn),
+}

@@ -1,0 +1,101 @@
+"""Whatever the bytes are, the answer is an image or an `ImageError`: no other error, and no warning."""
+
+import sys
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import ExifTags, Image
+
+from whatsit.errors import ImageError
+from whatsit.images import Limits, Preprocessing, load_with_thumbnail, read_image
+
+from .samples import encode, photo
+
+_EXIF = Image.Exif()
+_EXIF[ExifTags.Base.Orientation] = 6
+_EXIF[ExifTags.Base.XResolution] = 72.0
+_EXIF[ExifTags.Base.Make] = "maker"
+_PHOTO = Image.fromarray(photo(16, 24))
+SAMPLES = {
+    "jpeg": encode(_PHOTO, "JPEG", exif=_EXIF),
+    "progressive jpeg": encode(_PHOTO, "JPEG", progressive=True),
+    "cmyk jpeg": encode(_PHOTO.convert("CMYK"), "JPEG"),
+    "png": encode(_PHOTO, "PNG", exif=_EXIF),
+    "animated png": encode(_PHOTO, "PNG", save_all=True, append_images=[_PHOTO.rotate(90)]),
+    "palette png": encode(_PHOTO.quantize(16), "PNG", transparency=b"\x00\x80"),
+    "deep png": encode(np.arange(384, dtype=np.uint16).reshape(16, 24), "PNG", transparency=5),
+    "gif": encode(_PHOTO, "GIF", save_all=True, append_images=[_PHOTO.rotate(90)]),
+    "webp": encode(_PHOTO, "WEBP", exif=_EXIF),
+    "bmp": encode(_PHOTO, "BMP"),
+    "tiff": encode(_PHOTO, "TIFF", exif=_EXIF),
+    "lzw tiff": encode(_PHOTO, "TIFF", compression="tiff_lzw"),
+    "avif": encode(_PHOTO, "AVIF", exif=_EXIF),
+    "heic": encode(_PHOTO, "HEIF"),
+}
+
+
+@pytest.mark.parametrize("kind", SAMPLES)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_changed_and_cut_files_are_images_or_image_errors(kind: str, data: st.DataObject) -> None:
+    content = bytearray(SAMPLES[kind])
+    places = st.integers(0, len(content) - 1) | st.integers(0, min(200, len(content) - 1))  # mostly headers
+    for place, byte in data.draw(st.lists(st.tuples(places, st.integers(0, 255)), max_size=8)):
+        content[place] = byte
+    content = content[: data.draw(st.just(len(content)) | st.integers(0, len(content)))]
+    try:
+        loaded = load_with_thumbnail(bytes(content), Preprocessing(size=8), Limits(max_pixels=1_000_000))
+    except ImageError as error:
+        assert_short_reason(error)
+    else:
+        assert loaded.pixels.shape == (8, 8, 3)
+        assert loaded.pixels.dtype == loaded.thumbnail.dtype == np.uint8
+        assert loaded.thumbnail.shape == (32, 32)
+
+
+def assert_short_reason(error: ImageError) -> None:
+    assert 0 < len(str(error)) < 250
+    assert "\n" not in str(error)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes(content: bytes) -> None:
+    with pytest.raises(ImageError):
+        read_image(content)
+
+
+@pytest.mark.parametrize("kind", SAMPLES)
+def test_a_third_of_a_file_is_no_image(kind: str) -> None:
+    with pytest.raises(ImageError, match=r"^(truncated|damaged) \w+: \S"):
+        read_image(SAMPLES[kind][: len(SAMPLES[kind]) // 3])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"^empty file \(0 bytes\)$"),
+        (b"hello", r"^not an image: starts with 'hello'$"),
+        (b"<!DOCTYPE html><html>", r"^not an image: starts with '<!DOCTYPE ht'$"),
+        (b"\x00" * 5, r"^not an image: starts with '\\x00\\x00\\x00\\x00\\x00'$"),
+        (SAMPLES["jpeg"][:-20], r"^truncated JPEG: image file is truncated \(\d+ bytes not processed\)$"),
+        (SAMPLES["png"][:36], r"^truncated PNG: ends in the middle of a header$"),
+    ],
+)
+def test_reasons(content: bytes, message: str) -> None:
+    with pytest.raises(ImageError, match=message):
+        read_image(content)
+
+
+def test_heic_without_pillow_heif_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(ImageError, match=r"pip install 'whatsit\[heif\]'$"):
+        read_image(SAMPLES["heic"])
+
+
+def test_pillows_bomb_warning_stays_as_its_owner_set_it() -> None:
+    read_image(SAMPLES["png"])
+    with pytest.raises(Image.DecompressionBombWarning):
+        warnings.warn_explicit("bomb", Image.DecompressionBombWarning, "Image.py", 1, module="PIL.Image")
