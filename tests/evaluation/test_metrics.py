@@ -7,32 +7,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from sklearn import metrics
 
 from whatsit.evaluation import Evaluation, evaluate, expected_calibration_error, selective
 
-Labels = NDArray[np.int64]
-Floats = NDArray[np.float64]
-
-
-def made_up(n: int, k: int, seed: int = 0, missing: int | None = None) -> tuple[Labels, Floats]:
-    """(n,) labels and (n, k) probabilities that lean towards them; no photo of class `missing`."""
-    rng = np.random.default_rng(seed)
-    kept = [c for c in range(k) if c != missing]
-    truth = rng.choice(kept, n).astype(np.int64)
-    logits = rng.normal(size=(n, k)) + 1.5 * np.eye(k)[truth]
-    odds = np.exp(logits)
-    return truth, odds / odds.sum(axis=1, keepdims=True)
-
-
-def names(k: int) -> list[str]:
-    return [f"class {i}" for i in range(k)]
+from .made_up import Floats, Labels, names, predictions
 
 
 @pytest.mark.parametrize(("k", "missing"), [(2, None), (5, None), (5, 3), (12, 0)])
 def test_figures_are_scikit_learns(k: int, missing: int | None) -> None:
-    truth, p = made_up(300, k, missing=missing)
+    truth, p = predictions(300, k, missing=missing)
     predicted = p.argmax(axis=1)
     present = np.unique(truth)
     got = evaluate(truth, p, names(k))
@@ -48,13 +32,13 @@ def test_figures_are_scikit_learns(k: int, missing: int | None) -> None:
 
 
 def test_balanced_accuracy_of_a_full_test_set_is_scikit_learns() -> None:
-    truth, p = made_up(300, 4)
+    truth, p = predictions(300, 4)
     expected = metrics.balanced_accuracy_score(truth, p.argmax(axis=1))
     assert evaluate(truth, p, names(4)).balanced_accuracy.value == pytest.approx(expected)
 
 
 def test_per_class_figures_are_scikit_learns() -> None:
-    truth, p = made_up(200, 6, missing=2)
+    truth, p = predictions(200, 6, missing=2)
     scores = metrics.precision_recall_fscore_support(
         truth, p.argmax(axis=1), labels=range(6), zero_division=0.0
     )
@@ -63,13 +47,13 @@ def test_per_class_figures_are_scikit_learns() -> None:
 
 
 def test_brier_of_two_classes_is_twice_the_binary_score() -> None:
-    truth, p = made_up(200, 2)
+    truth, p = predictions(200, 2)
     expected = 2 * metrics.brier_score_loss(truth, p[:, 1])
     assert evaluate(truth, p, names(2)).brier.value == pytest.approx(expected)
 
 
 def test_roc_is_scikit_learns_and_ties_count_half() -> None:
-    truth, p = made_up(300, 2)
+    truth, p = predictions(300, 2)
     p = np.round(p, 1)
     got = evaluate(truth, p, names(2))
     assert got.roc_auc is not None
@@ -83,14 +67,14 @@ def test_roc_is_scikit_learns_and_ties_count_half() -> None:
 
 
 def test_one_class_alone_has_no_roc() -> None:
-    truth, p = made_up(50, 2, missing=1)
+    truth, p = predictions(50, 2, missing=1)
     assert evaluate(truth, p, names(2)).roc_auc is None
-    truth, p = made_up(50, 3)
+    truth, p = predictions(50, 3)
     assert evaluate(truth, p, names(3)).roc_curve is None
 
 
 @st.composite
-def predictions(draw: st.DrawFn) -> tuple[Labels, Floats]:
+def drawn(draw: st.DrawFn) -> tuple[Labels, Floats]:
     k = draw(st.integers(2, 6))
     n = draw(st.integers(1, 40))
     truth = draw(st.lists(st.integers(0, k - 1), min_size=n, max_size=n))
@@ -100,7 +84,7 @@ def predictions(draw: st.DrawFn) -> tuple[Labels, Floats]:
 
 
 @settings(max_examples=30, deadline=None)
-@given(predictions())
+@given(drawn())
 def test_every_figure_is_in_range(made: tuple[Labels, Floats]) -> None:
     truth, p = made
     got = evaluate(truth, p, names(p.shape[1]))
@@ -116,7 +100,7 @@ def test_every_figure_is_in_range(made: tuple[Labels, Floats]) -> None:
 
 
 @settings(max_examples=20, deadline=None)
-@given(predictions(), st.randoms())
+@given(drawn(), st.randoms())
 def test_the_order_of_the_photos_changes_nothing(made: tuple[Labels, Floats], random: Random) -> None:
     truth, p = made
     order = np.array(random.sample(range(len(truth)), len(truth)))
@@ -134,7 +118,7 @@ def test_perfect_predictions_score_one() -> None:
 
 
 def test_intervals_are_seeded_and_contain_their_figure() -> None:
-    truth, p = made_up(200, 4)
+    truth, p = predictions(200, 4)
     one, again, other = (evaluate(truth, p, names(4), seed=s) for s in (0, 0, 1))
     assert one.macro_f1 == again.macro_f1 != other.macro_f1
     for figure in (one.balanced_accuracy, one.macro_f1, one.weighted_f1, one.log_loss, one.brier):
@@ -143,7 +127,7 @@ def test_intervals_are_seeded_and_contain_their_figure() -> None:
 
 def test_the_bootstrap_covers_as_often_as_it_says() -> None:
     """Of 60 samples from one population, about 95 % of the intervals must hold its balanced accuracy."""
-    truth, p = made_up(100_000, 3)
+    truth, p = predictions(100_000, 3)
     whole = metrics.balanced_accuracy_score(truth, p.argmax(axis=1))
     parts = [evaluate(truth[i::60][:300], p[i::60][:300], names(3)) for i in range(60)]
     held = [e.balanced_accuracy.low <= whole <= e.balanced_accuracy.high for e in parts]
@@ -151,7 +135,7 @@ def test_the_bootstrap_covers_as_often_as_it_says() -> None:
 
 
 def test_single_precision_rows_are_taken() -> None:
-    truth, p = made_up(500, 7)
+    truth, p = predictions(500, 7)
     single, double = (evaluate(truth, p.astype(t), names(7)) for t in (np.float32, np.float64))
     assert single.log_loss.value == pytest.approx(double.log_loss.value, abs=1e-6)
 
@@ -176,7 +160,7 @@ def test_a_calibrated_classifier_stays_within_chance_and_a_boastful_one_does_not
 
 
 def test_answering_less_answers_better() -> None:
-    truth, p = made_up(1000, 4)
+    truth, p = predictions(1000, 4)
     curve = evaluate(truth, p, names(4)).coverage
     assert len(curve) <= 100
     assert curve[0].accuracy > curve[-1].accuracy
@@ -204,7 +188,7 @@ def test_what_does_not_fit_is_refused(truth: list[int], p: list[list[float]], me
 
 
 def test_a_thousand_classes(capsys: pytest.CaptureFixture[str]) -> None:
-    truth, p = made_up(3000, 1000)
+    truth, p = predictions(3000, 1000)
     got: Evaluation = evaluate(truth, p, names(1000))
     assert got.confusion.shape == (1000, 1000)
     assert len(json.dumps(got.to_dict())) < 600_000

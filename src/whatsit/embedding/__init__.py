@@ -1,0 +1,1 @@
+"""Images → embeddings of a pretrained backbone, computed once and kept. It knows nothing of classes."""

@@ -105,9 +105,9 @@ class Cache:
                 found.update(digest for (digest,) in self._vectors.execute(query, some))
         return found
 
-    def add(self, items: Sequence[Item], stamps: Mapping[str, Stamp]) -> None:
+    def add(self, items: Sequence[Item[str]], stamps: Mapping[str, Stamp]) -> None:
         """Stores vectors and file stamps in one transaction each; what is there already stays."""
-        rows = [(i.digest, _blob(i.vector), _blob(i.thumbnail)) for i in items if i.vector is not None]
+        rows = [(i.digest, _blob(i.row), _blob(i.thumbnail)) for i in items if i.row is not None]
         files = [(i.source, *stamps[i.source], i.digest) for i in items if i.digest and i.source in stamps]
         with self._lock, _plain_errors(self.path):
             with self._vectors:

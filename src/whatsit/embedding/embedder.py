@@ -1,5 +1,6 @@
 """Images → vectors through the cache: what is known is looked up, the rest is computed once and kept."""
 
+import hashlib
 import os
 import random
 import threading
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.embedding.cache import Cache, Stamp, stamp
 from whatsit.embedding.session import DEVICES, cores, open_session, run
-from whatsit.embedding.stream import Item, batched, embed_stream
-from whatsit.images import Limits
+from whatsit.embedding.stream import Item, Loaded, batched, stream
+from whatsit.errors import ImageError
+from whatsit.images import DEFAULT_LIMITS, Limits, load_with_thumbnail, read_bytes
 
 Progress = Callable[[int], None]  # called with how many more images are done
 
@@ -42,7 +44,7 @@ class Embedder:
     """Use it in a `with`. `fill` computes what is missing; `vectors` and `thumbnails` read it back."""
 
     def __init__(
-        self, extractor: FeatureExtractor, cache: Path, *, device: str = "cpu", limits: Limits = Limits()
+        self, extractor: FeatureExtractor, cache: Path, *, device: str = "cpu", limits: Limits = DEFAULT_LIMITS
     ) -> None:
         self.extractor = extractor
         self.device = device
@@ -76,31 +78,43 @@ class Embedder:
         errors: dict[str, str] = {}
         computed = 0
         for items in self._commits(self._compute(missing), stamps):
-            computed += sum(item.vector is not None for item in items)
+            computed += sum(item.row is not None for item in items)
             digests |= {item.source: item.digest for item in items if item.digest}
             errors |= {item.source: item.error for item in items if item.error}
             progress(len(items))
         by_place = {i: errors[source] for i, source in enumerate(sources) if source in errors}
         return Embedded(tuple(digests.get(source) for source in sources), by_place, computed)
 
-    def _compute(self, sources: Sequence[str]) -> Iterator[Item]:
+    def _compute(self, sources: Sequence[str]) -> Iterator[Item[str]]:
         if not sources:
             return
         device = DEVICES[self.device]
         session = open_session(self.extractor.graph, self.device, 1 if device.own_threads else cores())
-        yield from embed_stream(
+        wanted = _Claims(self.cache)
+
+        def load(source: str) -> Loaded:
+            digest = None
+            try:
+                data = read_bytes(source, self.limits)
+                digest = hashlib.sha256(data).digest()
+                if not wanted(digest):
+                    return Loaded(None, digest)
+                image = load_with_thumbnail(data, self.extractor.preprocessing, self.limits)
+                return Loaded(image.pixels, digest, image.thumbnail)
+            except ImageError as error:
+                return Loaded(None, digest, error=str(error))
+
+        yield from stream(
             _shuffled_blocks(sources),
-            lambda pixels: np.asarray(run(session, ["embedding"], pixels)[0], np.float32),
-            self.extractor.preprocessing,
-            limits=self.limits,
-            wanted=_Claims(self.cache),
+            load,
+            lambda pixels: run(session, ["embedding"], pixels)[0],
             batch=device.batch,
             workers=cores(),
         )
 
-    def _commits(self, items: Iterator[Item], stamps: dict[str, Stamp]) -> Iterator[list[Item]]:
+    def _commits(self, items: Iterator[Item[str]], stamps: dict[str, Stamp]) -> Iterator[list[Item[str]]]:
         """Stores what comes in small transactions, also when interrupted, and passes it on."""
-        waiting: list[Item] = []
+        waiting: list[Item[str]] = []
         since = time.monotonic()
         try:
             for item in items:

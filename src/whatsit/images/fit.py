@@ -89,3 +89,15 @@ _FITS: dict[Fit, Callable[[Image.Image, int, Image.Resampling], Image.Image]] = 
     "crop": _crop,
     "letterbox": _letterbox,
 }
+
+
+def covered_box(width: int, height: int, fit: Fit) -> tuple[int, int, int, int]:
+    """(left, top, right, bottom) that the network's square covers, in pixels of the upright original.
+
+    A letterbox reaches beyond the image; a crop falls short of it.
+    """
+    if fit == "squash":
+        return 0, 0, width, height
+    side = min(width, height) if fit == "crop" else max(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    return left, top, left + side, top + side

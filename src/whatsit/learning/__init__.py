@@ -1,0 +1,31 @@
+"""Embeddings and labels → a head, its temperature, and when to be unsure. It prints nothing."""
+
+from whatsit.learning.calibration import fit_temperature, log_loss, log_softmax, softmax
+from whatsit.learning.familiarity import Familiarity, learn_familiarity
+from whatsit.learning.heads import FAMILIES, Family, Head, HeadName, NeighbourHead, Problem
+from whatsit.learning.logistic import LinearHead
+from whatsit.learning.selection import Chosen, Round, choose, fold_rounds, held_out_logits
+from whatsit.learning.unsure import Threshold, choose_threshold
+
+__all__ = [
+    "FAMILIES",
+    "Chosen",
+    "Familiarity",
+    "Family",
+    "Head",
+    "HeadName",
+    "LinearHead",
+    "NeighbourHead",
+    "Problem",
+    "Round",
+    "Threshold",
+    "choose",
+    "choose_threshold",
+    "fit_temperature",
+    "fold_rounds",
+    "held_out_logits",
+    "learn_familiarity",
+    "log_loss",
+    "log_softmax",
+    "softmax",
+]

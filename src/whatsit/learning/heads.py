@@ -7,7 +7,7 @@ the whole path of them at once, so that what they share is computed once.
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,11 @@ from whatsit.learning.logistic import (
     balanced_weights,
     fit_path,
 )
+from whatsit.learning.names import HeadName
 
 Array = NDArray[np.float32]
 Labels = NDArray[np.int64]
-HeadName = Literal["logistic", "svm", "knn"]
+
 
 
 class Head(Protocol):

@@ -95,8 +95,8 @@ def _mislabelled(case: _Case) -> str | None:
     if not case.mislabelled:
         return None
     return (
-        f"{count(case.mislabelled, 'label')} may be wrong: classifiers that had not seen the photos were sure "
-        "of another class. Look under “Likely wrong labels”, mend what is wrong and train again."
+        f"{count(case.mislabelled, 'label')} may be wrong: classifiers that had not seen the photos were "
+        "sure of another class. Look under “Likely wrong labels”, mend what is wrong and train again."
     )
 
 
@@ -136,8 +136,10 @@ def _calibration(case: _Case) -> str | None:
     ece, chance = case.evaluation.ece, case.evaluation.ece_by_chance
     if ece <= chance:
         return None
+    claimed = sum(b.confidence * b.count for b in case.evaluation.reliability) / case.evaluation.n
+    way = "too sure" if claimed > case.evaluation.accuracy.value else "too modest"
     return (
-        f"Its probabilities are off by {points(ece)} on average, more than chance explains "
+        f"Its probabilities are off by {points(ece)} on average, mostly {way}, and more than chance explains "
         f"({points(chance)}): rank with them, but do not read 90 % as 9 in 10."
     )
 

@@ -38,7 +38,13 @@ def render_report(report: Report) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        percent=words.percent, points=words.points, interval=words.interval, jpeg=_jpeg, commands=_commands
+        percent=words.percent,
+        points=words.points,
+        interval=words.interval,
+        whole=_whole,
+        tied=_tied,
+        jpeg=_jpeg,
+        commands=_commands,
     )
     environment.globals["count"] = words.count
     page = environment.get_template("page.html.j2")
@@ -99,6 +105,16 @@ def _folded(rows: list[Any]) -> tuple[list[Any], list[Any]]:
 def _jpeg(picture: bytes) -> str:
     """The bytes of a JPEG as a data URI."""
     return "data:image/jpeg;base64," + base64.b64encode(picture).decode("ascii")
+
+
+def _whole(share: float) -> str:
+    """A share as a whole percentage."""
+    return f"{words.out_of_100(share)}{words.NBSP}%"
+
+
+def _tied(text: str) -> str:
+    """A sentence whose percent signs stay beside their numbers."""
+    return text.replace(" %", f"{words.NBSP}%")
 
 
 def _commands(text: str) -> Markup:

@@ -49,7 +49,7 @@ def _data(report: Report) -> str:
     if report.data.exact_duplicates:
         parts.append(count(report.data.exact_duplicates, "exact copy", "exact copies"))
     if report.data.near_duplicate_groups:
-        parts.append(count(report.data.near_duplicate_groups, "group") + " of near-copies")
+        parts.append(count(report.data.near_duplicate_groups, "near-copy group"))
     if report.data.conflicts:
         parts.append(count(report.data.conflicts, "conflicting label"))
     return ", ".join(parts) if total else ""

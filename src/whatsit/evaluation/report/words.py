@@ -28,6 +28,8 @@ def percent(share: float) -> str:
     text = f"{100 * share:.1f}"
     if share < 1 and text == "100.0":
         text = "99.9"
+    if share > 0 and text == "0.0":
+        text = "0.1"
     return f"{text}{NBSP}%"
 
 

@@ -48,7 +48,8 @@ def confusion_chart(evaluation: Evaluation) -> Markup:
     description = (
         f"{evaluation.n - wrong:,} of {evaluation.n:,} photos lie on the diagonal, {wrong:,} off it."
     )
-    return picture("confusion", grid.size, "Confusion matrix", description, parts)
+    look = "large" if grid.k > 20 else "medium" if grid.k > 8 else "small"  # how far it may shrink
+    return picture("confusion", grid.size, "Confusion matrix", description, parts, look)
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class _Grid:
     @property
     def size(self) -> tuple[float, float]:
         span = self.k * self.step
-        return self.left + span + 44, self.top + span + 4
+        return self.left + span + 64, self.top + span + 4
 
     def background(self) -> Markup:
         span = self.k * self.step

@@ -27,7 +27,12 @@ def _value(value: object) -> str:
 
 
 def picture(
-    key: str, size: tuple[float, float], title: str, description: str, parts: Iterable[Markup]
+    key: str,
+    size: tuple[float, float],
+    title: str,
+    description: str,
+    parts: Iterable[Markup],
+    look: str = "plain",
 ) -> Markup:
     """A whole picture of (width, height) units, drawn at most that many pixels wide. `key` is unique."""
     width, height = size
@@ -36,6 +41,7 @@ def picture(
         tag("title", title, id=f"{key}-title"),
         tag("desc", description, id=f"{key}-desc"),
         *parts,
+        class_=look,
         role="img",
         viewBox=f"0 0 {width:g} {height:g}",
         style=f"max-width:{width:g}px",

@@ -1,0 +1,67 @@
+"""Writing to disk so that nothing half-written is ever seen: a temporary sibling, then a rename."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from whatsit.errors import WhatsitError
+
+
+@contextmanager
+def plain_os_errors(path: Path) -> Iterator[None]:
+    """A full disk or a read-only folder becomes one line."""
+    try:
+        yield
+    except OSError as error:
+        raise WhatsitError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Raises WhatsitError where the folder cannot be written or the disk is full; the old file then stays."""
+    with plain_os_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def folder_written_atomically(target: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Yields an empty sibling folder to fill; it takes the target's place when the block ends without an error.
+
+    Raises WhatsitError where the target exists (unless `overwrite`) or cannot be written.
+    """
+    refuse_existing(target, overwrite)
+    with plain_os_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        try:
+            fresh.chmod(0o755)
+            yield fresh
+            _put_in_place(fresh, target, overwrite)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+
+
+def refuse_existing(target: Path, overwrite: bool) -> None:
+    if target.exists() and not overwrite:
+        raise WhatsitError(f"{target} exists. Name another folder with --output, or replace it with --force")
+
+
+def _put_in_place(fresh: Path, target: Path, overwrite: bool) -> None:
+    if not (overwrite and target.exists()):
+        fresh.rename(target)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
+    target.rename(old / target.name)
+    fresh.rename(target)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,147 @@
+"""A trained model in use: images in, calibrated answers out. It needs no learning code and starts fast.
+
+The whole way from a file to the network's input is `whatsit.images`; the whole way from there to probabilities is
+the model folder's graph. Nothing is left in between that could differ from training.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatsit.embedding.session import DEVICES, cores, open_session, run
+from whatsit.embedding.stream import Item, Loaded, stream
+from whatsit.errors import ImageError, ModelFolderError
+from whatsit.images import DEFAULT_LIMITS, Limits, fit_image, from_memory, load_for_network
+from whatsit.model.folder import FILES, ModelFacts, read_facts
+from whatsit.model.prediction import Candidate, Prediction, Predictions
+
+if TYPE_CHECKING:
+    from PIL import Image as PillowImage
+
+    from whatsit.model.explain import Explanation
+
+    ImageLike: TypeAlias = str | PathLike[str] | bytes | PillowImage.Image | NDArray[np.uint8]
+else:
+    ImageLike = Any
+
+OUTPUTS = ["probabilities", "similarity", "embedding"]
+FEW = 4  # images; so many or fewer share the cores one after the other
+
+
+class Classifier:
+    """Load one with `whatsit.load(folder)`.
+
+    Images may be given as paths, URIs, bytes, PIL images or uint8 arrays (H, W, 3) or (H, W); one or a list of them.
+    """
+
+    def __init__(
+        self, facts: ModelFacts, graph: bytes | Path, *, device: str = "cpu", limits: Limits = DEFAULT_LIMITS
+    ) -> None:
+        self.facts = facts
+        self.graph = graph
+        self.device = device
+        self.limits = limits
+        self.classes_: tuple[str, ...] = facts.labels
+        self._sessions: dict[int, Any] = {}
+
+    @classmethod
+    def load(cls, folder: str | PathLike[str], *, device: str = "cpu", limits: Limits = DEFAULT_LIMITS) -> "Classifier":
+        """Raises ModelFolderError where the folder is missing, damaged, or of a newer format."""
+        path = Path(folder)
+        return cls(read_facts(path), path / FILES.graph, device=device, limits=limits)
+
+    def predict(self, images: ImageLike | Sequence[ImageLike], *, top: int = 5) -> Any:
+        """A `Prediction` for one image, `Predictions` for a list. A bad image gets an error for an answer."""
+        if _is_one(images):
+            return next(self.predict_each([images], top=top))
+        return Predictions(tuple(self.predict_each(images, top=top)))
+
+    def predict_each(self, images: Iterable[ImageLike], *, top: int = 5) -> Iterator[Prediction]:
+        """Answers one by one, in the order asked and in constant memory."""
+        for item in self._rows(images):
+            yield self._prediction(item, top)
+
+    def predict_proba(self, images: ImageLike | Sequence[ImageLike]) -> NDArray[np.float32]:
+        """(n, classes) calibrated probabilities, columns as in `classes_`. Raises ImageError for a bad image."""
+        return self._all(images)[:, : len(self.classes_)]
+
+    def embed(self, images: ImageLike | Sequence[ImageLike]) -> NDArray[np.float32]:
+        """(n, dim) embeddings of the backbone. Raises ImageError for a bad image."""
+        return self._all(images)[:, len(self.classes_) + 1 :]
+
+    def explain(self, image: ImageLike, label: str | None = None) -> "Explanation":
+        """Where in the image the evidence for `label` (default: the answer) lies. Raises ImageError."""
+        from whatsit.model.explain import explain
+
+        return explain(self, image, label)
+
+    def pixels(self, image: ImageLike) -> NDArray[np.uint8]:
+        """The network's input, (size, size, 3) uint8. Raises ImageError."""
+        if isinstance(image, str | bytes | PathLike):
+            return load_for_network(image, self.facts.preprocessing, self.limits)
+        return fit_image(from_memory(image), self.facts.preprocessing)
+
+    def _all(self, images: ImageLike | Sequence[ImageLike]) -> NDArray[np.float32]:
+        rows = []
+        for item in self._rows([images] if _is_one(images) else images):
+            if item.row is None:
+                raise ImageError(f"{_name(item.source)}: {item.error}")
+            rows.append(item.row)
+        return np.stack(rows) if rows else np.empty((0, len(self.classes_) + 1 + self.facts.backbone["dim"]), np.float32)
+
+    def _rows(self, images: Iterable[ImageLike]) -> Iterator[Item[ImageLike]]:
+        """A row an image: probabilities, similarity, embedding, side by side."""
+        few = isinstance(images, Sequence) and len(images) <= FEW
+        session = self._session(few)
+        batch = 1 if few else DEVICES[self.device].batch
+
+        def forward(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+            probabilities, similarity, embedding = run(session, OUTPUTS, pixels)
+            return np.concatenate([probabilities, similarity[:, None], embedding], axis=1)
+
+        def load(image: ImageLike) -> Loaded:
+            try:
+                return Loaded(self.pixels(image))
+            except ImageError as error:
+                return Loaded(None, error=str(error))
+
+        return stream(images, load, forward, batch=batch, workers=1 if few else cores())
+
+    def _session(self, few: bool) -> Any:
+        """All cores on one image at a time, or one core an image; made when first needed."""
+        threads = cores() if few else 1
+        if threads not in self._sessions:
+            graph = self.graph if isinstance(self.graph, bytes) else str(self.graph)
+            session = open_session(graph, self.device, threads)
+            if missing := set(OUTPUTS) - {output.name for output in session.get_outputs()}:
+                raise ModelFolderError(f"the graph gives no {' and no '.join(sorted(missing))}. Train anew")
+            self._sessions[threads] = session
+        return self._sessions[threads]
+
+    def _prediction(self, item: Item[ImageLike], top: int) -> Prediction:
+        if item.row is None:
+            return Prediction(_name(item.source), error=item.error)
+        probabilities = item.row[: len(self.classes_)]
+        similarity = float(item.row[len(self.classes_)])
+        order = np.argsort(-probabilities, kind="stable")[:top]
+        candidates = tuple(Candidate(self.classes_[i], float(probabilities[i])) for i in order)
+        familiar = similarity >= self.facts.unsure.similarity
+        unsure = not familiar or candidates[0].probability < self.facts.unsure.threshold
+        return Prediction(_name(item.source), candidates, unsure, similarity, familiar)
+
+    def __repr__(self) -> str:
+        return f"<Classifier {self.facts.name!r}: {len(self.classes_)} classes, {self.facts.backbone['name']}>"
+
+
+def _is_one(images: Any) -> bool:
+    if isinstance(images, np.ndarray):
+        return images.ndim <= 3 and images.dtype != object and images.dtype.kind not in "US"
+    return isinstance(images, str | bytes | PathLike) or not isinstance(images, Iterable)
+
+
+def _name(image: ImageLike) -> str:
+    return fspath(image) if isinstance(image, str | PathLike) else f"<{type(image).__name__}>"

@@ -1,0 +1,99 @@
+"""Joins backbone, head, temperature and familiarity into the one graph that a model folder carries.
+
+    image uint8 (n, size, size, 3) → probabilities float32 (n, classes)
+                                     embedding     float32 (n, dim)
+                                     similarity    float32 (n,)   cosine to the nearest reference photo
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from whatsit.learning import Familiarity, Head, LinearHead, NeighbourHead
+
+
+class _Tail:
+    """Nodes and constants that follow the backbone."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+
+    def constant(self, name: str, value: Any) -> str:
+        self.constants.append(numpy_helper.from_array(np.array(value, order="C"), name))
+        return name
+
+    def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
+        self.nodes.append(helper.make_node(kind, list(inputs), [output], name=output, **attributes))
+        return output
+
+    def direction(self) -> str:
+        """embedding / ‖embedding‖, made once."""
+        if not any(node.name == "direction" for node in self.nodes):
+            norm = self.node("ReduceL2", ["embedding"], "norm", axes=[1], keepdims=1)
+            floor = self.constant("norm_floor", np.float32(1e-12))
+            self.node("Div", ["embedding", self.node("Max", [norm, floor], "safe_norm")], "direction")
+        return "direction"
+
+    def linear(self, head: LinearHead) -> str:
+        inputs = ["embedding", self.constant("head.weight", head.weight), self.constant("head.bias", head.bias)]
+        return self.node("Gemm", inputs, "logits")
+
+    def neighbours(self, head: NeighbourHead) -> str:
+        stored = self.constant("head.directions", head.directions.T)
+        cosines = self.node("MatMul", [self.direction(), stored], "head.cosines")
+        k = self.constant("head.k", np.array([head.k], np.int64))
+        top = helper.make_node("TopK", [cosines, k], ["head.nearest_cosines", "head.nearest"], axis=1)
+        self.nodes.append(top)
+        votes = self.node("Gather", [self.constant("head.votes", head.votes), "head.nearest"], "head.gathered")
+        axis = self.constant("head.axis", np.array([1], np.int64))
+        total = self.node("ReduceSum", [votes, axis], "head.total", keepdims=0)
+        smoothing = self.constant("head.smoothing", np.float32(head.smoothing))
+        return self.node("Log", [self.node("Add", [total, smoothing], "head.smoothed")], "logits")
+
+    def probabilities(self, logits: str, temperature: float) -> None:
+        t = self.constant("temperature", np.float32(temperature))
+        self.node("Softmax", [self.node("Div", [logits, t], "calibrated_logits")], "probabilities", axis=1)
+
+    def similarity(self, references: NDArray[np.float16]) -> None:
+        stored = self.constant("references", references.T)
+        as_float = self.node("Cast", [stored], "references.float32", to=TensorProto.FLOAT)
+        cosines = self.node("MatMul", [self.direction(), as_float], "reference_cosines")
+        self.node("ReduceMax", [cosines], "similarity", axes=[1], keepdims=0)
+
+
+def export_graph(
+    backbone: bytes, head: Head, temperature: float, familiarity: Familiarity | None, classes: int
+) -> bytes:
+    """The whole model as ONNX. Without `familiarity` (a published head) every similarity is 1."""
+    model = onnx.load_from_string(backbone)
+    tail = _Tail()
+    logits = tail.neighbours(head) if isinstance(head, NeighbourHead) else tail.linear(_linear(head))
+    tail.probabilities(logits, temperature)
+    if familiarity is None:
+        _always_familiar(tail)
+    else:
+        tail.similarity(familiarity.references)
+    model.graph.node.extend(tail.nodes)
+    model.graph.initializer.extend(tail.constants)
+    for name, shape in (("similarity", ["n"]), ("probabilities", ["n", classes])):
+        model.graph.output.insert(0, helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+    model.graph.name = "whatsit"
+    onnx.checker.check_model(model)
+    serialised: bytes = model.SerializeToString(deterministic=True)
+    return serialised
+
+
+def _linear(head: Head) -> LinearHead:
+    if not isinstance(head, LinearHead):
+        raise TypeError(f"no export for {type(head).__name__}")
+    return head
+
+
+def _always_familiar(tail: _Tail) -> None:
+    norm = tail.node("ReduceL2", ["embedding"], "length", axes=[1], keepdims=0)
+    tail.node("Add", [tail.node("Sub", [norm, norm], "none"), tail.constant("one", np.float32(1))], "similarity")

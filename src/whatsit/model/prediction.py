@@ -1,0 +1,75 @@
+"""An answer about one image, as people and programs read it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Candidate:
+    label: str
+    probability: float  # calibrated, in [0, 1]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """An answer, or the reason why there is none. With an `error` there is no label and no number."""
+
+    path: str
+    top: tuple[Candidate, ...] = ()  # by falling probability
+    unsure: bool = False
+    similarity: float | None = None  # cosine to the most similar training photo
+    familiar: bool = True  # whether the image is like the training photos at all
+    error: str | None = None
+
+    @property
+    def label(self) -> str | None:
+        """The most probable class, also where it is unsure."""
+        return self.top[0].label if self.top else None
+
+    @property
+    def probability(self) -> float | None:
+        return self.top[0].probability if self.top else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON: `{"path", "label", "probability", "unsure", "top"}` or `{"path", "error"}`."""
+        if self.error is not None:
+            return {"path": self.path, "error": self.error}
+        top = [{"label": c.label, "probability": round(c.probability, 6)} for c in self.top]
+        return {"path": self.path, **top[0], "unsure": self.unsure, "top": top}
+
+    def __str__(self) -> str:
+        if self.error is not None:
+            return f"{self.path}: {self.error}"
+        answer = "unsure, perhaps " if self.unsure else ""
+        return f"{self.path}: {answer}{self.label} ({self.probability:.0%})"
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows it: a bar a class."""
+        from html import escape
+
+        if self.error is not None:
+            return f"<p><b>{escape(self.path)}</b>: {escape(self.error)}</p>"
+        rows = "".join(
+            f"<tr><td style='text-align:left'>{escape(c.label)}</td><td>{c.probability:.1%}</td>"
+            f"<td style='width:12em'><div style='background:#4a7dbd;height:.8em;width:{c.probability:.1%}'></div></td></tr>"
+            for c in self.top
+        )
+        note = " (unsure)" if self.unsure else ""
+        return f"<table><caption>{escape(self.path)}{note}</caption>{rows}</table>"
+
+
+@dataclass(frozen=True)
+class Predictions(Sequence[Prediction]):
+    """Answers in the order asked; a notebook shows them all."""
+
+    items: tuple[Prediction, ...]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.items[index]
+
+    def _repr_html_(self) -> str:
+        return "".join(item._repr_html_() for item in self.items)

@@ -1,0 +1,28 @@
+"""What can be chosen when training, each default beside its reason."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from whatsit.embedding.backbones import DEFAULT_BACKBONE, Precision
+from whatsit.images import DEFAULT_LIMITS, Fit, Limits
+from whatsit.learning.names import HeadName
+
+FitChoice = Fit | Literal["auto"]
+PrecisionChoice = Precision | Literal["auto"]
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """The options of `whatsit train`."""
+
+    backbone: str = DEFAULT_BACKBONE  # a name of the table, or the path of an ONNX feature extractor
+    fit: FitChoice = "squash"  # "auto" tries all three on the training photos, at three times the cost
+    bits: PrecisionChoice = "auto"  # 8 bits where this machine runs them faster: same accuracy within noise
+    device: str = "cpu"
+    head: HeadName = "logistic"
+    balance: bool = False  # every class weighs the same: right where rare classes matter as much as common ones
+    precision: float = 0.95  # of the answers given on held-out photos; below its threshold the answer is "unsure"
+    valid: float = 0.15  # shares, where the data set brings no splits
+    test: float = 0.15
+    seed: int = 0
+    limits: Limits = DEFAULT_LIMITS

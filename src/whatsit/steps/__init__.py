@@ -1,0 +1,1 @@
+"""The steps of `pipeline.py`, one file each: gather → learn → judge → publish."""

@@ -1,0 +1,139 @@
+"""A listed data set and its embeddings → the photos that take part, which belong together, and which are left out."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatsit.dataset import Dataset, Record, duplicates, find_conflicts, group_records, near_duplicates
+from whatsit.errors import DatasetError
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """What became of each record, in the data set's order; vectors only of those that can be read."""
+
+    digests: tuple[str | None, ...]  # (n,) sha256 of the bytes, hexadecimal; None where they cannot be read
+    errors: dict[int, str]  # place → reason
+    vectors: NDArray[np.float32]  # (readable, dim)
+    thumbnails: NDArray[np.uint8]  # (readable, 32, 32)
+
+    @property
+    def readable(self) -> NDArray[np.int64]:
+        """(readable,) places."""
+        places = [i for i, digest in enumerate(self.digests) if digest is not None and i not in self.errors]
+        return np.array(places, np.int64)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A record that takes no part, and why."""
+
+    place: int  # in the data set's records
+    reason: str
+
+
+@dataclass(frozen=True)
+class Photos:
+    """The photos that take part: parallel arrays of length n, in the data set's order."""
+
+    dataset: Dataset
+    embeddings: Embeddings
+    places: NDArray[np.int64]  # in the data set's records
+    x: NDArray[np.float32]  # (n, dim)
+    labels: NDArray[np.int64]  # indices into the data set's classes
+    components: NDArray[np.int64]  # equal for copies, near-duplicates and members of a group
+    left_out: tuple[LeftOut, ...]
+    exact_duplicates: int  # copies beyond the first
+    near_duplicates: int  # pairs that differ in bytes
+    conflicts: int  # photos whose bytes stand under two labels
+
+    @property
+    def records(self) -> list[Record]:
+        return [self.dataset.records[i] for i in self.places]
+
+    @property
+    def digests(self) -> list[str]:
+        return [self.embeddings.digests[i] or "" for i in self.places]
+
+    @property
+    def groups(self) -> list[str | None]:
+        return [record.group for record in self.records]
+
+
+def gather(dataset: Dataset, embeddings: Embeddings) -> Photos:
+    """Leaves out what cannot be read and what has two labels; finds what belongs together.
+
+    Raises DatasetError where too little remains.
+    """
+    index = {label: i for i, label in enumerate(dataset.classes)}
+    readable = embeddings.readable
+    if not len(readable):
+        first = next(iter(embeddings.errors.items()))
+        raise DatasetError(
+            f"{dataset.name}: none of {len(dataset.records)} images can be read "
+            f"(the first, {dataset.records[first[0]].uri}: {first[1]})"
+        )
+    labels = np.array([index[dataset.records[i].label] for i in readable], np.int64)
+    digests = [embeddings.digests[i] or "" for i in readable]
+    torn = find_conflicts(labels, digests)
+    kept = np.setdiff1d(np.arange(len(readable)), torn)
+    places, vectors = readable[kept], embeddings.vectors[kept]
+    same = duplicates([digests[i] for i in kept])
+    near = _distinct(near_duplicates(vectors, embeddings.thumbnails[kept]), [digests[i] for i in kept])
+    groups = [dataset.records[i].group for i in places]
+    photos = Photos(
+        dataset=dataset,
+        embeddings=embeddings,
+        places=places,
+        x=vectors,
+        labels=labels[kept],
+        components=group_records(len(kept), [*same, *near], groups),
+        left_out=_left_out(dataset, embeddings, readable[torn]),
+        exact_duplicates=len(same),
+        near_duplicates=len(near),
+        conflicts=len(torn),
+    )
+    _check_classes(photos)
+    return photos
+
+
+def _distinct(pairs: Sequence[tuple[int, int]], digests: Sequence[str]) -> list[tuple[int, int]]:
+    return [(a, b) for a, b in pairs if digests[a] != digests[b]]
+
+
+def _left_out(dataset: Dataset, embeddings: Embeddings, torn: NDArray[np.int64]) -> tuple[LeftOut, ...]:
+    labels_of: dict[str | None, Counter[str]] = {}
+    for i in torn:
+        labels_of.setdefault(embeddings.digests[i], Counter())[dataset.records[i].label] += 1
+    conflicts = [
+        LeftOut(int(i), "two labels for the same bytes: " + " and ".join(sorted(labels_of[embeddings.digests[i]])))
+        for i in torn
+    ]
+    unreadable = [LeftOut(i, reason) for i, reason in embeddings.errors.items()]
+    return tuple(sorted(unreadable + conflicts, key=lambda one: one.place))
+
+
+def _check_classes(photos: Photos) -> None:
+    present = np.unique(photos.labels)
+    names = photos.dataset.classes
+    if len(present) < len(names):
+        lost = names[int(np.setdiff1d(np.arange(len(names)), present)[0])]
+        raise DatasetError(
+            f"class '{lost}': none of its images can be used ({_reasons(photos, lost)}). "
+            "Add readable images, or remove the class"
+        )
+
+
+def _reasons(photos: Photos, label: str) -> str:
+    records = photos.dataset.records
+    reasons = [one.reason for one in photos.left_out if records[one.place].label == label]
+    return reasons[0] if reasons else "all left out"
+
+
+def with_vectors(photos: Photos, embeddings: Embeddings) -> Photos:
+    """The same photos, seen through another backbone or fit."""
+    rank = {int(place): i for i, place in enumerate(embeddings.readable)}
+    return replace(photos, x=embeddings.vectors[[rank[int(place)] for place in photos.places]])

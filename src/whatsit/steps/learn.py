@@ -1,0 +1,92 @@
+"""Photos and a plan → a head, its calibration, and out-of-sample logits of every photo that can have them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatsit.learning import (
+    FAMILIES,
+    Chosen,
+    Familiarity,
+    Problem,
+    Threshold,
+    choose,
+    choose_threshold,
+    fold_rounds,
+    held_out_logits,
+    learn_familiarity,
+    softmax,
+)
+from whatsit.options import TrainOptions
+from whatsit.steps.gather import Photos
+from whatsit.steps.plan import FOLDS, Plan, Rows
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What goes into the model folder, and what the figures are drawn from."""
+
+    chosen: Chosen
+    threshold: Threshold
+    familiarity: Familiarity
+    judged: NDArray[np.float64]  # (judge, classes) calibrated probabilities of photos that the head did not see
+    judged_raw: NDArray[np.float64]  # the same before calibration
+    out_of_sample: NDArray[np.float64]  # (n, classes) of every photo; NaN where there is none
+
+
+def learn(photos: Photos, plan: Plan, options: TrainOptions) -> Learned:
+    """Fits, chooses and calibrates on the plan's `learn` rows; looks at its `judge` rows once, at the end."""
+    family = FAMILIES[options.head]
+    problem = Problem(photos.x, photos.labels, len(photos.dataset.classes), options.balance)
+    mine = problem.subset(plan.learn)
+    chosen = choose(mine, family, plan.rounds)
+    labels = mine.labels[chosen.held_out_rows]
+    probabilities = softmax(chosen.held_out_logits, chosen.temperature)
+    threshold = choose_threshold(
+        probabilities.max(axis=1), probabilities.argmax(axis=1) == labels, options.precision
+    )
+    judged, judged_raw = _judge(problem, plan, chosen, options)
+    out_of_sample = np.full((len(photos.labels), problem.classes), np.nan)
+    out_of_sample[plan.learn] = _held_out_everywhere(mine, photos.components[plan.learn], plan, chosen, options)
+    out_of_sample[plan.judge] = judged
+    familiarity = learn_familiarity(mine.x, mine.labels, photos.components[plan.learn])
+    return Learned(chosen, threshold, familiarity, judged, judged_raw, out_of_sample)
+
+
+def _judge(
+    problem: Problem, plan: Plan, chosen: Chosen, options: TrainOptions
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    if plan.folds is None:
+        logits = chosen.head.logits(problem.x[plan.judge])
+        return softmax(logits, chosen.temperature), softmax(logits)
+    return _nested(problem, plan.folds, options)
+
+
+def _nested(
+    problem: Problem, folds: NDArray[np.int64], options: TrainOptions
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Each fold judged by a head, strength and temperature that were all chosen within the other folds."""
+    calibrated = np.empty((len(folds), problem.classes))
+    raw = np.empty_like(calibrated)
+    for fold in np.unique(folds):
+        rest, held_out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        chosen = choose(problem.subset(rest), FAMILIES[options.head], fold_rounds(folds[rest]))
+        logits = chosen.head.logits(problem.x[held_out])
+        calibrated[held_out], raw[held_out] = softmax(logits, chosen.temperature), softmax(logits)
+    return calibrated, raw
+
+
+def _held_out_everywhere(
+    mine: Problem, components: NDArray[np.int64], plan: Plan, chosen: Chosen, options: TrainOptions
+) -> NDArray[np.float64]:
+    """(learn, classes): of every photo learned from, the probabilities of a head that did not see it."""
+    rows: Rows = chosen.held_out_rows
+    logits = chosen.held_out_logits
+    if len(rows) < len(mine.labels):
+        rounds = fold_rounds(components % FOLDS)
+        rows = np.concatenate([r.held_out for r in rounds])
+        logits = held_out_logits(mine, FAMILIES[options.head], [chosen.strength], rounds)[0]
+    out = np.empty((len(mine.labels), mine.classes))
+    out[rows] = softmax(logits, chosen.temperature)
+    return out

@@ -1,0 +1,90 @@
+"""Made-up predictions and reports, small and seeded."""
+
+import io
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from whatsit.evaluation import evaluate, selective
+from whatsit.evaluation.report import DataFigures, ForeignPhotos, LeftOut, Photo, Report, headline, suggest
+
+Labels = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    'Tom & "Jerry" \'s',
+    "🦄 " + "very " * 30 + "long",
+    "\x1b[31mred\x07\nline",
+    "`code`",
+    "日本語のクラス",
+)
+
+
+def predictions(n: int, k: int, seed: int = 0, missing: int | None = None) -> tuple[Labels, Floats]:
+    """(n,) labels and (n, k) probabilities that lean towards them; no photo of class `missing`."""
+    rng = np.random.default_rng(seed)
+    kept = [c for c in range(k) if c != missing]
+    truth = rng.choice(kept, n).astype(np.int64)
+    logits = rng.normal(size=(n, k)) + 1.5 * np.eye(k)[truth]
+    odds = np.exp(logits)
+    return truth, odds / odds.sum(axis=1, keepdims=True)
+
+
+def names(k: int) -> list[str]:
+    return [f"class {i}" for i in range(k)]
+
+
+def jpeg() -> bytes:
+    """A small picture."""
+    file = io.BytesIO()
+    Image.new("RGB", (8, 6), (200, 80, 40)).save(file, "JPEG")
+    return file.getvalue()
+
+
+def photo(truth: str = "cat", predicted: str = "dog", heat_map: bytes | None = None) -> Photo:
+    return Photo(f"{truth}/1.jpg", jpeg(), truth, predicted, 0.9, 0.05, heat_map=heat_map)
+
+
+def report(
+    n: int = 120,
+    k: int = 4,
+    classes: list[str] | None = None,
+    missing: int | None = None,
+    perfect: bool = False,
+) -> Report:
+    """A report with something in every section."""
+    labels = classes or names(k)
+    truth, p = predictions(n, len(labels), missing=missing)
+    if perfect:
+        p = np.eye(len(labels))[truth] * 0.98 + 0.02 / len(labels)
+    evaluation = evaluate(truth, p, labels)
+    data = DataFigures(
+        {"train": dict.fromkeys(labels, 30), "test": dict(zip(labels, evaluation.truth_counts, strict=True))},
+        skipped=2,
+        left_out=(LeftOut(f"{labels[0]}/broken.jpg", "not an image (got 0 bytes)"),),
+        exact_duplicates=3,
+        near_duplicate_groups=1,
+    )
+    shown = () if perfect else (photo(labels[0], labels[1], jpeg()),)
+    return Report(
+        title="A title",
+        created="3 May 2026",
+        headline=headline(evaluation),
+        protocol="test split",
+        evaluation=evaluation,
+        data=data,
+        temperature=1.3,
+        before_calibration_ece=0.1,
+        unsure=selective(truth, p, 0.4),
+        foreign=ForeignPhotos("other things", 500, 0.91, 0.3),
+        mistakes=shown,
+        least_sure=(replace(photo(labels[0], labels[0]), unsure=True),),
+        mislabelled=shown,
+        facts={"Seed": "0", "Backbone": "EfficientNet-Lite0 (https://example.org)"},
+        next_steps=suggest(evaluation, data),
+        commands=("whatsit serve model/",),
+        location="model/report.html",
+    )

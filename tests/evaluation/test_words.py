@@ -1,0 +1,169 @@
+"""What the report says: the headline, the advice, the terminal summary, and the small words."""
+
+import doctest
+from dataclasses import replace
+from types import ModuleType
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import whatsit.evaluation
+from whatsit.evaluation import Evaluation, evaluate, intervals
+from whatsit.evaluation.report import DataFigures, headline, suggest, summary, words
+from whatsit.evaluation.report.charts import svg
+
+from .made_up import HOSTILE, names, predictions, report
+
+
+@pytest.mark.parametrize("module", [intervals, svg, words])
+def test_docstrings(module: ModuleType) -> None:
+    result = doctest.testmod(module)
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+def test_public_names_exist() -> None:
+    assert all(hasattr(whatsit.evaluation, name) for name in whatsit.evaluation.__all__)
+
+
+def counted(*rows: list[int], confidence: float = 0.9) -> Evaluation:
+    """An evaluation with this confusion; the class said gets `confidence`."""
+    k = len(rows)
+    cells = [(r, c) for r, row in enumerate(rows) for c, n in enumerate(row) for _ in range(n)]
+    p = np.full((len(cells), k), (1 - confidence) / (k - 1))
+    p[np.arange(len(cells)), [c for _, c in cells]] = confidence
+    return evaluate(np.array([r for r, _ in cells]), p, names(k))
+
+
+def test_headline_of_a_test_split() -> None:
+    assert headline(counted([170, 27], [28, 169])) == (
+        "On 394 photos that it never saw, this classifier named the right class 86 times out of 100 "
+        "(95 % interval: 82 to 89)."
+    )
+
+
+def test_headline_of_cross_validation_and_leaks() -> None:
+    made, clean = counted([45, 5], [5, 45]), counted([20, 5], [5, 20])
+    assert headline(made, cross_validated=True).startswith(
+        "Cross-validated on 100 photos, each judged by a classifier that never saw it: the right class 90 "
+    )
+    leaky = headline(made, leaks=50, without_leaks=clean)
+    assert "never saw" not in leaky
+    assert leaky.endswith("On the 50 that are new to it: 80 times out of 100 (95 % interval: 67 to 89).")
+    assert "1 of which has a near-copy" in headline(made, leaks=1)
+
+
+def test_hundred_is_said_only_of_all() -> None:
+    assert "99.7 times out of 100" in headline(counted([200, 1], [0, 149]))
+    assert "100 times out of 100 (95 % interval: 96 to 100)" in headline(counted([50, 0], [0, 50]))
+
+
+@given(st.floats(0, 1))
+def test_rounding_never_claims_all_or_nothing(share: float) -> None:
+    assert (words.out_of_100(share) == "100") == (share == 1)
+    assert (words.out_of_100(share) == "0") == (share == 0)
+    assert words.percent(share).startswith("100.0") == (share == 1)
+    assert words.percent(share).startswith("0.0") == (share == 0)
+
+
+@given(st.text(max_size=60), st.integers(1, 40))
+def test_shortened_text_fits_and_has_no_control(text: str, width: int) -> None:
+    short = words.shorten(text, width)
+    assert words.columns(short) <= width
+    assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in short)
+
+
+def advice(
+    evaluation: Evaluation, train: list[int] | None = None, mislabelled: int = 0, leaks: int = 0
+) -> str:
+    counts = dict(zip(evaluation.classes, train or [100] * len(evaluation.classes), strict=True))
+    return "\n".join(
+        suggest(evaluation, DataFigures({"train": counts}), mislabelled=mislabelled, leaks=leaks)
+    )
+
+
+GOOD = counted([95, 5], [4, 96], confidence=0.95)
+
+
+def test_good_figures_get_no_alarm() -> None:
+    fine = counted([99, 1], [1, 99], confidence=0.99)
+    assert advice(fine).startswith("Nothing stands out.")
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (advice(counted([9, 1], [5, 5])), "With 20 tested photos the interval is"),
+        (advice(counted([90, 0], [10, 0])), "always saying “class 0” would be right 90 times out of 100"),
+        (advice(GOOD, train=[7, 100]), "Add photos of “class 0” (7): fewer than 20 to train on."),
+        (advice(GOOD, leaks=3), "3 tested photos out of 200 have a near-copy"),
+        (advice(GOOD, mislabelled=1), "1 label may be wrong"),
+        (advice(GOOD), "“class 0” was called “class 1” in 5 of 100 photos"),
+        (advice(counted([95, 5], [5, 95], confidence=0.6)), "35.0\xa0points on average, mostly too modest"),
+        (advice(counted([60, 40], [5, 95], confidence=0.99)), "mostly too sure"),
+        (advice(counted([180, 1], [9, 10]), train=[500, 50]), "`whatsit train photos/ --balance`"),
+        (advice(counted([50, 0, 0], [0, 50, 0], [0, 0, 0])), "No tested photo shows “class 2”"),
+    ],
+)  # fmt: skip
+def test_advice_cites_its_figure(said: str, expected: str) -> None:
+    assert expected in said
+
+
+def test_balance_is_advised_only_where_it_costs() -> None:
+    assert "--balance" not in advice(GOOD, train=[500, 50])
+
+
+def test_advice_on_files_and_conflicts() -> None:
+    made = report()
+    said = "\n".join(suggest(made.evaluation, replace(made.data, conflicts=2), check="whatsit check x/"))
+    assert "2 pictures have two different labels" in said
+    assert "1 file was left out: mend or remove it. `whatsit check x/` says why." in said
+
+
+def test_summary_tells_the_story() -> None:
+    text = summary(replace(report(), mislabelled_count=12))
+    for part in (
+        "On 120 photos that it never saw", "test split", "4 classes", "train 120, test 120", "broken.jpg",
+        "(before: 10.0)", "answers", "worst classes", "called", "12 labels to look at again",
+        "model/report.html", "whatsit serve model/",
+    ):  # fmt: skip
+        assert part in text
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_summary_fits_whatever_the_names(width: int) -> None:
+    hostile = report(classes=list(HOSTILE))
+    crowded = replace(
+        hostile,
+        headline="word " * 200,
+        protocol="p" * 300,
+        commands=tuple(f"whatsit {i}" for i in range(9)),
+    )
+    for made in (hostile, crowded, report(k=2), report(perfect=True), report(n=2000, k=1000)):
+        lines = summary(made, width).split("\n")
+        assert len(lines) <= 25
+        assert max(map(words.columns, lines)) <= width
+        assert not any(ord(c) < 32 or c == "\xa0" for line in lines for c in line)
+
+
+def test_commands_and_places_are_never_cut() -> None:
+    long = "whatsit predict " + "x" * 90
+    text = summary(replace(report(), location="/" + "y" * 90, commands=(long,)))
+    assert long in text
+    assert "/" + "y" * 90 in text
+
+
+def test_perfect_predictions_have_no_worst_class() -> None:
+    text = summary(report(perfect=True))
+    assert "worst" not in text
+    assert "confused" not in text
+
+
+def test_pairs_come_most_photos_first() -> None:
+    truth, p = predictions(200, 5)
+    pairs = words.confused_pairs(evaluate(truth, p, names(5)))
+    counts = [n for _, _, n, _ in pairs]
+    assert counts == sorted(counts, reverse=True)
+    assert sum(counts) == (truth != p.argmax(axis=1)).sum()
