@@ -1,1 +1,44 @@
-"""whatsit"""
+"""whatsit: from a folder of photos to an image classifier you can trust and serve.
+
+    import whatsit
+
+    trained = whatsit.train("photos/")              # photos/<class>/*.jpg
+    print(trained.evaluation.accuracy)
+
+    classifier = whatsit.load("photos-model")
+    print(classifier.predict("photo.jpg"))
+
+Nothing heavy is imported until it is used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "Classifier": "whatsit.model.classifier",
+    "ImageClassifier": "whatsit.sklearn",
+    "ImageEmbedder": "whatsit.sklearn",
+    "TrainOptions": "whatsit.options",
+    "WhatsitError": "whatsit.errors",
+    "evaluate": "whatsit.pipeline",
+    "load": "whatsit.model.load",
+    "train": "whatsit.pipeline",
+}
+
+__all__ = ["__version__", *_WHERE]
+
+if TYPE_CHECKING:
+    from whatsit.errors import WhatsitError
+    from whatsit.model.classifier import Classifier
+    from whatsit.model.load import load
+    from whatsit.options import TrainOptions
+    from whatsit.pipeline import evaluate, train
+    from whatsit.sklearn import ImageClassifier, ImageEmbedder
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'whatsit' has no attribute {name!r}")
+    return getattr(import_module(_WHERE[name]), name)

@@ -16,7 +16,7 @@ class TrainOptions:
     """The options of `whatsit train`."""
 
     backbone: str = DEFAULT_BACKBONE  # a name of the table, or the path of an ONNX feature extractor
-    fit: FitChoice = "squash"  # "auto" tries all three on the training photos, at three times the cost
+    fit: FitChoice = "auto"  # squash or crop, by trying both on a sample of the photos to learn from
     bits: PrecisionChoice = "auto"  # 8 bits where this machine runs them faster: same accuracy within noise
     device: str = "cpu"
     head: HeadName = "logistic"

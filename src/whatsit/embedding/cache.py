@@ -1,7 +1,9 @@
 """The embedding cache: vectors by the sha256 of an image's bytes, one SQLite file a backbone.
 
-    <folder>/files.sqlite           path, size, mtime → sha256: what has been hashed is not read again
-    <folder>/<backbone>-<fingerprint>.sqlite   sha256 → vector float32, thumbnail uint8 (32, 32)
+    <folder>/files.sqlite
+        path, size, mtime → sha256: what has been hashed is not read again
+    <folder>/<backbone>-<precision>-<fingerprint>.sqlite
+        sha256 → vector float32, thumbnail uint8 (32, 32)
 
 SQLite's write-ahead log keeps both usable whatever is killed when, and lets several processes share them. The
 fingerprint covers weights, precision and preprocessing, so vectors of different kinds never meet.
@@ -11,8 +13,9 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,42 +26,57 @@ from whatsit.errors import EmbeddingError
 THUMBNAIL_SIDE = 32
 _AT_ONCE = 500  # parameters a query: SQLite's oldest limit is 999
 _BUSY_SECONDS = 60.0
+Number = TypeVar("Number", bound=np.generic)
 
-_FILES = "CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, size INT, mtime INT, digest BLOB) WITHOUT ROWID"
-_VECTORS = "CREATE TABLE IF NOT EXISTS vectors (digest BLOB UNIQUE NOT NULL, vector BLOB, thumbnail BLOB)"
+FILES = "files.sqlite"
+PRECISION_FILE = "precision.json"  # of `precision.py`, in the same folder
+_FILES_TABLE = """CREATE TABLE IF NOT EXISTS files
+    (path BLOB PRIMARY KEY, size INT, mtime INT, digest BLOB) WITHOUT ROWID"""
+_VECTORS_TABLE = """CREATE TABLE IF NOT EXISTS vectors
+    (digest BLOB UNIQUE NOT NULL, vector BLOB, thumbnail BLOB)"""
+_ELSEWHERE = "name another folder: --cache DIR (or WHATSIT_CACHE)"
 
-Stamp = tuple[int, int]  # size in bytes, mtime in nanoseconds
+
+class Stamp(NamedTuple):
+    """A local file as it stood when it was looked at."""
+
+    path: bytes  # absolute: one cache serves every working directory; bytes: a name need not be UTF-8
+    size: int  # bytes
+    mtime: int  # nanoseconds
 
 
 @contextmanager
-def _plain_errors(path: Path) -> Iterator[None]:
+def plain_errors(path: Path) -> Iterator[None]:
+    """SQLite's errors become one line with advice."""
     try:
         yield
     except sqlite3.Error as error:
-        advice = "Free some space or name another folder: --cache DIR (or WHATSIT_CACHE)"
+        advice = f"Free some space or {_ELSEWHERE}"
         if "malformed" in str(error) or "not a database" in str(error):
             advice = "The file is damaged. Clear the cache: whatsit cache --clear"
         raise EmbeddingError(f"embedding cache {path}: {error}. {advice}") from error
 
 
 def _open(path: Path, table: str) -> sqlite3.Connection:
-    with _plain_errors(path):
+    with plain_errors(path), ExitStack() as undo:
         database = sqlite3.connect(path, timeout=_BUSY_SECONDS, check_same_thread=False)
+        undo.callback(database.close)
         database.execute("PRAGMA page_size = 16384")  # a vector and its thumbnail fill half a page
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
         database.execute(table)
         database.commit()
-        return database
+        undo.pop_all()
+    return database
 
 
 def stamp(path: str) -> Stamp | None:
-    """Size and mtime of a local file; None where there is none (a URI, a missing file)."""
+    """Place, size and mtime of a local file; None where there is none (a URI, a missing file)."""
     try:
-        status = os.stat(path)
+        status = Path(path).stat()
+        return Stamp(os.fsencode(Path(path).absolute()), status.st_size, status.st_mtime_ns)
     except (OSError, ValueError):
         return None
-    return status.st_size, status.st_mtime_ns
 
 
 class Cache:
@@ -67,16 +85,16 @@ class Cache:
     def __init__(self, folder: Path, name: str, dim: int) -> None:
         self.folder = folder
         self.path = folder / f"{name}.sqlite"
+        self._files_path = folder / FILES
         self.dim = dim
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise EmbeddingError(
-                f"embedding cache {folder}: {error.strerror}. Name another folder: --cache DIR (or WHATSIT_CACHE)"
-            ) from error
+            advice = _ELSEWHERE.replace("name", "Name", 1)
+            raise EmbeddingError(f"embedding cache {folder}: {error.strerror}. {advice}") from error
         self._lock = threading.Lock()
-        self._files = _open(folder / "files.sqlite", _FILES)
-        self._vectors = _open(self.path, _VECTORS)
+        self._vectors = _open(self.path, _VECTORS_TABLE)
+        self._files = _open(self._files_path, _FILES_TABLE)
 
     def __enter__(self) -> "Cache":
         return self
@@ -86,20 +104,19 @@ class Cache:
         self._vectors.close()
 
     def known_digests(self, stamps: Mapping[str, Stamp]) -> dict[str, bytes]:
-        """path → sha256, for the paths whose size and mtime are as when they were hashed."""
-        found = {}
-        with _plain_errors(self.path):
-            for paths in batched(stamps, _AT_ONCE):
+        """Source → sha256, for the sources whose size and mtime are as when they were hashed."""
+        known = {}
+        with plain_errors(self._files_path):
+            for paths in batched({one.path for one in stamps.values()}, _AT_ONCE):
                 query = f"SELECT path, size, mtime, digest FROM files WHERE path IN ({_marks(paths)})"
-                for path, size, mtime, digest in self._files.execute(query, paths):
-                    if stamps[path] == (size, mtime):
-                        found[path] = digest
-        return found
+                for *at, digest in self._files.execute(query, paths):
+                    known[Stamp(*at)] = digest
+        return {source: known[one] for source, one in stamps.items() if one in known}
 
     def present(self, digests: Iterable[bytes]) -> set[bytes]:
         """Those of the digests whose vectors are here."""
         found: set[bytes] = set()
-        with self._lock, _plain_errors(self.path):
+        with self._lock, plain_errors(self.path):
             for some in batched(digests, _AT_ONCE):
                 query = f"SELECT digest FROM vectors WHERE digest IN ({_marks(some)})"
                 found.update(digest for (digest,) in self._vectors.execute(query, some))
@@ -108,11 +125,11 @@ class Cache:
     def add(self, items: Sequence[Item[str]], stamps: Mapping[str, Stamp]) -> None:
         """Stores vectors and file stamps in one transaction each; what is there already stays."""
         rows = [(i.digest, _blob(i.row), _blob(i.thumbnail)) for i in items if i.row is not None]
-        files = [(i.source, *stamps[i.source], i.digest) for i in items if i.digest and i.source in stamps]
-        with self._lock, _plain_errors(self.path):
-            with self._vectors:
+        files = [(*stamps[i.source], i.digest) for i in items if i.digest and i.source in stamps]
+        with self._lock:
+            with plain_errors(self.path), self._vectors:
                 self._vectors.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?)", rows)
-            with self._files:
+            with plain_errors(self._files_path), self._files:
                 self._files.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", files)
 
     def vectors(self, digests: Sequence[bytes]) -> NDArray[np.float32]:
@@ -125,8 +142,9 @@ class Cache:
         flat = self._read("thumbnail", digests, np.empty(shape, np.uint8))
         return flat.reshape(-1, THUMBNAIL_SIDE, THUMBNAIL_SIDE)
 
-    def _read(self, column: str, digests: Sequence[bytes], out: NDArray[np.generic]) -> NDArray:  # type: ignore[type-arg]
-        with _plain_errors(self.path):
+    def _read(self, column: str, digests: Sequence[bytes], out: NDArray[Number]) -> NDArray[Number]:
+        """Fills `out` (n, columns) row by row."""
+        with plain_errors(self.path):
             for start in range(0, len(digests), _AT_ONCE):
                 some = digests[start : start + _AT_ONCE]
                 query = f"SELECT digest, {column} FROM vectors WHERE digest IN ({_marks(some)})"

@@ -5,7 +5,8 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,10 +16,11 @@ from numpy.typing import NDArray
 
 from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.embedding.cache import Cache, Stamp, stamp
-from whatsit.embedding.session import DEVICES, cores, open_session, run
+from whatsit.embedding.session import DEVICES, open_session, run
 from whatsit.embedding.stream import Item, Loaded, batched, stream
 from whatsit.errors import ImageError
 from whatsit.images import DEFAULT_LIMITS, Limits, load_with_thumbnail, read_bytes
+from whatsit.machine import cores
 
 Progress = Callable[[int], None]  # called with how many more images are done
 
@@ -44,7 +46,12 @@ class Embedder:
     """Use it in a `with`. `fill` computes what is missing; `vectors` and `thumbnails` read it back."""
 
     def __init__(
-        self, extractor: FeatureExtractor, cache: Path, *, device: str = "cpu", limits: Limits = DEFAULT_LIMITS
+        self,
+        extractor: FeatureExtractor,
+        cache: Path,
+        *,
+        device: str = "cpu",
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.extractor = extractor
         self.device = device
@@ -75,17 +82,19 @@ class Embedder:
         present = self.cache.present(set(digests.values()))
         missing = [source for source in dict.fromkeys(sources) if digests.get(source) not in present]
         progress(len(sources) - len(missing))
-        errors: dict[str, str] = {}
+        errors: dict[str | bytes, str] = {}  # by source, and by digest for the copies of a damaged file
         computed = 0
-        for items in self._commits(self._compute(missing), stamps):
-            computed += sum(item.row is not None for item in items)
-            digests |= {item.source: item.digest for item in items if item.digest}
-            errors |= {item.source: item.error for item in items if item.error}
-            progress(len(items))
-        by_place = {i: errors[source] for i, source in enumerate(sources) if source in errors}
+        with closing(self._commits(missing, stamps)) as commits:
+            for items in commits:
+                computed += sum(item.row is not None for item in items)
+                digests |= {item.source: item.digest for item in items if item.digest}
+                errors |= {key: i.error for i in items if i.error for key in (i.source, i.digest) if key}
+                progress(len(items))
+        of_each = [errors.get(source) or errors.get(digests.get(source, b"")) for source in sources]
+        by_place = {i: error for i, error in enumerate(of_each) if error}
         return Embedded(tuple(digests.get(source) for source in sources), by_place, computed)
 
-    def _compute(self, sources: Sequence[str]) -> Iterator[Item[str]]:
+    def _compute(self, sources: Sequence[str]) -> Generator[Item[str]]:
         if not sources:
             return
         device = DEVICES[self.device]
@@ -112,20 +121,21 @@ class Embedder:
             workers=cores(),
         )
 
-    def _commits(self, items: Iterator[Item[str]], stamps: dict[str, Stamp]) -> Iterator[list[Item[str]]]:
-        """Stores what comes in small transactions, also when interrupted, and passes it on."""
+    def _commits(self, sources: Sequence[str], stamps: dict[str, Stamp]) -> Generator[list[Item[str]]]:
+        """Computes, stores in small transactions, also when interrupted, and passes on what is stored."""
         waiting: list[Item[str]] = []
         since = time.monotonic()
-        try:
-            for item in items:
-                waiting.append(item)
-                if len(waiting) >= COMMIT_IMAGES or time.monotonic() - since > COMMIT_SECONDS:
-                    done, waiting = waiting, []
-                    self.cache.add(done, stamps)
-                    since = time.monotonic()
-                    yield done
-        finally:
-            self.cache.add(waiting, stamps)
+        with closing(self._compute(sources)) as items:
+            try:
+                for item in items:
+                    waiting.append(item)
+                    if len(waiting) >= COMMIT_IMAGES or time.monotonic() - since > COMMIT_SECONDS:
+                        done, waiting = waiting, []
+                        self.cache.add(done, stamps)
+                        since = time.monotonic()
+                        yield done
+            finally:
+                self.cache.add(waiting, stamps)
         yield waiting
 
 
@@ -146,7 +156,7 @@ class _Claims:
 
 
 def _shuffled_blocks(sources: Sequence[str]) -> Iterator[str]:
-    """All sources, in blocks whose order differs by process: two at work on the same photos share them out."""
+    """All sources, in blocks whose order differs by process: two at work on the same photos share them."""
     blocks = list(batched(sources, BLOCK))
     random.Random(os.getpid()).shuffle(blocks)
     for block in blocks:

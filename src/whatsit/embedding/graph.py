@@ -1,12 +1,12 @@
 """Writes a list of convolutions as an ONNX graph in float32. It knows nothing of files or sessions.
 
-The graph takes `image` uint8 (n, size, size, 3) and gives `embedding` float32 (n, dim), the mean over the places of
-its last feature map, which bears the name `features` (n, dim, h, w). Normalising is the graph's first node, so no
-reader of the model can get it wrong.
+The graph takes `image` uint8 (n, size, size, 3) and gives `embedding` float32 (n, dim): the means over the
+places of its last feature map, `features` (n, channels, h, w), and of a middle one, `features.middle`.
+Normalising is the graph's first node, so no reader of the model can get it wrong.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import onnx
@@ -18,6 +18,16 @@ from whatsit.embedding.efficientnet import Conv
 OPSET = 17  # has all that is needed here; IR version 8 goes with it, and old runtimes read both
 IR_VERSION = 8
 PIXEL_MEAN, PIXEL_SCALE = np.uint8(127), np.float32(1 / 128)  # x ↦ (x − 127) / 128, as the Lites were trained
+
+
+FEATURES = (
+    "features",
+    "features.middle",
+)  # the feature maps whose means make up the embedding, in this order
+
+
+def embedding_dim(convs: Sequence[Conv]) -> int:
+    return sum(conv.weight.shape[0] for conv in convs if conv.tapped)
 
 
 class GraphWriter:
@@ -33,7 +43,7 @@ class GraphWriter:
         self.constants.append(numpy_helper.from_array(np.array(value, order="C"), name))
         return name
 
-    def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: object) -> str:
+    def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
         self.nodes.append(helper.make_node(kind, list(inputs), [output], name=output, **attributes))
         return output
 
@@ -58,11 +68,14 @@ class GraphWriter:
         )
         return self.node("Clip", [y, "zero", "six"], f"{conv.name}.relu6") if conv.relu6 else y
 
-    def model(self, dim: int, size: int) -> onnx.ModelProto:
-        """Closes the graph: the last node's output becomes `features`, its mean over the places `embedding`."""
-        self.nodes[-1].output[0] = "features"
-        pooled = self.node("GlobalAveragePool", ["features"], "pooled")
-        self.node("Flatten", [pooled], "embedding")
+    def model(self, taps: Sequence[str], dim: int, size: int) -> onnx.ModelProto:
+        """Closes the graph: the means of the tapped feature maps, the last one first, are the embedding."""
+        means = []
+        for name, tap in zip(FEATURES, reversed(taps), strict=True):
+            self.node("Identity", [tap], name)
+            pooled = self.node("GlobalAveragePool", [name], f"{name}.mean")
+            means.append(self.node("Flatten", [pooled], f"{name}.flat"))
+        self.node("Concat", means, "embedding", axis=1)
         image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", size, size, 3])
         embedding = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", dim])
         graph = helper.make_graph(self.nodes, "backbone", [image], [embedding], self.constants)
@@ -81,6 +94,7 @@ def float32_graph(convs: Sequence[Conv], size: int) -> onnx.ModelProto:
     writer = GraphWriter()
     x = writer.normalised_image()
     outputs: dict[str, str] = {}
+    taps: list[str] = []
     for conv in convs:
         weight = writer.constant(f"{conv.name}.weight", conv.weight)
         bias = writer.constant(f"{conv.name}.bias", conv.bias)
@@ -88,4 +102,5 @@ def float32_graph(convs: Sequence[Conv], size: int) -> onnx.ModelProto:
         if conv.adds:
             x = writer.node("Add", [x, outputs[conv.adds]], f"{conv.name}.sum")
         outputs[conv.name] = x
-    return writer.model(convs[-1].weight.shape[0], size)
+        taps += [x] if conv.tapped else []
+    return writer.model(taps, embedding_dim(convs), size)

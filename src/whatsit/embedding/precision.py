@@ -1,6 +1,7 @@
 """Which precision a machine runs faster: measured once, then remembered in the cache folder.
 
-8 bits pay where the processor multiplies them natively (VNNI on x86, dot products on ARM); elsewhere they may cost.
+8 bits pay where the processor multiplies them natively (VNNI on x86, dot products on ARM); elsewhere they may
+cost.
 """
 
 import json
@@ -8,11 +9,13 @@ import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import onnxruntime as ort
 
-from whatsit.embedding.backbones import FeatureExtractor, Precision, feature_extractor
+from whatsit.embedding.backbones import FeatureExtractor, Precision, feature_extractor, is_custom
+from whatsit.embedding.cache import PRECISION_FILE
 from whatsit.embedding.session import open_session, run
 from whatsit.files import write_atomically
 
@@ -37,18 +40,40 @@ def _timed(call: Callable[[], object]) -> float:
 
 
 def faster_precision(backbone: str, folder: Path) -> Precision:
-    """"int8" where it pays on this machine, else "float32"; the answer is kept in `folder`."""
-    machine = f"{backbone}, onnxruntime {ort.__version__}, {platform.machine()} {platform.processor()}"
-    path = folder / "precision.json"
-    known: dict[str, Precision] = {}
+    """Gives "int8" where it pays on this machine, else "float32"; the answer is kept in `folder`.
+
+    A backbone of the user's own has no 8-bit form. Raises WhatsitError where the folder cannot be written.
+    """
+    if is_custom(backbone):
+        return "float32"
+    path = folder / PRECISION_FILE
+    machine = f"{backbone}, onnxruntime {ort.__version__}, {platform.machine()} {_processor()}"
+    known = _remembered(path)
+    if known.get(machine) not in get_args(Precision):
+        known[machine] = _measured(backbone)
+        write_atomically(path, json.dumps(known, indent=1).encode())
+    return known[machine]
+
+
+def _measured(backbone: str) -> Precision:
+    slow, fast = (_seconds(feature_extractor(backbone, name, "squash")) for name in ("float32", "int8"))
+    return "int8" if slow / fast >= PAYS else "float32"
+
+
+def _remembered(path: Path) -> dict[str, Precision]:
+    """Machine → precision; nothing, so that it is measured anew, where the file is missing or damaged."""
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        pass  # measured anew
-    if known.get(machine) not in ("int8", "float32"):
-        ratio = _seconds(feature_extractor(backbone, "float32", "squash")) / _seconds(
-            feature_extractor(backbone, "int8", "squash")
-        )
-        known[machine] = "int8" if ratio >= PAYS else "float32"
-        write_atomically(path, json.dumps(known, indent=1).encode())
-    return known[machine]
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _processor() -> str:
+    """The model's name, for a cache folder may be shared by unlike machines; Python knows none on Linux."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()

@@ -1,11 +1,14 @@
-"""Writes a list of convolutions as an ONNX graph in 8 bits, without seeing a photo, the same on every machine.
+"""Writes a list of convolutions as an ONNX graph in 8 bits, without a photo, the same on every machine.
 
-Data-free quantisation (Nagel et al. 2019): weights symmetric and per channel, activations per tensor. ReLU6 fixes
-most ranges at [0, 6]; where an output is linear, its batch norm's mean and standard deviation tell the range, and
-they also tell by how much rounding the weights shifts each output on average, which is taken off the bias.
+Data-free quantisation (Nagel et al. 2019): weights symmetric and per channel, activations per tensor. ReLU6
+fixes most ranges at [0, 6]; where an output is linear, its batch norm's mean and standard deviation tell the
+range, and they also tell by how much rounding the weights shifts each output on average, which is taken off
+the bias. That shift is computed in float64: the last bit of a float32 sum differs by processor, and an
+integer of the graph would now and then differ with it, and with that the fingerprint.
 
-Weights are kept small enough that a product of two neighbours cannot overflow the 16-bit sums of processors without
-VNNI, so that a model answers the same there. The form is QDQ (QuantizeLinear / DequantizeLinear pairs): standard ONNX.
+Weights are kept small enough that a product of two neighbours cannot overflow the 16-bit sums of processors
+without VNNI, so that a model answers the same there. The form is QDQ (QuantizeLinear / DequantizeLinear
+pairs): standard ONNX.
 """
 
 from collections.abc import Sequence
@@ -16,9 +19,10 @@ import onnx
 from numpy.typing import NDArray
 
 from whatsit.embedding.efficientnet import Conv
-from whatsit.embedding.graph import PIXEL_MEAN, PIXEL_SCALE, GraphWriter
+from whatsit.embedding.graph import PIXEL_MEAN, PIXEL_SCALE, GraphWriter, embedding_dim
 
 Array = NDArray[np.float32]
+Precise = NDArray[np.float64]
 
 WEIGHT_TOP = 127
 NEIGHBOURS_TOP = 127  # 255 × (127 + 1 for rounding) = 32,640 stays below 2¹⁵
@@ -31,7 +35,7 @@ IMAGENET_MEAN_COLOUR = np.array([123.7, 116.3, 103.5], np.float32)  # of 255; th
 class Statistics:
     """Of an activation, per channel, as the batch norms tell it."""
 
-    mean: Array  # (channels,)
+    mean: Array | Precise  # (channels,)
     variance: Array  # (channels,)
     relu6: bool = False
 
@@ -54,15 +58,15 @@ class Statistics:
         return scale, np.uint8(np.rint(-low / scale))
 
 
-def _clipped_mean(mean: Array, std: Array) -> Array:
+def _clipped_mean(mean: Array, std: Array) -> Precise:
     """E[min(max(x, 0), 6)] of a normal x (Nagel et al. 2019, appendix C)."""
     from scipy.special import ndtr
 
-    std = np.maximum(std, 1e-6)
-    low, high = -mean / std, (6 - mean) / std
+    middle, spread = mean.astype(np.float64), np.maximum(std.astype(np.float64), 1e-6)
+    low, high = -middle / spread, (6 - middle) / spread
     density = (np.exp(-(low**2) / 2) - np.exp(-(high**2) / 2)) / np.sqrt(2 * np.pi)
-    clipped = mean * (ndtr(high) - ndtr(low)) + std * density + 6 * (1 - ndtr(high))
-    return np.asarray(clipped, np.float32)
+    clipped: Precise = middle * (ndtr(high) - ndtr(low)) + spread * density + 6 * (1 - ndtr(high))
+    return clipped
 
 
 def _weight_scale(conv: Conv, input_scale: np.float32) -> Array:
@@ -73,13 +77,14 @@ def _weight_scale(conv: Conv, input_scale: np.float32) -> Array:
         rows = np.pad(rows, ((0, 0), (0, rows.shape[1] % 2)))
         scale = np.maximum(scale, np.abs(rows[:, 0::2] + rows[:, 1::2]).max(axis=1) / NEIGHBOURS_TOP)
     dead = np.abs(conv.bias) / (input_scale * BIAS_TOP)  # weights near 0 under a bias that is not
-    return np.maximum(scale, dead).astype(np.float32)
+    limit: Array = np.maximum(scale, dead).astype(np.float32)
+    return limit
 
 
-def _mean_shift(conv: Conv, rounded: Array, entering: Array) -> Array:
+def _mean_shift(conv: Conv, rounded: Array, entering: Array | Precise) -> Precise:
     """(out,): how far rounding the weights moves the output on average, borders aside."""
-    error = (rounded - conv.weight).sum(axis=(2, 3))  # (out, in / groups)
-    shift: Array = error[:, 0] * entering if conv.groups > 1 else error @ entering
+    error = (rounded - conv.weight).sum(axis=(2, 3), dtype=np.float64)  # (out, in / groups)
+    shift: Precise = error[:, 0] * entering if conv.groups > 1 else error @ entering
     return shift
 
 
@@ -92,7 +97,7 @@ class _QuantisedWriter(GraphWriter):
         ]
         return self.node("DequantizeLinear", inputs, f"{name}.dq", axis=0)
 
-    def weights(self, conv: Conv, input_scale: np.float32, entering: Array) -> tuple[str, str]:
+    def weights(self, conv: Conv, input_scale: np.float32, entering: Array | Precise) -> tuple[str, str]:
         """int8 weights, and an int32 bias in units of input scale × weight scale."""
         scale = _weight_scale(conv, input_scale)
         integers = np.rint(conv.weight / scale[:, None, None, None]).astype(np.int8)
@@ -114,6 +119,7 @@ def int8_graph(convs: Sequence[Conv], size: int) -> onnx.ModelProto:
     x, scale = writer.normalised_image(), PIXEL_SCALE
     entering = (IMAGENET_MEAN_COLOUR - PIXEL_MEAN) * PIXEL_SCALE
     outputs: dict[str, tuple[str, Statistics]] = {}
+    taps: list[str] = []
     for conv in convs:
         weight, bias = writer.weights(conv, scale, entering)
         y, statistics = writer.conv(conv, x, weight, bias), Statistics.after(conv)
@@ -125,4 +131,5 @@ def int8_graph(convs: Sequence[Conv], size: int) -> onnx.ModelProto:
             scale, zero = statistics.scale_and_zero()
             x = writer.rounded(writer.node("Add", [x, other], f"{conv.name}.sum"), scale, zero)
         outputs[conv.name], entering = (x, statistics), statistics.mean
-    return writer.model(convs[-1].weight.shape[0], size)
+        taps += [x] if conv.tapped else []
+    return writer.model(taps, embedding_dim(convs), size)

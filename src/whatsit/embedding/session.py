@@ -1,6 +1,5 @@
 """A graph on a device: ONNX Runtime sessions, and which devices there are."""
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,23 +28,26 @@ DEVICES = {
 }
 
 
-def cores() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def find_device(name: str) -> Device:
+    """Raises BackboneError for an unknown device."""
+    try:
+        return DEVICES[name]
+    except KeyError:
+        raise BackboneError(f"no device {name!r}. There are: {', '.join(DEVICES)}") from None
 
 
 def open_session(graph: bytes | str, device: str = "cpu", threads: int = 1) -> ort.InferenceSession:
     """`threads`: within one call. ONNX Runtime ignores OMP_NUM_THREADS, so it is set here.
 
-    Raises BackboneError for an unknown device, one whose package is not installed, and a graph that does not load.
+    Raises BackboneError for an unknown device, for one whose package is not installed, and for a graph that
+    does not load.
     """
-    if device not in DEVICES:
-        raise BackboneError(f"no device {device!r}. There are: {', '.join(DEVICES)}")
-    wanted = DEVICES[device]
+    wanted = find_device(device)
     if wanted.provider not in ort.get_available_providers():
         have = ", ".join(name for name, d in DEVICES.items() if d.provider in ort.get_available_providers())
         raise BackboneError(
-            f"device {device!r} needs the package {wanted.package} (in place of onnxruntime). Available here: {have}"
+            f"device {device!r} needs the package {wanted.package} (in place of onnxruntime). "
+            f"Available here: {have}"
         )
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -56,7 +58,8 @@ def open_session(graph: bytes | str, device: str = "cpu", threads: int = 1) -> o
     try:
         return ort.InferenceSession(graph, options, providers=providers)
     except Exception as error:  # ONNX Runtime's own errors share no base class but Exception
-        raise BackboneError(f"ONNX Runtime cannot load the graph: {str(error).splitlines()[0]}") from error
+        reason = str(error).partition("\n")[0]
+        raise BackboneError(f"ONNX Runtime cannot load the graph: {reason}") from error
 
 
 def run(session: ort.InferenceSession, outputs: list[str], image: NDArray[np.uint8]) -> list[NDArray[Any]]:

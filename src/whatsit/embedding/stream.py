@@ -1,12 +1,13 @@
 """Images in, rows of numbers and named errors out, at the speed of the machine and in constant memory.
 
-Each worker thread takes a few sources, reads and decodes them, and runs the network on the lot: Pillow, hashlib and
-ONNX Runtime all release the interpreter's lock, so as many workers as cores keep every core at useful work, and
-reading one image overlaps with computing another. It does not know where the sources come from or the rows go.
+Each worker thread takes a few sources, reads and decodes them, and runs the network on the lot: Pillow,
+hashlib and ONNX Runtime all release the interpreter's lock, so as many workers as cores keep every core at
+useful work, and reading one image overlaps with computing another. It does not know where the sources come
+from or the rows go.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -65,8 +66,11 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 def stream(
     sources: Iterable[Source], load: Load[Source], run: Run, *, batch: int, workers: int
-) -> Iterator[Item[Source]]:
-    """One `Item` a source, in the order given. `load` and `run` are called from several threads at once."""
+) -> Generator[Item[Source]]:
+    """One `Item` a source, in the order given. `load` and `run` are called from several threads at once.
+
+    An error that either raises ends it. Closed early, it drops what waits and returns when its threads have.
+    """
     with ThreadPoolExecutor(workers, thread_name_prefix="embed") as pool:
         flying: deque[Future[list[Item[Source]]]] = deque()
         try:

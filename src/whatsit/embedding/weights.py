@@ -1,10 +1,11 @@
 """Reads the tensors of an old-style PyTorch file (before the zip format of 1.6) without PyTorch.
 
 Such a file is a row of pickles followed by the raw storages. A pickle can run code, so this one is read by an
-unpickler that knows four names (`OrderedDict`, the tensor rebuilder, two storage types) and refuses every other
-by name. It knows nothing of networks: names and arrays are all that comes out.
+unpickler that knows four names (`OrderedDict`, the tensor rebuilder, two storage types) and refuses every
+other by name. It knows nothing of networks: names and arrays are all that comes out.
 """
 
+import os
 import pickle
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ class _Tensor:
 
 
 def _rebuild_tensor(storage: tuple[Any, ...], offset: int, shape: Any, strides: Any, *_: Any) -> _Tensor:
-    _, kind, key, *_ = storage
+    kind, key = storage[1:3]
     return _Tensor(key, kind.dtype, offset, tuple(shape), tuple(strides))
 
 
@@ -66,31 +67,33 @@ class _SafeUnpickler(pickle.Unpickler):
         try:
             return _ADMITTED[module, name]
         except KeyError:
-            raise BackboneError(f"refused to load {module}.{name}: weights hold tensors, nothing else") from None
+            refusal = f"refused to load {module}.{name}: weights hold tensors, nothing else"
+            raise BackboneError(refusal) from None
 
     def persistent_load(self, pid: Any) -> Any:
         return pid
 
 
 def _read_storage(file: BinaryIO, dtype: np.dtype[Any]) -> NDArray[Any]:
-    count = int.from_bytes(file.read(8), "little")
-    data = file.read(count * dtype.itemsize)
-    if len(data) != count * dtype.itemsize:
-        raise BackboneError(f"truncated storage: got {len(data)} bytes, expected {count * dtype.itemsize}")
-    return np.frombuffer(data, dtype)
+    expected = int.from_bytes(file.read(8), "little") * dtype.itemsize
+    left = os.fstat(file.fileno()).st_size - file.tell()
+    if left < expected:  # before reading: a damaged count may stand for more than any memory
+        raise BackboneError(f"truncated storage: got {left} bytes, expected {expected}")
+    return np.frombuffer(file.read(expected), dtype)
 
 
 def read_state_dict(path: Path) -> dict[str, NDArray[Any]]:
     """Name → array for every tensor of the file.
 
-    Raises BackboneError where the file is missing, truncated, of another format, or names anything but tensors.
+    Raises BackboneError where the file is missing, truncated, of another format, or names anything but
+    tensors.
     """
     try:
         with path.open("rb") as file:
             return _read(file)
     except BackboneError as error:
         raise BackboneError(f"{path}: {error}") from None
-    except (OSError, EOFError, ValueError, TypeError, AttributeError, KeyError, pickle.UnpicklingError) as error:
+    except Exception as error:  # a damaged pickle makes Python raise nearly any type: this is the one gate
         raise BackboneError(f"{path}: cannot be read as PyTorch weights ({error})") from error
 
 

@@ -14,7 +14,7 @@ Every failure is an `ImageError` with a one-line reason; safe to call from many 
 from whatsit.images.fit import Fit, Interpolation, Preprocessing, covered_box, fit_image
 from whatsit.images.formats import sniff
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
-from whatsit.images.load import Loaded, load_for_network, load_with_thumbnail, read_image
+from whatsit.images.load import Loaded, load_for_network, load_with_thumbnail, read_image, read_size
 from whatsit.images.memory import from_memory
 from whatsit.images.source import Source, read_bytes
 
@@ -33,5 +33,6 @@ __all__ = [
     "load_with_thumbnail",
     "read_bytes",
     "read_image",
+    "read_size",
     "sniff",
 ]

@@ -8,6 +8,8 @@ the header is held against `Limits` before anything is decoded. All state is loc
 import importlib
 import io
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
 
@@ -46,6 +48,18 @@ class Decoded:
 
 def decode(data: bytes, limits: Limits, at_least: int | None) -> Decoded:
     """Decode an image file's bytes; see `read_image` for the arguments. Raises `ImageError`."""
+    with _opened(data) as image:
+        return _decode(image, data, limits, at_least)
+
+
+def header_size(data: bytes) -> tuple[int, int]:
+    """(width, height) as stored, without decoding. Raises `ImageError`."""
+    with _opened(data) as image:
+        return image.size
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[ImageFile.ImageFile]:
     kind = sniff(data[:32])
     if kind is None:
         raise ImageError(f"not an image: starts with {repr(data[:12])[1:]}")
@@ -53,7 +67,7 @@ def decode(data: bytes, limits: Limits, at_least: int | None) -> Decoded:
     hush_pillow()
     try:
         with decoder(io.BytesIO(data)) as image:
-            return _decode(image, data, limits, at_least)
+            yield image
     except ImageError:
         raise
     except Exception as error:  # hostile bytes make Pillow raise nearly any type: this is the one gate

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from whatsit.images.decode import Decoded, decode
+from whatsit.images.decode import Decoded, decode, header_size
 from whatsit.images.fit import Preprocessing, fit
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.images.source import Source, read_bytes
@@ -59,3 +59,8 @@ def load_with_thumbnail(
 
 def _decode_for(source: Source, preprocessing: Preprocessing, limits: Limits) -> Decoded:
     return decode(read_bytes(source, limits), limits, _SPARE * preprocessing.size)
+
+
+def read_size(source: Source, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]:
+    """(width, height) in pixels as stored, not yet turned upright, from the header alone. Raises `ImageError`."""
+    return header_size(read_bytes(source, limits))

@@ -5,13 +5,15 @@ the whole path of them at once, so that what they share is computed once.
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from whatsit.learning.familiarity import directions
 from whatsit.learning.logistic import (
     FINAL_TOLERANCE,
     SEARCH_TOLERANCE,
@@ -24,6 +26,8 @@ from whatsit.learning.names import HeadName
 
 Array = NDArray[np.float32]
 Labels = NDArray[np.int64]
+
+ABSENT_MARGIN = -10.0  # of a class that no photo of a fold's training part shows
 
 
 
@@ -62,65 +66,86 @@ class Problem:
     classes: int
     balance: bool = False
 
-    def subset(self, rows: NDArray[np.int64]) -> "Problem":
+    def subset(self, rows: Labels) -> "Problem":
         return Problem(self.x[rows], self.labels[rows], self.classes, self.balance)
 
-    @property
-    def weights(self) -> Array:
+    @cached_property
+    def space(self) -> Standardised:
+        """Standardised coordinates, made once: rounds of a search share them, as they know no labels."""
+        return Standardised.of(self.x)
+
+    @cached_property
+    def directions(self) -> Array:
+        """(n, dim) of length 1."""
+        return directions(self.x)
+
+    def weights(self, rows: Labels) -> Array:
         if self.balance:
-            return balanced_weights(self.labels, self.classes)
-        return np.ones(len(self.labels), np.float32)
+            return balanced_weights(self.labels[rows], self.classes)
+        return np.ones(len(rows), np.float32)
 
 
-FitPath = Callable[[Problem, Sequence[float], bool], Iterator[Head]]
+class FitPath(Protocol):
+    """Fits on some rows of a problem: one head a strength, in that order, each made when asked for.
+
+    What the strengths and other calls share is made at once, on the calling thread.
+    """
+
+    def __call__(
+        self, problem: Problem, rows: Labels, strengths: Sequence[float], *, final: bool
+    ) -> Iterator[Head]: ...
 
 
 @dataclass(frozen=True)
 class Family:
-    """A kind of head. `fit(problem, strengths, final)` gives one head a strength, in that order."""
+    """A kind of head, with the values of its one hyper-parameter from strong to weak regularisation."""
 
     name: HeadName
-    strength_name: str  # what the strengths are called in the field
+    strength_name: str  # what the field calls it
     strengths: tuple[float, ...]
     fit: FitPath
 
 
-def _logistic(problem: Problem, strengths: Sequence[float], final: bool) -> Iterator[Head]:
-    space = Standardised.of(problem.x)
-    tolerance = FINAL_TOLERANCE if final else SEARCH_TOLERANCE
+def _logistic(problem: Problem, rows: Labels, strengths: Sequence[float], *, final: bool) -> Iterator[Head]:
+    space = problem.space
     path = fit_path(
-        space.z, problem.labels, problem.classes, space.eigenvalues, strengths, problem.weights, tolerance
+        space.z[rows],
+        problem.labels[rows],
+        problem.classes,
+        space.eigenvalues,
+        strengths,
+        problem.weights(rows),
+        FINAL_TOLERANCE if final else SEARCH_TOLERANCE,
     )
-    for solution in path:
-        yield space.head(solution.coefficients, solution.intercept)
+    return (space.head(solution.coefficients, solution.intercept) for solution in path)
 
 
-def _svm(problem: Problem, strengths: Sequence[float], final: bool) -> Iterator[Head]:
+def _svm(problem: Problem, rows: Labels, strengths: Sequence[float], *, final: bool) -> Iterator[Head]:
     """Linear, one against the rest (scikit-learn's LinearSVC); its margins serve as logits."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import LinearSVC
 
-    space = Standardised.of(problem.x)
-    for strength in strengths:
+    z, labels, weights = problem.space.z[rows], problem.labels[rows], problem.weights(rows)
+
+    def head(strength: float) -> Head:
         svm = LinearSVC(C=strength, dual="auto", random_state=0, max_iter=5000 if final else 1000, tol=1e-3)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a near solution ranks and serves as well
-            svm.fit(space.z, problem.labels, sample_weight=problem.weights)
-        coefficients = np.zeros((space.z.shape[1], problem.classes), np.float32)
-        intercept = np.full(problem.classes, -10.0, np.float32)  # classes absent from a fold
-        if len(svm.classes_) == 2:
-            coefficients[:, svm.classes_] = np.stack([-svm.coef_[0], svm.coef_[0]], axis=1)
-            intercept[svm.classes_] = [-svm.intercept_[0], svm.intercept_[0]]
-        else:
-            coefficients[:, svm.classes_], intercept[svm.classes_] = svm.coef_.T, svm.intercept_
-        yield space.head(coefficients, intercept)
+            svm.fit(z, labels, sample_weight=weights)
+        coefficients = np.zeros((z.shape[1], problem.classes), np.float32)
+        intercept = np.full(problem.classes, ABSENT_MARGIN, np.float32)
+        two = len(svm.classes_) == 2
+        coefficients[:, svm.classes_] = np.stack([-svm.coef_[0], svm.coef_[0]], axis=1) if two else svm.coef_.T
+        intercept[svm.classes_] = [-svm.intercept_[0], svm.intercept_[0]] if two else svm.intercept_
+        return problem.space.head(coefficients, intercept)
+
+    return map(head, strengths)
 
 
-def _knn(problem: Problem, strengths: Sequence[float], final: bool) -> Iterator[Head]:
-    directions = problem.x / np.maximum(np.linalg.norm(problem.x, axis=1, keepdims=True), 1e-12)
-    votes = np.eye(problem.classes, dtype=np.float32)[problem.labels] * problem.weights[:, None]
-    for strength in strengths:
-        yield NeighbourHead(directions, votes, min(int(strength), len(directions)))
+def _knn(problem: Problem, rows: Labels, strengths: Sequence[float], *, final: bool) -> Iterator[Head]:
+    stored = problem.directions[rows]
+    votes = np.eye(problem.classes, dtype=np.float32)[problem.labels[rows]] * problem.weights(rows)[:, None]
+    return (NeighbourHead(stored, votes, min(int(strength), len(stored))) for strength in strengths)
 
 
 FAMILIES: dict[HeadName, Family] = {

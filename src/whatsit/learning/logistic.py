@@ -52,10 +52,8 @@ class Standardised:
         std = x.std(axis=0, dtype=np.float64).astype(np.float32)
         std[std < 1e-6] = 1
         scaled = (x - mean) / std
-        eigenvalues, basis = np.linalg.eigh((scaled.T @ scaled / len(x)).astype(np.float64))
-        kept = eigenvalues > RANK_TOLERANCE * eigenvalues[-1]
-        basis = basis[:, kept].astype(np.float32)
-        return cls(scaled @ basis, eigenvalues[kept].astype(np.float32), basis, mean, std)
+        eigenvalues, basis = _eigenbasis(scaled)
+        return cls(scaled @ basis, eigenvalues, basis, mean, std)
 
     def project(self, x: Array) -> Array:
         """Other raw embeddings (m, dim) into the same basis, (m, rank)."""
@@ -66,6 +64,17 @@ class Standardised:
         """(rank, classes), (classes,) in this basis → the same function of raw embeddings."""
         weight = (self.basis @ coefficients) / self.std[:, None]
         return LinearHead(weight.astype(np.float32), (intercept - self.mean @ weight).astype(np.float32))
+
+
+def _eigenbasis(scaled: Array) -> tuple[Array, Array]:
+    """Eigenvalues (rank,) and eigenvectors (dim, rank) of XᵀX/n, by way of XXᵀ/n where that is smaller."""
+    n, dim = scaled.shape
+    square = (scaled @ scaled.T if n < dim else scaled.T @ scaled) / n
+    eigenvalues, vectors = np.linalg.eigh(square.astype(np.float64))
+    kept = eigenvalues > RANK_TOLERANCE * eigenvalues[-1]
+    eigenvalues, vectors = eigenvalues[kept], vectors[:, kept]
+    basis = (scaled.T @ vectors) / np.sqrt(n * eigenvalues) if n < dim else vectors
+    return eigenvalues.astype(np.float32), basis.astype(np.float32)
 
 
 def balanced_weights(labels: NDArray[np.int64], classes: int) -> Array:

@@ -4,16 +4,20 @@ Held-out logits are the currency: they choose the strength (by log loss), and la
 of "unsure" and the likely mislabelled photos are all drawn from them. No image is judged by a head that saw it.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.learning.calibration import fit_temperature, log_loss
 from whatsit.learning.heads import Family, Head, Problem
+from whatsit.machine import blas_threads, cores
 
 Rows = NDArray[np.int64]
+Array = NDArray[np.float32]
+PATIENCE = 2  # strengths in a row without a better loss, after which weaker ones are not tried
 
 
 @dataclass(frozen=True)
@@ -37,31 +41,56 @@ class Chosen:
     strength: float
     temperature: float
     held_out_rows: Rows  # (m,)
-    held_out_logits: NDArray[np.float32]  # (m, classes), of heads that did not see the row
+    held_out_logits: Array  # (m, classes), of heads that did not see the row
     losses: dict[float, float]  # strength → log loss on the held-out rows, before calibration
 
 
-def held_out_logits(
-    problem: Problem, family: Family, strengths: Sequence[float], rounds: Sequence[Round]
-) -> NDArray[np.float32]:
-    """(strengths, m, classes): for each strength, the logits of the rounds' held-out rows, one after another."""
-    by_round = [
-        np.stack([h.logits(problem.x[r.held_out]) for h in family.fit(problem.subset(r.fit), strengths, False)])
-        for r in rounds
-    ]
-    return np.concatenate(by_round, axis=1)
+def held_out_logits(problem: Problem, family: Family, strength: float, rounds: Sequence[Round]) -> Array:
+    """(m, classes): the logits of the rounds' held-out rows at one strength, one round after another."""
+    one = replace(family, strengths=(strength,))
+    with blas_threads(problem.x.size * problem.classes):
+        return _held_out(problem, next(_paths(problem, one, rounds)), rounds)
+
+
+def _held_out(problem: Problem, heads: Sequence[Head], rounds: Sequence[Round]) -> Array:
+    return np.concatenate([h.logits(problem.x[r.held_out]) for h, r in zip(heads, rounds, strict=True)])
 
 
 def choose(problem: Problem, family: Family, rounds: Sequence[Round]) -> Chosen:
-    """The strength of least held-out log loss at its own best temperature; the head refitted on all rows."""
+    """The strength of least held-out log loss, each at its own best temperature; the head refitted on all rows."""
+    with blas_threads(problem.x.size * problem.classes):
+        return _choose(problem, family, rounds)
+
+
+def _choose(problem: Problem, family: Family, rounds: Sequence[Round]) -> Chosen:
     rows = np.concatenate([r.held_out for r in rounds])
     labels = problem.labels[rows]
-    logits = held_out_logits(problem, family, family.strengths, rounds)
-    temperatures = [fit_temperature(some, labels) for some in logits]
-    losses = [log_loss(some, labels, t) for some, t in zip(logits, temperatures, strict=True)]
-    best = int(np.argmin(losses))
-    strength = family.strengths[best]
-    *_, head = family.fit(problem, family.strengths[: best + 1], True)
-    return Chosen(
-        head, strength, temperatures[best], rows, logits[best], dict(zip(family.strengths, losses, strict=True))
-    )
+    losses: dict[float, float] = {}
+    best: tuple[float, float, Array] | None = None  # strength, temperature, logits
+    since_best = 0
+    for strength, heads in zip(family.strengths, _paths(problem, family, rounds), strict=False):
+        logits = _held_out(problem, heads, rounds)
+        temperature = fit_temperature(logits, labels)
+        losses[strength] = log_loss(logits, labels, temperature)
+        since_best += 1
+        if losses[strength] == min(losses.values()):
+            best, since_best = (strength, temperature, logits), 0
+        if since_best == PATIENCE:
+            break
+    if best is None:
+        raise ValueError(f"{family.name}: no strengths to choose from")
+    strength, temperature, logits = best
+    path = family.strengths[: family.strengths.index(strength) + 1]
+    *_, head = family.fit(problem, np.arange(len(problem.labels)), path, final=True)
+    return Chosen(head, strength, temperature, rows, logits, losses)
+
+
+def _paths(problem: Problem, family: Family, rounds: Sequence[Round]) -> Iterator[list[Head]]:
+    """For each strength the heads of all rounds; several rounds share the cores."""
+    paths = [family.fit(problem, r.fit, family.strengths, final=False) for r in rounds]
+    if len(paths) == 1:
+        yield from ([head] for head in paths[0])
+        return
+    with ThreadPoolExecutor(cores()) as pool:
+        for _ in family.strengths:
+            yield list(pool.map(next, paths))

@@ -5,6 +5,8 @@ the model folder's graph. Nothing is left in between that could differ from trai
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -12,17 +14,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.embedding.session import DEVICES, cores, open_session, run
+from whatsit.embedding.session import DEVICES, open_session, run
 from whatsit.embedding.stream import Item, Loaded, stream
-from whatsit.errors import ImageError, ModelFolderError
+from whatsit.errors import ImageError, ModelFolderError, WhatsitError
 from whatsit.images import DEFAULT_LIMITS, Limits, fit_image, from_memory, load_for_network
+from whatsit.machine import cores
 from whatsit.model.folder import FILES, ModelFacts, read_facts
 from whatsit.model.prediction import Candidate, Prediction, Predictions
 
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
-    from whatsit.model.explain import Explanation
+    from whatsit.model.explain import Explainer, Explanation
 
     ImageLike: TypeAlias = str | PathLike[str] | bytes | PillowImage.Image | NDArray[np.uint8]
 else:
@@ -30,6 +33,20 @@ else:
 
 OUTPUTS = ["probabilities", "similarity", "embedding"]
 FEW = 4  # images; so many or fewer share the cores one after the other
+
+
+NOTHING = np.empty(0, np.float32)
+
+
+@dataclass(frozen=True)
+class Classified:
+    """What the graph says of one image. With an `error` there is no number."""
+
+    source: ImageLike
+    probabilities: NDArray[np.float32] = field(default_factory=lambda: NOTHING)  # (classes,) calibrated
+    similarity: float = 0.0  # cosine to the most similar reference photo
+    embedding: NDArray[np.float32] = field(default_factory=lambda: NOTHING)  # (dim,)
+    error: str | None = None
 
 
 class Classifier:
@@ -62,22 +79,44 @@ class Classifier:
 
     def predict_each(self, images: Iterable[ImageLike], *, top: int = 5) -> Iterator[Prediction]:
         """Answers one by one, in the order asked and in constant memory."""
+        for one in self.classify(images):
+            yield self._prediction(one, top)
+
+    def classify(self, images: Iterable[ImageLike]) -> Iterator["Classified"]:
+        """All that the graph says of each image, in the order asked and in constant memory."""
+        classes = len(self.classes_)
         for item in self._rows(images):
-            yield self._prediction(item, top)
+            if item.row is None:
+                yield Classified(item.source, error=item.error)
+            else:
+                row = item.row
+                yield Classified(item.source, row[:classes], float(row[classes]), row[classes + 1 :])
 
     def predict_proba(self, images: ImageLike | Sequence[ImageLike]) -> NDArray[np.float32]:
         """(n, classes) calibrated probabilities, columns as in `classes_`. Raises ImageError for a bad image."""
-        return self._all(images)[:, : len(self.classes_)]
+        rows = [one.probabilities for one in self._all(images)]
+        return np.stack(rows) if rows else np.empty((0, len(self.classes_)), np.float32)
 
     def embed(self, images: ImageLike | Sequence[ImageLike]) -> NDArray[np.float32]:
         """(n, dim) embeddings of the backbone. Raises ImageError for a bad image."""
-        return self._all(images)[:, len(self.classes_) + 1 :]
+        rows = [one.embedding for one in self._all(images)]
+        return np.stack(rows) if rows else np.empty((0, self.facts.backbone["dim"]), np.float32)
 
-    def explain(self, image: ImageLike, label: str | None = None) -> "Explanation":
-        """Where in the image the evidence for `label` (default: the answer) lies. Raises ImageError."""
-        from whatsit.model.explain import explain
+    def explain(self, image: ImageLike, label: str | None = None, *, side: int = 1024) -> "Explanation":
+        """Where in the image the evidence for `label` (default: the answer) lies.
 
-        return explain(self, image, label)
+        side: of the photo that is shown, in pixels at the longer side. Raises ImageError for a bad image and
+        WhatsitError for an unknown label.
+        """
+        if label is not None and label not in self.classes_:
+            raise WhatsitError(f"no class {label!r} in this model. It has: {', '.join(self.classes_[:10])}")
+        return self._explainer.explain(image, label, side)
+
+    @cached_property
+    def _explainer(self) -> "Explainer":
+        from whatsit.model.explain import Explainer
+
+        return Explainer(self)
 
     def pixels(self, image: ImageLike) -> NDArray[np.uint8]:
         """The network's input, (size, size, 3) uint8. Raises ImageError."""
@@ -85,13 +124,11 @@ class Classifier:
             return load_for_network(image, self.facts.preprocessing, self.limits)
         return fit_image(from_memory(image), self.facts.preprocessing)
 
-    def _all(self, images: ImageLike | Sequence[ImageLike]) -> NDArray[np.float32]:
-        rows = []
-        for item in self._rows([images] if _is_one(images) else images):
-            if item.row is None:
-                raise ImageError(f"{_name(item.source)}: {item.error}")
-            rows.append(item.row)
-        return np.stack(rows) if rows else np.empty((0, len(self.classes_) + 1 + self.facts.backbone["dim"]), np.float32)
+    def _all(self, images: ImageLike | Sequence[ImageLike]) -> Iterator["Classified"]:
+        for one in self.classify([images] if _is_one(images) else images):
+            if one.error is not None:
+                raise ImageError(f"{_name(one.source)}: {one.error}")
+            yield one
 
     def _rows(self, images: Iterable[ImageLike]) -> Iterator[Item[ImageLike]]:
         """A row an image: probabilities, similarity, embedding, side by side."""
@@ -122,16 +159,14 @@ class Classifier:
             self._sessions[threads] = session
         return self._sessions[threads]
 
-    def _prediction(self, item: Item[ImageLike], top: int) -> Prediction:
-        if item.row is None:
-            return Prediction(_name(item.source), error=item.error)
-        probabilities = item.row[: len(self.classes_)]
-        similarity = float(item.row[len(self.classes_)])
-        order = np.argsort(-probabilities, kind="stable")[:top]
-        candidates = tuple(Candidate(self.classes_[i], float(probabilities[i])) for i in order)
-        familiar = similarity >= self.facts.unsure.similarity
+    def _prediction(self, one: "Classified", top: int) -> Prediction:
+        if one.error is not None:
+            return Prediction(_name(one.source), error=one.error)
+        order = np.argsort(-one.probabilities, kind="stable")[:top]
+        candidates = tuple(Candidate(self.classes_[i], float(one.probabilities[i])) for i in order)
+        familiar = one.similarity >= self.facts.unsure.similarity
         unsure = not familiar or candidates[0].probability < self.facts.unsure.threshold
-        return Prediction(_name(item.source), candidates, unsure, similarity, familiar)
+        return Prediction(_name(one.source), candidates, unsure, one.similarity, familiar)
 
     def __repr__(self) -> str:
         return f"<Classifier {self.facts.name!r}: {len(self.classes_)} classes, {self.facts.backbone['name']}>"

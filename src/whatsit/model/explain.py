@@ -1,12 +1,14 @@
 """Where in an image the evidence for a class lies.
 
-The default head is linear on the mean of the last feature map, so the class activation map (Zhou et al. 2016) is
-exact: at each place, the head's weights times the features there; their mean over all places is the logit. Other
-heads and backbones are asked by covering one patch after another (occlusion: Zeiler & Fergus 2014).
+The default head is linear on the means of feature maps, so the class activation map (Zhou et al. 2016) is
+exact: at each place, the head's weights times the features there; their mean over all places is the logit. Where the
+embedding joins maps of two resolutions, their heats are added at the finer one. Other heads and backbones are asked
+by covering one patch after another (occlusion: Zeiler & Fergus 2014).
 """
 
 import io
 from dataclasses import dataclass
+from os import PathLike
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,8 +17,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+from whatsit.embedding.graph import FEATURES
 from whatsit.embedding.session import open_session, run
-from whatsit.errors import WhatsitError
 from whatsit.images import covered_box, from_memory, read_image
 
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ OCCLUSION_GRID = 7
 GREY = 127
 OVERLAY = np.array([220, 40, 30], np.float32)  # evidence for the class, red
 OPACITY = 0.6
-DISPLAY_SIDE = 1024  # longer side of the photo that an overlay is laid on, in pixels
 
 
 @dataclass(frozen=True)
@@ -58,47 +59,54 @@ class Explanation:
         return file.getvalue()
 
 
-def explain(classifier: "Classifier", image: "ImageLike", label: str | None) -> Explanation:
-    """Raises WhatsitError for an unknown label and ImageError for a bad image."""
-    pixels = classifier.pixels(image)
-    probabilities = classifier.predict_proba(pixels)[0]
-    if label is not None and label not in classifier.classes_:
-        raise WhatsitError(f"no class {label!r} in this model. It has: {', '.join(classifier.classes_[:10])}")
-    index = int(probabilities.argmax()) if label is None else classifier.classes_.index(label)
-    photo = _photo(image)
-    box = covered_box(photo.shape[1], photo.shape[0], classifier.facts.preprocessing.fit)
-    return Explanation(classifier.classes_[index], heat_maps(classifier, pixels[None], [index])[0], photo, box)
+class Explainer:
+    """Made once a classifier, as it opens a session of its own."""
 
+    def __init__(self, classifier: "Classifier") -> None:
+        self._classifier = classifier
+        graph = classifier.graph
+        model = onnx.load_from_string(graph) if isinstance(graph, bytes) else onnx.load(graph)
+        constants = {c.name: c for c in model.graph.initializer}
+        outputs = {name for node in model.graph.node for name in node.output}
+        maps = [name for name in FEATURES if name in outputs]
+        self._heat: _ClassActivation | _Occlusion = (
+            _ClassActivation(model, maps, numpy_helper.to_array(constants["head.weight"]))
+            if maps and "head.weight" in constants
+            else _Occlusion(classifier)
+        )
 
-def heat_maps(
-    classifier: "Classifier", pixels: NDArray[np.uint8], classes: list[int]
-) -> list[NDArray[np.float32]]:
-    """pixels: (n, size, size, 3); one class index an image → (h, w) each."""
-    explainer = _explainer(classifier)
-    return [explainer(one, index) for one, index in zip(pixels, classes, strict=True)]
-
-
-def _explainer(classifier: "Classifier") -> "_ClassActivation | _Occlusion":
-    graph = classifier.graph
-    model = onnx.load_from_string(graph) if isinstance(graph, bytes) else onnx.load(graph)
-    constants = {c.name: c for c in model.graph.initializer}
-    has_features = any("features" in node.output for node in model.graph.node)
-    if has_features and "head.weight" in constants:
-        return _ClassActivation(model, numpy_helper.to_array(constants["head.weight"]))
-    return _Occlusion(classifier)
+    def explain(self, image: "ImageLike", label: str | None, side: int) -> Explanation:
+        """Raises ImageError for a bad image."""
+        pixels = self._classifier.pixels(image)
+        classes = self._classifier.classes_
+        best = int(self._classifier.predict_proba(pixels)[0].argmax()) if label is None else classes.index(label)
+        photo = _photo(image, side)
+        box = covered_box(photo.shape[1], photo.shape[0], self._classifier.facts.preprocessing.fit)
+        return Explanation(classes[best], self._heat(pixels, best), photo, box)
 
 
 class _ClassActivation:
-    def __init__(self, model: onnx.ModelProto, weight: NDArray[np.float32]) -> None:
+    def __init__(self, model: onnx.ModelProto, maps: list[str], weight: NDArray[np.float32]) -> None:
         del model.graph.output[:]
-        model.graph.output.append(helper.make_tensor_value_info("features", TensorProto.FLOAT, None))
+        for name in maps:
+            model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
         self._session = open_session(model.SerializeToString())
+        self._maps = maps
         self._weight = weight - weight.mean(axis=1, keepdims=True)  # softmax ignores what all classes share
 
     def __call__(self, pixels: NDArray[np.uint8], index: int) -> NDArray[np.float32]:
-        features = run(self._session, ["features"], pixels[None])[0][0]  # (dim, h, w)
-        heat: NDArray[np.float32] = np.tensordot(self._weight[:, index], features, axes=1)
-        return heat
+        maps = [features[0] for features in run(self._session, self._maps, pixels[None])]  # (channels, h, w)
+        ends = np.cumsum([len(features) for features in maps])
+        parts = np.split(self._weight[:, index], ends[:-1])
+        heats = [np.tensordot(w, features, axes=1) for w, features in zip(parts, maps, strict=True)]
+        finest = max(heats, key=lambda heat: heat.size).shape
+        total: NDArray[np.float32] = np.sum([_resized(heat, finest) for heat in heats], axis=0)
+        return total
+
+
+def _resized(heat: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    height, width = shape
+    return np.asarray(Image.fromarray(heat.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR))
 
 
 class _Occlusion:
@@ -119,12 +127,9 @@ class _Occlusion:
         return heat
 
 
-def _photo(image: "ImageLike") -> NDArray[np.uint8]:
-    from os import PathLike
-
-    whole = (
-        read_image(image, at_least=DISPLAY_SIDE) if isinstance(image, str | bytes | PathLike) else from_memory(image)
-    )
+def _photo(image: "ImageLike", side: int) -> NDArray[np.uint8]:
+    from_file = isinstance(image, str | bytes | PathLike)
+    whole = read_image(image, at_least=side) if from_file else from_memory(image)
     shown = Image.fromarray(whole)
-    shown.thumbnail((DISPLAY_SIDE, DISPLAY_SIDE))
+    shown.thumbnail((side, side))
     return np.asarray(shown)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.dataset import Dataset, Record, duplicates, find_conflicts, group_records, near_duplicates
+from whatsit.dataset import Dataset, Record, duplicates, find_conflicts, group_records
+from whatsit.dataset.near_duplicates import near_duplicates
 from whatsit.errors import DatasetError
 
 
@@ -47,7 +48,7 @@ class Photos:
     components: NDArray[np.int64]  # equal for copies, near-duplicates and members of a group
     left_out: tuple[LeftOut, ...]
     exact_duplicates: int  # copies beyond the first
-    near_duplicates: int  # pairs that differ in bytes
+    near_duplicate_groups: int  # of photos that differ in bytes
     conflicts: int  # photos whose bytes stand under two labels
 
     @property
@@ -93,7 +94,7 @@ def gather(dataset: Dataset, embeddings: Embeddings) -> Photos:
         components=group_records(len(kept), [*same, *near], groups),
         left_out=_left_out(dataset, embeddings, readable[torn]),
         exact_duplicates=len(same),
-        near_duplicates=len(near),
+        near_duplicate_groups=_group_count(len(kept), near),
         conflicts=len(torn),
     )
     _check_classes(photos)
@@ -102,6 +103,11 @@ def gather(dataset: Dataset, embeddings: Embeddings) -> Photos:
 
 def _distinct(pairs: Sequence[tuple[int, int]], digests: Sequence[str]) -> list[tuple[int, int]]:
     return [(a, b) for a, b in pairs if digests[a] != digests[b]]
+
+
+def _group_count(n: int, pairs: Sequence[tuple[int, int]]) -> int:
+    components = group_records(n, pairs, [None] * n)
+    return int(np.count_nonzero(np.bincount(components) > 1)) if n else 0
 
 
 def _left_out(dataset: Dataset, embeddings: Embeddings, torn: NDArray[np.int64]) -> tuple[LeftOut, ...]:

@@ -86,7 +86,7 @@ def _held_out_everywhere(
     if len(rows) < len(mine.labels):
         rounds = fold_rounds(components % FOLDS)
         rows = np.concatenate([r.held_out for r in rounds])
-        logits = held_out_logits(mine, FAMILIES[options.head], [chosen.strength], rounds)[0]
+        logits = held_out_logits(mine, FAMILIES[options.head], chosen.strength, rounds)
     out = np.empty((len(mine.labels), mine.classes))
     out[rows] = softmax(logits, chosen.temperature)
     return out

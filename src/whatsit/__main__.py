@@ -1,0 +1,5 @@
+"""`python -m whatsit` is `whatsit`."""
+
+from whatsit.cli import main
+
+main()

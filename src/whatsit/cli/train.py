@@ -1,0 +1,94 @@
+"""`whatsit train`."""
+
+import json
+import time
+from typing import Any
+
+import click
+
+from whatsit.cli.progress import bar
+from whatsit.cli.shared import cache_option, device_option, json_option, limit_options, limits
+from whatsit.options import TrainOptions
+
+DEFAULTS = TrainOptions()
+
+
+@click.command(name="train", epilog="Example: whatsit train my_photos/ --output pets-model")
+@click.argument("data", required=False)
+@click.option("-o", "--output", metavar="DIR", help="Model folder (default: <name of DATA>-model).")
+@click.option("--force", is_flag=True, help="Replace the model folder where it exists.")
+@click.option("--valid-data", metavar="DATA", help="Validation photos: a manifest or folder of their own.")
+@click.option("--test-data", metavar="DATA", help="Test photos: a manifest or folder of their own.")
+@click.option("--labels", "label_dict", metavar="FILE", help="One label a line: fixes the order of the classes.")
+@click.option("--embeddings", metavar="FILE", help="Start from a Parquet file of 'whatsit embed', without DATA.")
+@click.option("--backbone", default=DEFAULTS.backbone, show_default=True, help="A name, or my.onnx of your own.")
+@click.option(
+    "--fit",
+    type=click.Choice(["auto", "squash", "crop", "letterbox"]),
+    default=DEFAULTS.fit,
+    show_default=True,
+    help="How a photo becomes a square.",
+)
+@click.option(
+    "--bits",
+    type=click.Choice(["auto", "int8", "float32"]),
+    default=DEFAULTS.bits,
+    show_default=True,
+    help="Precision of the backbone; auto is int8 where that is faster here.",
+)
+@click.option(
+    "--head", type=click.Choice(["logistic", "svm", "knn"]), default=DEFAULTS.head, show_default=True, help="What learns."
+)
+@click.option("--balance", is_flag=True, help="Every class weighs the same, however many photos it has.")
+@click.option(
+    "--precision",
+    type=click.FloatRange(0, 1),
+    default=DEFAULTS.precision,
+    show_default=True,
+    help="Wanted share of right answers; below it the answer is 'unsure'.",
+)
+@click.option("--valid", type=float, default=DEFAULTS.valid, show_default=True, help="Share of photos to choose on.")
+@click.option("--test", type=float, default=DEFAULTS.test, show_default=True, help="Share of photos to judge on.")
+@click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Another seed draws other splits.")
+@device_option
+@cache_option
+@limit_options
+@json_option
+def command(
+    data: str | None,
+    output: str | None,
+    force: bool,
+    valid_data: str | None,
+    test_data: str | None,
+    label_dict: str | None,
+    embeddings: str | None,
+    cache: str | None,
+    as_json: bool,
+    max_bytes: int,
+    max_pixels: int,
+    **options: Any,
+) -> None:
+    """Train a classifier on DATA and write its model folder.
+
+    DATA is a folder (<class>/… or train|valid|test/<class>/…) or a CSV manifest with the columns uri,label and,
+    if you like, split and group.
+    """
+    from whatsit.evaluation.report import summary
+    from whatsit.pipeline import train, train_from_embeddings
+
+    start = time.monotonic()
+    chosen = TrainOptions(**options, limits=limits(max_bytes, max_pixels))
+    common = {"label_dict": label_dict, "overwrite": force, "watch": bar}
+    if (data is None) == (embeddings is None):
+        raise click.UsageError("give either DATA or --embeddings FILE. Example: whatsit train my_photos/")
+    if embeddings is not None:
+        trained = train_from_embeddings(embeddings, output, chosen, **common)
+    else:
+        trained = train(data, output, chosen, valid=valid_data, test=test_data, cache=cache, **common)
+    if as_json:
+        folder = str(trained.folder)
+        figures = {"model": folder, "headline": trained.report.headline, **trained.evaluation.to_dict()}
+        click.echo(json.dumps(figures, ensure_ascii=False))
+    else:
+        click.echo(summary(trained.report))
+        click.echo(f"Took {time.monotonic() - start:.1f} s.", err=True)

@@ -1,0 +1,125 @@
+"""A user's own ONNX feature extractor `my.onnx`, as the `my.json` beside it describes it.
+
+Once wrapped (`wrap.py`) it is one in form with the backbones of the table. What a file cannot tell, such as
+whether it takes several images at a time, is tried (`trial.py`).
+"""
+
+from pathlib import Path
+
+import onnx
+from onnx import TensorProto
+
+from whatsit.embedding.backbones import FeatureExtractor
+from whatsit.embedding.description import Description, read_description
+from whatsit.embedding.trial import check_features, try_on_noise
+from whatsit.embedding.wrap import Ends, wrap
+from whatsit.errors import BackboneError
+from whatsit.images import Fit, Preprocessing
+
+OLDEST_OPSET = 13  # from then on the nodes of `wrap.py`, and those of a head, mean what they mean today
+
+
+def custom_extractor(path: Path, fit: Fit) -> FeatureExtractor:
+    """Raises BackboneError where either file cannot be read, or they do not fit each other."""
+    try:
+        model = _load(path)
+        description = read_description(path.with_suffix(".json"))
+        graph, dim = _made_ready(model, description)
+    except BackboneError as error:
+        raise BackboneError(f"{path}: {error}") from error
+    return FeatureExtractor(
+        name=description.name or path.stem,
+        precision="float32",
+        preprocessing=Preprocessing(description.size, fit, description.interpolation),
+        dim=dim,
+        licence=description.licence,
+        source=description.source,
+        graph=graph,
+        has_features=description.features is not None,
+    )
+
+
+def _load(path: Path) -> onnx.ModelProto:
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except FileNotFoundError:
+        raise BackboneError("no such file. Name an ONNX file that has a JSON beside it") from None
+    except OSError as error:
+        raise BackboneError(f"cannot be read ({error.strerror})") from error
+    except Exception:  # protobuf's own, which has no stubs
+        raise BackboneError("not an ONNX file. Export the network anew, to one file") from None
+    if any(tensor.data_location == TensorProto.EXTERNAL for tensor in model.graph.initializer):
+        raise BackboneError("its weights lie in another file. Save it as one: onnx.save(onnx.load(a), b)")
+    opset = max((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), default=0)
+    if opset < OLDEST_OPSET:
+        raise BackboneError(f"has opset {opset}, expected {OLDEST_OPSET} or newer. Export it with opset 17")
+    return model
+
+
+def _made_ready(model: onnx.ModelProto, description: Description) -> tuple[bytes, int]:
+    """The wrapped graph, and the length of its embedding."""
+    ends = _ends(model.graph, description)
+    raw = try_on_noise(wrap(model, description, ends, None, ["raw"]), ["raw"], description.size)[0]
+    if raw.ndim not in (2, 4):
+        raise BackboneError(f"its output is {raw.ndim}-D, expected 2-D or 4-D. Name another one as 'output'")
+    names = ["embedding", "features"] if ends.features else ["embedding"]
+    embedding, *features = try_on_noise(
+        wrap(model, description, ends, raw.ndim, names), names, description.size
+    )
+    if features:
+        check_features(features[0], embedding)
+    graph = wrap(model, description, ends, raw.ndim, ["embedding"], embedding.shape[1])
+    try:
+        onnx.checker.check_model(graph)
+    except onnx.checker.ValidationError as error:
+        raise BackboneError(f"not valid ONNX: {str(error).partition(chr(10))[0]}") from error
+    ready: bytes = graph.SerializeToString(deterministic=True)
+    return ready, embedding.shape[1]
+
+
+def _ends(graph: onnx.GraphProto, description: Description) -> Ends:
+    """The tensors between which the user's network lies. Checks that they are there, and the input's form."""
+    constants = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in constants]
+    if len(inputs) != 1:
+        names = ", ".join(value.name for value in inputs) or "none"
+        raise BackboneError(f"expected one input, got {names}. Cut it: onnx.utils.extract_model")
+    outputs = [value.name for value in graph.output]
+    if description.output is None and len(outputs) != 1:
+        raise BackboneError(f"has several outputs: {', '.join(outputs)}. Name one as 'output' in its JSON")
+    _check_input(inputs[0], description)
+    computed = [name for node in graph.node for name in node.output]
+    return Ends(
+        _named("input", description.input or inputs[0].name, [inputs[0].name]),
+        _named("output", description.output or outputs[0], computed),
+        description.features and _named("features", description.features, computed),
+    )
+
+
+def _named(key: str, name: str, known: list[str]) -> str:
+    if name not in known:
+        raise BackboneError(
+            f"has no tensor {name!r}, which its JSON names as {key!r}. The last: {known[-3:]}"
+        )
+    return name
+
+
+def _check_input(value: onnx.ValueInfoProto, description: Description) -> None:
+    tensor, size = value.type.tensor_type, description.size
+    if tensor.elem_type != TensorProto.FLOAT:
+        got = TensorProto.DataType.Name(tensor.elem_type).lower()
+        raise BackboneError(f"its input {value.name!r} is {got}, expected float. Export it in float32")
+    if not tensor.HasField("shape"):
+        return
+    got = [one.dim_value or one.dim_param or "?" for one in tensor.shape.dim]
+    sides: list[int | str] = [3, size, size] if description.layout == "nchw" else [size, size, 3]
+    fixed = [one for one in zip(got[1:], sides, strict=False) if isinstance(one[0], int)]
+    if len(got) != 4 or any(one != other for one, other in fixed):
+        raise BackboneError(
+            f"its input is {_shape(got)}, but its JSON says {_shape(['n', *sides])} "
+            f"(layout {description.layout}, size {size}). Mend the JSON"
+        )
+
+
+def _shape(sides: list[int | str]) -> str:
+    return f"({', '.join(map(str, sides))})"

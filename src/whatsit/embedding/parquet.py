@@ -1,0 +1,193 @@
+"""Embeddings in a Parquet file: for another day, another machine or another tool.
+
+    uri, label, split, group, sha256, error    text
+    embedding                                  float32[dim], null where there is an error
+    thumbnail                                  the 32 × 32 greys, 1024 bytes, likewise
+
+The file's metadata say what made the vectors (`Provenance`); whether a reader can use those, it asks itself.
+A writer holds one row group at a time, a reader the vectors and one row group. Nothing is computed here.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from types import ModuleType
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatsit.dataset import Split
+from whatsit.embedding.cache import THUMBNAIL_SIDE
+from whatsit.embedding.stored import AT_ONCE, Provenance, Row, StoredEmbeddings
+from whatsit.embedding.stream import batched
+from whatsit.errors import EmbeddingError, MissingExtraError
+from whatsit.files import plain_os_errors
+
+FORMAT = 1
+KEY = b"whatsit"
+TEXTS = ("uri", "label", "split", "group", "sha256", "error")
+THUMBNAIL_BYTES = THUMBNAIL_SIDE * THUMBNAIL_SIDE
+
+
+def write_parquet(path: Path, rows: Iterable[Row], provenance: Provenance) -> int:
+    """Writes the rows, and gives their number. What stood at `path` stays until the new file is whole.
+
+    Raises MissingExtraError without pyarrow, EmbeddingError for a row that does not fit, and WhatsitError
+    where the file cannot be written.
+    """
+    parquet = _pyarrow().parquet
+    schema, count = _schema(provenance), 0
+    with _whole_or_not_at_all(path) as fresh:
+        form: dict[str, Any] = {"compression": "zstd", "use_dictionary": ["label", "split", "group", "error"]}
+        with parquet.ParquetWriter(fresh, schema, write_statistics=list(TEXTS), **form) as writer:
+            for some in batched(rows, AT_ONCE):
+                writer.write_batch(_record_batch(some, schema, provenance.dim))
+                count += len(some)
+    return count
+
+
+def read_parquet(path: Path) -> StoredEmbeddings:
+    """Raises MissingExtraError without pyarrow, and EmbeddingError for a file that whatsit did not write."""
+    pa = _pyarrow()
+    try:
+        with pa.parquet.ParquetFile(path) as file:
+            return _read(file)
+    except FileNotFoundError:
+        raise EmbeddingError(f"{path}: no such file. Make one: whatsit embed PHOTOS -o {path}") from None
+    except EmbeddingError as error:
+        raise EmbeddingError(f"{path}: {error}. Make it anew: whatsit embed PHOTOS -o {path}") from error
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise EmbeddingError(f"{path}: cannot be read as Parquet ({reason})") from error
+
+
+def _pyarrow() -> ModuleType:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise MissingExtraError("pyarrow", "parquet") from None
+    module: ModuleType = pyarrow
+    return module
+
+
+def _schema(provenance: Provenance) -> Any:
+    pa = _pyarrow()
+    described = json.dumps({"format": FORMAT, **asdict(provenance)})
+    columns = [(name, pa.string()) for name in TEXTS]
+    columns.append(("embedding", pa.list_(pa.float32(), provenance.dim)))
+    columns.append(("thumbnail", pa.binary(THUMBNAIL_BYTES)))
+    return pa.schema(columns, metadata={KEY: described.encode()})
+
+
+@contextmanager
+def _whole_or_not_at_all(path: Path) -> Iterator[Path]:
+    """Yields a temporary sibling, which takes the path's place when the block ends without an error."""
+    with plain_os_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+            fresh = Path(folder) / path.name
+            yield fresh
+            fresh.replace(path)
+
+
+def _record_batch(rows: Sequence[Row], schema: Any, dim: int) -> Any:
+    pa = _pyarrow()
+    vectors = np.zeros((len(rows), dim), np.float32)
+    for i, row in enumerate(rows):
+        _check_row(row, dim)
+        if row.embedding is not None:
+            vectors[i] = row.embedding
+    absent = pa.array([row.embedding is None for row in rows])
+    greys = [None if row.thumbnail is None else row.thumbnail.tobytes() for row in rows]
+    arrays = [pa.array([getattr(row, name) for row in rows], pa.string()) for name in TEXTS]
+    arrays.append(pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), dim, mask=absent))
+    arrays.append(pa.array(greys, pa.binary(THUMBNAIL_BYTES)))
+    return pa.record_batch(arrays, schema=schema)
+
+
+def _check_row(row: Row, dim: int) -> None:
+    shapes = tuple(None if a is None else a.shape for a in (row.embedding, row.thumbnail))
+    expected = (None, None) if row.error is not None else ((dim,), (THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    if shapes != expected:
+        raise EmbeddingError(f"{row.uri}: embedding and thumbnail are {shapes}, expected {expected}")
+    try:
+        row.uri.encode()
+    except UnicodeEncodeError:
+        raise EmbeddingError(f"{row.uri!a}: not UTF-8, as Parquet needs. Rename the file") from None
+
+
+def _read(file: Any) -> StoredEmbeddings:
+    provenance = _provenance(file.schema_arrow)
+    texts = file.read(columns=list(TEXTS)).to_pydict()
+    errors = {i: error for i, error in enumerate(texts["error"]) if error is not None}
+    readable = len(texts["error"]) - len(errors)
+    vectors = np.empty((readable, provenance.dim), np.float32)
+    thumbnails = np.empty((readable, THUMBNAIL_BYTES), np.uint8)
+    start = 0
+    for batch in file.iter_batches(AT_ONCE, columns=["error", "embedding", "thumbnail"]):
+        end = start + batch.column(0).null_count
+        vectors[start:end], thumbnails[start:end] = _readable(*batch.columns)
+        start = end
+    _check_content(texts, vectors)
+    return StoredEmbeddings(
+        provenance,
+        uris=tuple(texts["uri"]),
+        labels=tuple(texts["label"]),
+        splits=tuple(texts["split"]),
+        groups=tuple(texts["group"]),
+        digests=tuple(texts["sha256"]),
+        errors=errors,
+        vectors=vectors,
+        thumbnails=thumbnails.reshape(-1, THUMBNAIL_SIDE, THUMBNAIL_SIDE),
+    )
+
+
+def _readable(errors: Any, lists: Any, greys: Any) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """(readable, dim) and (readable, 1024) of one batch of rows."""
+    expected = errors.is_null()
+    if not (expected.equals(lists.is_valid()) and expected.equals(greys.is_valid())):
+        raise EmbeddingError("a row must have either an error, or an embedding and a thumbnail")
+    vectors: NDArray[np.float32] = lists.drop_null().flatten().to_numpy()
+    joined = np.frombuffer(b"".join(greys.drop_null().to_pylist()), np.uint8)
+    return vectors.reshape(-1, lists.type.list_size), joined.reshape(-1, THUMBNAIL_BYTES)
+
+
+def _provenance(schema: Any) -> Provenance:
+    """Checks that the file is whatsit's, and that its columns are as described on top."""
+    described = (schema.metadata or {}).get(KEY)
+    if described is None:
+        raise EmbeddingError(
+            f"its metadata have no key {KEY.decode()!r}, so what made its vectors is unknown"
+        )
+    try:
+        values = json.loads(described)
+        version = values.pop("format")
+        provenance = Provenance(**values)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise EmbeddingError(f"its metadata are damaged ({error})") from error
+    if type(provenance.dim) is not int or provenance.dim < 1:
+        raise EmbeddingError(f"its metadata are damaged (dim {provenance.dim!r})")
+    if version != FORMAT:
+        raise EmbeddingError(f"has format {version}, and this version of whatsit reads {FORMAT}")
+    for expected in _schema(provenance):
+        got = schema.field(expected.name).type if expected.name in schema.names else "missing"
+        if got != expected.type:
+            raise EmbeddingError(f"its column {expected.name!r} is {got}, expected {expected.type}")
+    return provenance
+
+
+def _check_content(texts: dict[str, list[str | None]], vectors: NDArray[np.float32]) -> None:
+    if strange := set(texts["split"]) - {None, *get_args(Split)}:
+        raise EmbeddingError(f"has a split {strange.pop()!r}, expected train, valid or test")
+    if None in texts["uri"]:
+        raise EmbeddingError("has a row without a uri")
+    pairs = zip(texts["sha256"], texts["error"], strict=True)
+    if any(digest is None and error is None for digest, error in pairs):
+        raise EmbeddingError("has an embedding without a sha256")
+    if not np.isfinite(vectors).all():
+        raise EmbeddingError("has numbers that are not finite")

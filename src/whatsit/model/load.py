@@ -1,0 +1,22 @@
+"""`whatsit.load`: a model folder, or the built-in ImageNet classifier by its name."""
+
+from os import PathLike
+
+from whatsit.images import DEFAULT_LIMITS, Limits
+from whatsit.model.classifier import Classifier
+
+IMAGENET = "imagenet"
+
+
+def load(
+    model: str | PathLike[str] = IMAGENET, *, device: str = "cpu", limits: Limits = DEFAULT_LIMITS
+) -> Classifier:
+    """A model folder by its path, or "imagenet": the published 1000-class head, before any training.
+
+    Raises ModelFolderError where the folder is missing, damaged, or of a newer format.
+    """
+    if model == IMAGENET:
+        from whatsit.model.imagenet import imagenet_classifier
+
+        return imagenet_classifier(device=device, limits=limits)
+    return Classifier.load(model, device=device, limits=limits)

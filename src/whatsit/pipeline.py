@@ -1,0 +1,117 @@
+"""The whole story on one page: from a folder of photos to a model folder, and from there to later figures.
+
+    read → embed → gather → plan → learn → judge → publish
+
+Each step is one file of `steps/`. Data goes one way, and the test photos are looked at once, in `judge`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from whatsit.dataset import Dataset, read_dataset
+from whatsit.embedding.backbones import FeatureExtractor
+from whatsit.embedding.location import cache_folder
+from whatsit.evaluation import Evaluation
+from whatsit.evaluation.report import Report
+from whatsit.files import refuse_existing
+from whatsit.model.classifier import Classifier
+from whatsit.options import TrainOptions
+from whatsit.steps.fit import better_fit, likely_fit
+from whatsit.steps.gather import Photos, gather, with_vectors
+from whatsit.steps.judge import judge
+from whatsit.steps.learn import learn
+from whatsit.steps.plan import Plan, make_plan
+from whatsit.steps.publish import publish
+from whatsit.steps.see import FreshSight, Sight, StoredSight, Watch, unwatched
+
+
+DEFAULTS = TrainOptions()
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training gave. `classifier` answers, `evaluation` says how well, `folder` holds it all."""
+
+    classifier: Classifier
+    evaluation: Evaluation
+    report: Report
+    folder: Path
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<p><b>{escape(self.report.headline)}</b></p><p>{escape(str(self.folder))}</p>"
+
+
+def default_folder(name: str) -> Path:
+    """Where a model goes that was not told: beside where one stands, named after its photos."""
+    return Path(f"{name}-model")
+
+
+def train(
+    data: str | Path,
+    output: str | Path | None = None,
+    options: TrainOptions = DEFAULTS,
+    *,
+    valid: str | Path | None = None,
+    test: str | Path | None = None,
+    label_dict: str | Path | None = None,
+    cache: str | Path | None = None,
+    overwrite: bool = False,
+    watch: Watch = unwatched,
+) -> Trained:
+    """Trains a classifier on a folder or CSV manifest, and writes its model folder.
+
+    data: `<class>/…`, `train|valid|test/<class>/…`, or a manifest `uri,label[,split][,group]`; valid and test:
+    separate manifests or folders; label_dict: a text file that fixes the order of the classes. Raises a
+    WhatsitError, one line, for whatever the user can mend.
+    """
+    dataset = read_dataset(data, valid=valid, test=test, label_dict=label_dict)
+    folder = Path(output) if output else default_folder(dataset.name)
+    refuse_existing(folder, overwrite)
+    sight = FreshSight(options, cache_folder(cache), watch)
+    return _train(dataset, sight, options, folder, str(data), overwrite, watch)
+
+
+def train_from_embeddings(
+    file: str | Path,
+    output: str | Path | None = None,
+    options: TrainOptions = DEFAULTS,
+    *,
+    label_dict: str | Path | None = None,
+    overwrite: bool = False,
+    watch: Watch = unwatched,
+) -> Trained:
+    """The same from a Parquet file of `whatsit embed`; the photos are read for the report's pictures alone."""
+    sight = StoredSight(Path(file))
+    dataset = sight.dataset(label_dict)
+    folder = Path(output) if output else default_folder(dataset.name)
+    refuse_existing(folder, overwrite)
+    return _train(dataset, sight, options, folder, f"--embeddings {file}", overwrite, watch)
+
+
+def _train(
+    dataset: Dataset, sight: Sight, options: TrainOptions, folder: Path, data: str, overwrite: bool, watch: Watch
+) -> Trained:
+    photos, plan, extractor = _see(dataset, sight, options)
+    with watch("learning", None):
+        learned = learn(photos, plan, options)
+    with watch("writing the report", None):
+        judged = judge(photos, plan, learned)
+        classifier, report = publish(
+            photos, plan, learned, judged, extractor, options, folder, data=data, overwrite=overwrite
+        )
+    return Trained(classifier, judged.evaluation, report, folder)
+
+
+def _see(dataset: Dataset, sight: Sight, options: TrainOptions) -> tuple[Photos, Plan, FeatureExtractor]:
+    """The photos that take part, the plan, and the extractor whose fit suits them."""
+    fit, undecided = sight.fits(dataset, *likely_fit(dataset))
+    photos = gather(dataset, sight.embed(dataset, fit, "embedding"))
+    plan = make_plan(photos, options)
+    if undecided:
+        better = better_fit(photos, plan, fit, lambda some, f: sight.embed(some, f, f"trying {f}"), options)
+        if better != fit:
+            fit = better
+            photos = with_vectors(photos, sight.embed(dataset, fit, f"embedding by {fit}"))
+    return photos, plan, sight.extractor(fit)

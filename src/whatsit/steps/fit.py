@@ -1,0 +1,73 @@
+"""Which fit: squash or crop. It is a property of the trained model, and the better one differs by data set.
+
+A guess by the photos' shape comes first; it is then tried against the other on a sample of the photos to learn
+from, by cross-validated log loss. Square photos are the same either way, and cost nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatsit.dataset import Dataset, assign_folds
+from whatsit.errors import ImageError
+from whatsit.images import Fit, read_size
+from whatsit.learning import FAMILIES, Problem, choose, fold_rounds
+from whatsit.options import TrainOptions
+from whatsit.steps.gather import Embeddings, Photos
+from whatsit.steps.plan import FOLDS, Plan, Rows
+
+LOOKED_AT = 200  # photos whose headers are read
+SQUARE = 1.05  # longer over shorter side; below, cropping takes off less than 5 %
+ELONGATED = 2.0  # above, a crop would lose more than half of the picture
+SAMPLE = 400  # photos to learn from that both fits are tried on
+GAIN = 0.03  # share of the log loss that the other fit must save
+
+
+def likely_fit(dataset: Dataset) -> tuple[Fit, bool]:
+    """The fit that the photos' shape suggests, and whether another could make a difference."""
+    step = max(1, len(dataset.records) // LOOKED_AT)
+    ratios = [r for record in dataset.records[::step] if (r := _elongation(record.uri))]
+    if not ratios or np.quantile(ratios, 0.9) <= SQUARE:
+        return "squash", False
+    return ("squash" if np.median(ratios) > ELONGATED else "crop"), True
+
+
+def _elongation(uri: str) -> float | None:
+    try:
+        width, height = read_size(uri)
+    except ImageError:
+        return None
+    return max(width, height) / min(width, height)
+
+
+def sample_rows(photos: Photos, plan: Plan) -> Rows:
+    """Up to `SAMPLE` of the photos to learn from, chosen by their hashes."""
+    digests = photos.digests
+    return np.sort(np.array(sorted(plan.learn, key=lambda i: digests[i])[:SAMPLE], np.int64))
+
+
+def better_fit(
+    photos: Photos, plan: Plan, here: Fit, embed: Callable[[Dataset, Fit], Embeddings], options: TrainOptions
+) -> Fit:
+    """`here`, or the other fit where that saves enough of the log loss on the sample."""
+    other: Fit = "crop" if here == "squash" else "squash"
+    rows = sample_rows(photos, plan)
+    records = photos.records
+    sample = replace(photos.dataset, records=tuple(records[i] for i in rows))
+    there = embed(sample, other)
+    both = there.readable  # a photo may have gone since
+    rows = rows[both]
+    saved = 1 - _loss(photos, rows, there.vectors, options) / _loss(photos, rows, photos.x[rows], options)
+    return other if saved > GAIN else here
+
+
+def _loss(photos: Photos, rows: Rows, x: NDArray[np.float32], options: TrainOptions) -> float:
+    """Cross-validated log loss of the sample, seen through some fit's vectors x (sample, dim)."""
+    digests = photos.digests
+    folds = assign_folds(
+        photos.labels[rows], [digests[i] for i in rows], photos.components[rows], FOLDS, options.seed
+    )
+    problem = Problem(x, photos.labels[rows], len(photos.dataset.classes), options.balance)
+    return min(choose(problem, FAMILIES[options.head], fold_rounds(folds)).losses.values())

@@ -1,0 +1,62 @@
+"""Out-of-sample probabilities → the figures, with and without leaks, and which photos deserve a look."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from whatsit.evaluation import (
+    Answered,
+    Evaluation,
+    evaluate,
+    expected_calibration_error,
+    likely_mislabelled,
+    selective,
+)
+from whatsit.steps.gather import Photos
+from whatsit.steps.learn import Learned
+from whatsit.steps.plan import Plan, Rows
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Rows are places in the photos' arrays."""
+
+    evaluation: Evaluation
+    before_calibration_ece: float
+    answered: Answered
+    leaking: Rows  # judged photos with a copy among those learned from
+    without_leaks: Evaluation | None
+    mistakes: Rows  # most confident first
+    least_sure: Rows
+    mislabelled: Rows  # most suspicious first
+
+
+def judge(photos: Photos, plan: Plan, learned: Learned) -> Judged:
+    """Everything that the report says of the photos in `plan.judge`, and the likely mislabelled among all."""
+    classes = photos.dataset.classes
+    truth = photos.labels[plan.judge]
+    leaking = _leaking(photos, plan)
+    clean = ~np.isin(plan.judge, leaking)
+    some_clean = len(leaking) > 0 and bool(clean.any())
+    top = learned.judged.max(axis=1)
+    wrong = learned.judged.argmax(axis=1) != truth
+    by_confidence = np.argsort(-top, kind="stable")
+    known = np.flatnonzero(~np.isnan(learned.out_of_sample[:, 0]))
+    suspicious = likely_mislabelled(photos.labels[known], learned.out_of_sample[known])
+    return Judged(
+        evaluation=evaluate(truth, learned.judged, classes),
+        before_calibration_ece=expected_calibration_error(truth, learned.judged_raw),
+        answered=selective(truth, learned.judged, learned.threshold.value),
+        leaking=leaking,
+        without_leaks=evaluate(truth[clean], learned.judged[clean], classes) if some_clean else None,
+        mistakes=plan.judge[by_confidence[wrong[by_confidence]]],
+        least_sure=plan.judge[by_confidence[::-1]],
+        mislabelled=known[suspicious],
+    )
+
+
+def _leaking(photos: Photos, plan: Plan) -> Rows:
+    if plan.cross_validated:
+        return np.empty(0, np.int64)
+    learned_from = np.unique(photos.components[plan.learn])
+    return plan.judge[np.isin(photos.components[plan.judge], learned_from)]

@@ -1,0 +1,189 @@
+"""What was learned and judged → the model folder, with its report."""
+
+import hashlib
+import platform
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from whatsit import __version__
+from whatsit.embedding.backbones import FeatureExtractor
+from whatsit.evaluation.report import DataFigures, LeftOut, Report, headline, render_report, suggest
+from whatsit.files import folder_written_atomically
+from whatsit.learning import FAMILIES
+from whatsit.model.classifier import Classifier
+from whatsit.model.export import export_graph
+from whatsit.model.folder import FILES, ModelFacts, Unsure, write_core
+from whatsit.options import TrainOptions
+from whatsit.steps.gallery import gallery, likely_labels
+from whatsit.steps.gather import Photos
+from whatsit.steps.judge import Judged
+from whatsit.steps.learn import Learned
+from whatsit.steps.plan import Plan
+from whatsit.steps.tables import predictions_csv, splits_csv
+
+SOFTWARE = ("numpy", "onnx", "onnxruntime", "pillow", "scikit-learn", "scipy")
+
+
+def data_fingerprint(photos: Photos) -> str:
+    """sha256 over the sorted hashes and labels of the photos that took part: equal for equal data."""
+    classes = photos.dataset.classes
+    lines = sorted(f"{d} {classes[k]}" for d, k in zip(photos.digests, photos.labels, strict=True))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _software() -> dict[str, str]:
+    versions = {name: version(name) for name in SOFTWARE}
+    return {"whatsit": __version__, "python": platform.python_version(), **versions}
+
+
+def _metrics(judged: Judged) -> dict[str, Any]:
+    e = judged.evaluation
+    figures = ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "log_loss", "brier")
+    return {"n": e.n, **{name: asdict(getattr(e, name)) for name in figures}, "ece": e.ece}
+
+
+def model_facts(
+    photos: Photos, plan: Plan, learned: Learned, judged: Judged, extractor: FeatureExtractor, options: TrainOptions
+) -> ModelFacts:
+    chosen = learned.chosen
+    return ModelFacts(
+        name=photos.dataset.name,
+        labels=photos.dataset.classes,
+        preprocessing=extractor.preprocessing,
+        temperature=chosen.temperature,
+        unsure=Unsure(learned.threshold.value, options.precision, learned.familiarity.limit),
+        backbone={
+            "name": extractor.name,
+            "precision": extractor.precision,
+            "dim": extractor.dim,
+            "licence": extractor.licence,
+            "source": extractor.source,
+            "fingerprint": extractor.fingerprint,
+        },
+        head={"name": options.head, FAMILIES[options.head].strength_name: chosen.strength},
+        training=asdict(options),
+        data={
+            "protocol": plan.protocol,
+            "counts": _counts(photos, plan),
+            "left_out": len(photos.left_out),
+            "fingerprint": data_fingerprint(photos),
+        },
+        metrics=_metrics(judged),
+        software=_software(),
+        created=datetime.now().astimezone().isoformat(timespec="seconds"),
+    )
+
+
+def _counts(photos: Photos, plan: Plan) -> dict[str, dict[str, int]]:
+    """Split → class → photos; in cross-validation all photos are one set."""
+    names = ["all"] * len(plan.splits) if plan.cross_validated else plan.splits
+    counted = Counter(zip(names, photos.labels.tolist(), strict=True))
+    order = [name for name in ("all", "train", "valid", "test") if name in set(names)]
+    classes = photos.dataset.classes
+    return {name: {label: counted[name, k] for k, label in enumerate(classes)} for name in order}
+
+
+def _data_figures(photos: Photos, plan: Plan) -> DataFigures:
+    records = photos.dataset.records
+    return DataFigures(
+        counts=_counts(photos, plan),
+        skipped=sum(photos.dataset.skipped.values()),
+        left_out=tuple(LeftOut(records[one.place].uri, one.reason) for one in photos.left_out),
+        exact_duplicates=photos.exact_duplicates,
+        near_duplicate_groups=photos.near_duplicate_groups,
+        conflicts=photos.conflicts,
+    )
+
+
+def make_report(
+    photos: Photos, plan: Plan, learned: Learned, judged: Judged, classifier: Classifier, folder: Path, data: str
+) -> Report:
+    """data: as the user named it, for the commands."""
+    facts = classifier.facts
+    figures = _data_figures(photos, plan)
+    p, threshold = learned.out_of_sample, learned.threshold.value
+    model, train = quoted(folder), f"whatsit train {data}"
+    likely = likely_labels(photos, judged.mislabelled, p)
+    return Report(
+        title=facts.name,
+        created=facts.created,
+        headline=headline(
+            judged.evaluation,
+            cross_validated=plan.cross_validated,
+            leaks=len(judged.leaking),
+            without_leaks=judged.without_leaks,
+        ),
+        protocol=plan.protocol,
+        evaluation=judged.evaluation,
+        data=figures,
+        temperature=facts.temperature,
+        before_calibration_ece=judged.before_calibration_ece,
+        leaks=len(judged.leaking),
+        without_leaks=judged.without_leaks,
+        unsure=judged.answered,
+        mistakes=gallery(photos, judged.mistakes, p, classifier, threshold),
+        least_sure=gallery(photos, judged.least_sure, p, classifier, threshold),
+        mislabelled=gallery(photos, judged.mislabelled, p, classifier, threshold, likely),
+        mislabelled_count=len(judged.mislabelled),
+        facts=_how_made(facts, learned),
+        next_steps=suggest(
+            judged.evaluation, figures, mislabelled=len(judged.mislabelled), leaks=len(judged.leaking), train=train
+        ),
+        commands=(f"whatsit predict {model} PHOTO…", f"whatsit evaluate {model} OTHER_PHOTOS"),
+        location=str(folder / FILES.report),
+    )
+
+
+def quoted(path: Path) -> str:
+    import shlex
+
+    return shlex.quote(str(path))
+
+
+def _how_made(facts: ModelFacts, learned: Learned) -> Mapping[str, str]:
+    backbone, chosen = facts.backbone, learned.chosen
+    strength = ", ".join(f"{name} {value}" for name, value in facts.head.items() if name != "name")
+    return {
+        "Backbone": f"{backbone['name']}, {backbone['precision']}, {backbone['dim']} features",
+        "Backbone's licence": f"{backbone['licence']}. {backbone['source']}",
+        "Image": f"{facts.preprocessing.size} × {facts.preprocessing.size} pixels, by {facts.preprocessing.fit}",
+        "Head": f"{facts.head['name']} ({strength}), chosen by log loss on {len(chosen.held_out_rows):,} held-out photos",
+        "Temperature": f"{facts.temperature:.3f}",
+        "Answers “unsure” below": f"{facts.unsure.threshold:.1%} (asked for: {facts.unsure.precision:.0%} right)",
+        "Answers “unsure” if unlike the training photos": f"similarity below {facts.unsure.similarity:.3f}",
+        "Seed": str(facts.training["seed"]),
+        "Data fingerprint": facts.data["fingerprint"][:16],
+        "Software": ", ".join(f"{name} {number}" for name, number in facts.software.items()),
+    }
+
+
+def publish(
+    photos: Photos,
+    plan: Plan,
+    learned: Learned,
+    judged: Judged,
+    extractor: FeatureExtractor,
+    options: TrainOptions,
+    folder: Path,
+    *,
+    data: str,
+    overwrite: bool,
+) -> tuple[Classifier, Report]:
+    """Writes the model folder; all of it appears at once, or nothing. Raises WhatsitError where it cannot."""
+    classes = len(photos.dataset.classes)
+    graph = export_graph(
+        extractor.graph, learned.chosen.head, learned.chosen.temperature, learned.familiarity, classes
+    )
+    facts = model_facts(photos, plan, learned, judged, extractor, options)
+    report = make_report(photos, plan, learned, judged, Classifier(facts, graph, limits=options.limits), folder, data)
+    with folder_written_atomically(folder, overwrite=overwrite) as fresh:
+        (fresh / FILES.splits).write_bytes(splits_csv(photos, plan))
+        (fresh / FILES.predictions).write_bytes(predictions_csv(photos, plan, learned))
+        (fresh / FILES.report).write_text(render_report(report), encoding="utf-8", errors="backslashreplace")
+        write_core(fresh, facts, graph)
+    return Classifier.load(folder, device=options.device, limits=options.limits), report

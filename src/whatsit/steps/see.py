@@ -1,0 +1,111 @@
+"""Photos as vectors: through a backbone and the cache, or from a file of stored embeddings."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from whatsit.dataset import Dataset, Record, dataset_of
+from whatsit.embedding.backbones import FeatureExtractor, Precision, feature_extractor, is_custom
+from whatsit.embedding.embedder import Embedder
+from whatsit.embedding.parquet import read_parquet
+from whatsit.embedding.precision import faster_precision
+from whatsit.embedding.stored import StoredEmbeddings
+from whatsit.errors import EmbeddingError
+from whatsit.images import Fit
+from whatsit.options import TrainOptions
+from whatsit.steps.gather import Embeddings
+
+Advance = Callable[[int], None]
+Watch = Callable[[str, int | None], AbstractContextManager[Advance]]  # a step's name and its number of images
+
+
+@contextmanager
+def unwatched(step: str, total: int | None) -> Iterator[Advance]:
+    yield lambda n: None
+
+
+class Sight(Protocol):
+    """How photos become vectors."""
+
+    def fits(self, dataset: Dataset, guess: Fit, matters: bool) -> tuple[Fit, bool]:
+        """The fit to begin with, and whether another may be tried."""
+        ...
+
+    def extractor(self, fit: Fit) -> FeatureExtractor: ...
+
+    def embed(self, dataset: Dataset, fit: Fit, step: str) -> Embeddings: ...
+
+
+@dataclass(frozen=True)
+class FreshSight:
+    """Computes what is not in the cache."""
+
+    options: TrainOptions
+    cache: Path
+    watch: Watch = unwatched
+
+    def fits(self, dataset: Dataset, guess: Fit, matters: bool) -> tuple[Fit, bool]:
+        return (guess, matters) if self.options.fit == "auto" else (self.options.fit, False)
+
+    def extractor(self, fit: Fit) -> FeatureExtractor:
+        return feature_extractor(self.options.backbone, self._precision(), fit)
+
+    def _precision(self) -> Precision:
+        if self.options.bits != "auto":
+            return self.options.bits
+        measured = self.options.device == "cpu" and not is_custom(self.options.backbone)
+        return faster_precision(self.options.backbone, self.cache) if measured else "float32"
+
+    def embed(self, dataset: Dataset, fit: Fit, step: str) -> Embeddings:
+        with (
+            self.watch(step, len(dataset.records)) as advance,
+            Embedder(
+                self.extractor(fit), self.cache, device=self.options.device, limits=self.options.limits
+            ) as embedder,
+        ):
+            embedded = embedder.fill([record.uri for record in dataset.records], advance)
+            wanted = [digest for i in embedded.readable if (digest := embedded.digests[i])]
+            return Embeddings(
+                digests=tuple(digest.hex() if digest else None for digest in embedded.digests),
+                errors=embedded.errors,
+                vectors=embedder.vectors(wanted),
+                thumbnails=embedder.thumbnails(wanted),
+            )
+
+
+class StoredSight:
+    """Takes the vectors from a Parquet file of `whatsit embed`; its fit is settled."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stored: StoredEmbeddings = read_parquet(path)
+        made = self._stored.provenance
+        self._extractor = feature_extractor(made.backbone, made.precision, made.fit)
+        if self._extractor.fingerprint != made.fingerprint:
+            raise EmbeddingError(
+                f"{path}: made by another version of {made.backbone} ({made.fingerprint}, here "
+                f"{self._extractor.fingerprint}). Make it anew: whatsit embed PHOTOS -o {path}"
+            )
+
+    def dataset(self, label_dict: Path | None = None) -> Dataset:
+        """The records of the file. Raises EmbeddingError where it has no labels."""
+        s = self._stored
+        rows = zip(s.uris, s.labels, s.splits, s.groups, strict=True)
+        records = []
+        for uri, label, split, group in rows:
+            if label is None:
+                raise EmbeddingError(f"{self._path}: {uri} has no label. Embed labelled photos to train on them")
+            records.append(Record(uri, label, split, group))
+        return dataset_of(records, self._path.stem, label_dict)
+
+    def fits(self, dataset: Dataset, guess: Fit, matters: bool) -> tuple[Fit, bool]:
+        return self._extractor.preprocessing.fit, False
+
+    def extractor(self, fit: Fit) -> FeatureExtractor:
+        return self._extractor
+
+    def embed(self, dataset: Dataset, fit: Fit, step: str) -> Embeddings:
+        s = self._stored
+        return Embeddings(s.digests, s.errors, s.vectors, s.thumbnails)

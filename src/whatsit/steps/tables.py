@@ -1,0 +1,43 @@
+"""The two CSV files of a model folder: who was where, and what was said."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from whatsit.dataset.text import printable
+from whatsit.steps.gather import Photos
+from whatsit.steps.learn import Learned
+from whatsit.steps.plan import Plan
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return file.getvalue().encode("utf-8", "backslashreplace")
+
+
+def splits_csv(photos: Photos, plan: Plan) -> bytes:
+    """Every file of the data set: its split, its sha256 and, where it was left out, why."""
+    dataset, digests = photos.dataset, photos.embeddings.digests
+    split_of = dict(zip(photos.places.tolist(), plan.splits, strict=True))
+    reason_of = {one.place: one.reason for one in photos.left_out}
+    rows: list[Sequence[object]] = [
+        (record.uri, record.label, split_of.get(i, ""), digests[i] or "", reason_of.get(i, ""))
+        for i, record in enumerate(dataset.records)
+    ]
+    rows += [(uri, "", "", "", printable(reason)) for uri, reason in dataset.skipped_files]
+    return _csv(("uri", "label", "split", "sha256", "left_out"), rows)
+
+
+def predictions_csv(photos: Photos, plan: Plan, learned: Learned) -> bytes:
+    """Every photo that the headline figure comes from, one row each."""
+    records, classes = photos.records, photos.dataset.classes
+    rows = []
+    for row, p in zip(plan.judge.tolist(), learned.judged, strict=True):
+        best = int(p.argmax())
+        unsure = "yes" if p[best] < learned.threshold.value else "no"
+        truth = photos.labels[row]
+        rows.append((records[row].uri, classes[truth], classes[best], f"{p[best]:.6f}", f"{p[truth]:.6f}", unsure))
+    return _csv(("uri", "label", "predicted", "probability", "probability_of_label", "unsure"), rows)
