@@ -30,12 +30,14 @@ _WHERE = {
 __all__ = ["__version__", *_WHERE]
 
 if TYPE_CHECKING:
-    from whatsit.errors import WhatsitError
-    from whatsit.model.classifier import Classifier
-    from whatsit.model.load import load
-    from whatsit.options import TrainOptions
-    from whatsit.pipeline import evaluate, train
-    from whatsit.sklearn import ImageClassifier, ImageEmbedder
+    from whatsit.errors import WhatsitError as WhatsitError
+    from whatsit.model.classifier import Classifier as Classifier
+    from whatsit.model.load import load as load
+    from whatsit.options import TrainOptions as TrainOptions
+    from whatsit.pipeline import evaluate as evaluate
+    from whatsit.pipeline import train as train
+    from whatsit.sklearn import ImageClassifier as ImageClassifier
+    from whatsit.sklearn import ImageEmbedder as ImageEmbedder
 
 
 def __getattr__(name: str) -> Any:

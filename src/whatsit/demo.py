@@ -6,7 +6,8 @@ from pathlib import Path
 
 from whatsit.errors import MissingExtraError
 from whatsit.evaluation import Evaluation
-from whatsit.pipeline import Trained, Watch, train
+from whatsit.pipeline import Trained, train
+from whatsit.steps.see import Watch
 
 DEFECTIVE_FROM = 0.5  # of the labelled defect probabilities 0, 1/3, 2/3, 1
 LICENCE = "CC BY-NC-SA 4.0: not for commercial use"
@@ -17,7 +18,11 @@ PAPER_ACCURACY = {"SVM": 0.824, "CNN": 0.884}
 def write_manifest(file: Path) -> None:
     """Lists the 2,624 photos with their labels. Raises MissingExtraError without the data set's package."""
     folder = photo_folder()
-    rows = [line.split() for line in (folder / "labels.csv").read_text(encoding="utf-8").splitlines() if line.strip()]
+    rows = [
+        line.split()
+        for line in (folder / "labels.csv").read_text(encoding="utf-8").splitlines()
+        if line.strip()
+    ]
     with file.open("w", newline="", encoding="utf-8") as out:
         writer = csv.writer(out)
         writer.writerow(["uri", "label"])

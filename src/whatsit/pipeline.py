@@ -11,11 +11,15 @@ from pathlib import Path
 from whatsit.dataset import Dataset, read_dataset
 from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.embedding.location import cache_folder
+from whatsit.embedding.parquet import write_parquet
+from whatsit.embedding.stored import Provenance, stored_rows
 from whatsit.evaluation import Evaluation
 from whatsit.evaluation.report import Report
 from whatsit.files import refuse_existing
+from whatsit.images import DEFAULT_LIMITS, Limits
 from whatsit.model.classifier import Classifier
 from whatsit.options import TrainOptions
+from whatsit.steps.examine import answer, examine, test_part, write_examination
 from whatsit.steps.fit import better_fit, likely_fit
 from whatsit.steps.gather import Photos, gather, with_vectors
 from whatsit.steps.judge import judge
@@ -23,7 +27,6 @@ from whatsit.steps.learn import learn
 from whatsit.steps.plan import Plan, make_plan
 from whatsit.steps.publish import publish
 from whatsit.steps.see import FreshSight, Sight, StoredSight, Watch, unwatched
-
 
 DEFAULTS = TrainOptions()
 
@@ -84,14 +87,20 @@ def train_from_embeddings(
 ) -> Trained:
     """The same from a Parquet file of `whatsit embed`; the photos are read for the report's pictures alone."""
     sight = StoredSight(Path(file))
-    dataset = sight.dataset(label_dict)
+    dataset = sight.dataset(Path(label_dict) if label_dict else None)
     folder = Path(output) if output else default_folder(dataset.name)
     refuse_existing(folder, overwrite)
     return _train(dataset, sight, options, folder, f"--embeddings {file}", overwrite, watch)
 
 
 def _train(
-    dataset: Dataset, sight: Sight, options: TrainOptions, folder: Path, data: str, overwrite: bool, watch: Watch
+    dataset: Dataset,
+    sight: Sight,
+    options: TrainOptions,
+    folder: Path,
+    data: str,
+    overwrite: bool,
+    watch: Watch,
 ) -> Trained:
     photos, plan, extractor = _see(dataset, sight, options)
     with watch("learning", None):
@@ -115,3 +124,71 @@ def _see(dataset: Dataset, sight: Sight, options: TrainOptions) -> tuple[Photos,
             fit = better
             photos = with_vectors(photos, sight.embed(dataset, fit, f"embedding by {fit}"))
     return photos, plan, sight.extractor(fit)
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What measuring a model on other photos gave."""
+
+    evaluation: Evaluation
+    report: Report
+    folder: Path
+
+
+def evaluate(
+    model: str | Path,
+    data: str | Path,
+    output: str | Path | None = None,
+    *,
+    device: str = "cpu",
+    limits: Limits = DEFAULT_LIMITS,
+    overwrite: bool = False,
+    watch: Watch = unwatched,
+) -> Evaluated:
+    """Measures a model on labelled photos, and writes report.html, predictions.csv and evaluation.json.
+
+    Of a data set with splits the test split is taken. Photos whose very bytes the model was made from are
+    counted, and the figures given with and without them. Raises a WhatsitError for whatever the user can mend.
+    """
+    classifier = Classifier.load(model, device=device, limits=limits)
+    dataset = test_part(read_dataset(data, classes=classifier.classes_))
+    folder = Path(output) if output else Path(f"{classifier.facts.name}-on-{dataset.name}")
+    refuse_existing(folder, overwrite)
+    answers = answer(classifier, dataset, watch)
+    evaluation, report = examine(classifier, answers, Path(model), folder)
+    threshold = classifier.facts.unsure.threshold
+    write_examination(folder, answers, evaluation, report, threshold, overwrite=overwrite)
+    return Evaluated(evaluation, report, folder)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What `embed` wrote."""
+
+    rows: int
+    failed: int  # rows with an error for a vector
+    computed: int  # vectors that were not in the cache
+
+
+def embed(
+    data: str | Path,
+    output: str | Path,
+    options: TrainOptions = DEFAULTS,
+    *,
+    cache: str | Path | None = None,
+    overwrite: bool = False,
+    watch: Watch = unwatched,
+) -> Written:
+    """Writes the embeddings of a data set to a Parquet file, in constant memory.
+
+    Raises a WhatsitError for whatever the user can mend.
+    """
+    refuse_existing(Path(output), overwrite)
+    dataset = read_dataset(data)
+    sight = FreshSight(options, cache_folder(cache), watch)
+    fit, _ = sight.fits(dataset, *likely_fit(dataset))
+    with sight.embedder(fit) as embedder, watch("embedding", len(dataset.records)) as advance:
+        embedded = embedder.fill([record.uri for record in dataset.records], advance)
+        rows = stored_rows(dataset.records, embedded, embedder)
+        count = write_parquet(Path(output), rows, Provenance.of(embedder.extractor))
+    return Written(count, len(embedded.errors), embedded.computed)

@@ -79,9 +79,7 @@ def tiny_extractor(fit: Fit = "squash", precision: Precision = "float32") -> Fea
     writers: dict[Precision, WriteGraph] = {"float32": float32_graph, "int8": int8_graph}
     graph: bytes = writers[precision](tiny_convolutions(), TINY_SIZE).SerializeToString(deterministic=True)
     preprocessing = Preprocessing(TINY_SIZE, fit)
-    return FeatureExtractor(
-        "tiny", precision, preprocessing, TINY_DIM, "none", "drawn", graph, has_features=True
-    )
+    return FeatureExtractor("tiny", precision, preprocessing, TINY_DIM, "none", "drawn", graph, has_features=True)
 
 
 def start_python(code: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:

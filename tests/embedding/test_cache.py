@@ -22,7 +22,7 @@ def _item(digest: bytes, row: NDArray[np.float32] | None = None, source: str = "
     return Item(source, digest, row, np.full((32, 32), digest[0], np.uint8), None)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.dictionaries(
         st.binary(min_size=32, max_size=32),
@@ -69,9 +69,7 @@ def test_a_file_is_known_while_size_and_time_are_the_same(tmp_path: Path) -> Non
         assert cache.known_digests(now) == {}
 
 
-def test_stamps_tell_equal_names_in_two_folders_apart(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stamps_tell_equal_names_in_two_folders_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
@@ -89,9 +87,7 @@ def test_stamps_tell_equal_names_in_two_folders_apart(
 @pytest.mark.parametrize("damaged", [FILES, "x.sqlite"])
 def test_a_damaged_file_is_one_line_with_the_way_out(tmp_path: Path, damaged: str) -> None:
     (tmp_path / damaged).write_bytes(b"not a database at all" * 100)
-    with pytest.raises(
-        EmbeddingError, match=rf"{damaged}: .*The file is damaged\. .*whatsit cache --clear"
-    ) as caught:
+    with pytest.raises(EmbeddingError, match=rf"{damaged}: .*The file is damaged\. .*whatsit cache --clear") as caught:
         Cache(tmp_path, "x", DIM)
     assert "\n" not in str(caught.value)
 

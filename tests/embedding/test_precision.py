@@ -58,5 +58,5 @@ def test_your_own_backbone_has_no_8_bit_form(tmp_path: Path) -> None:
 
 def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(WhatsitError, match="cannot write .*precision.json"):
+    with pytest.raises(WhatsitError, match=r"cannot write .*precision\.json"):
         faster_precision(LITE0, tmp_path / "file")

@@ -4,7 +4,7 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from whatsit.embedding.session import DEVICES, cores, find_device, open_session, run
+from whatsit.embedding.session import DEVICES, find_device, open_session, run
 from whatsit.errors import BackboneError
 
 from .samples import TINY_SIZE, drawing, tiny_extractor
@@ -14,12 +14,12 @@ ABSENT = [name for name, device in DEVICES.items() if device.provider not in ort
 
 def test_the_processor_is_always_there() -> None:
     assert "cpu" not in ABSENT
-    assert cores() >= 1
+    assert open_session(tiny_extractor().graph).get_providers() == ["CPUExecutionProvider"]
 
 
 def test_an_unknown_device_lists_those_there_are() -> None:
     for ask in (find_device, lambda name: open_session(b"", name)):
-        with pytest.raises(BackboneError, match="no device 'abacus'. There are: cpu, cuda, coreml, openvino"):
+        with pytest.raises(BackboneError, match=r"no device 'abacus'\. There are: cpu, cuda, coreml, openvino"):
             ask("abacus")
 
 
@@ -34,14 +34,12 @@ def test_a_device_that_is_not_there_names_its_package(name: str) -> None:
 
 @pytest.mark.parametrize("graph", [b"", b"no graph", tiny_extractor().graph[:-100]])
 def test_a_graph_that_is_none(graph: bytes) -> None:
-    with pytest.raises(BackboneError, match="ONNX Runtime cannot load the graph: .+") as caught:
+    with pytest.raises(BackboneError, match=r"ONNX Runtime cannot load the graph: .+") as caught:
         open_session(graph)
     assert "\n" not in str(caught.value)
 
 
 def test_threads_do_not_change_the_numbers() -> None:
     images = np.stack([drawing(seed, TINY_SIZE) for seed in range(5)])
-    one, two = (
-        run(open_session(tiny_extractor().graph, threads=n), ["embedding"], images)[0] for n in (1, 2)
-    )
+    one, two = (run(open_session(tiny_extractor().graph, threads=n), ["embedding"], images)[0] for n in (1, 2))
     assert np.allclose(one, two, atol=1e-6)

@@ -44,9 +44,7 @@ class _Storage:
 
 
 class _Tensor:
-    def __init__(
-        self, storage: _Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]
-    ) -> None:
+    def __init__(self, storage: _Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> None:
         self.parts: tuple[Any, ...] = (storage, offset, shape, strides, False, OrderedDict())
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -136,9 +134,7 @@ def test_a_storage_of_another_kind_is_refused_by_name(tmp_path: Path) -> None:
         _read(tmp_path, _file({"w": half}, {"1": np.zeros(2, np.float16)}))
 
 
-@pytest.mark.parametrize(
-    ("offset", "shape", "strides"), [(9, (2, 2), (2, 1)), (0, (2,), (-1,)), (-1, (2,), (1,))]
-)
+@pytest.mark.parametrize(("offset", "shape", "strides"), [(9, (2, 2), (2, 1)), (0, (2,), (-1,)), (-1, (2,), (1,))])
 def test_a_tensor_outside_its_storage_is_refused(
     tmp_path: Path, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]
 ) -> None:

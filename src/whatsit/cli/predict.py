@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from whatsit.model.classifier import Classifier
     from whatsit.model.prediction import Prediction
 
+IMAGENET = "imagenet"
+FACTS = "model.json"  # what tells a model folder
 IMAGENET_TOP = 5
 
 
@@ -25,7 +27,9 @@ IMAGENET_TOP = 5
     "find . -name '*.jpg' | whatsit predict pets-model - | whatsit predict photo.jpg",
 )
 @click.argument("paths", nargs=-1, required=True, metavar="[MODEL] PATH...")
-@click.option("--top", type=click.IntRange(1), default=None, help="Classes to show (default: 1; ImageNet: 5).")
+@click.option(
+    "--top", type=click.IntRange(1), default=None, help="Classes to show (default: 1; ImageNet: 5)."
+)
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @click.option("--explain", metavar="DIR", help="Write each photo with a heat map of the evidence.")
@@ -45,22 +49,28 @@ def command(
 
     MODEL is a model folder from 'whatsit train'. Without one, the 1000 classes of ImageNet answer.
     """
-    from whatsit.model.folder import FILES
-    from whatsit.model.load import IMAGENET, load
+    from whatsit.model.load import load
 
-    own = (Path(paths[0]) / FILES.facts).is_file() or (len(paths) > 1 and Path(paths[0]).name == IMAGENET)
-    looks_like_model = len(paths) > 1 and not Path(paths[0]).exists() and not Path(paths[0]).suffix
-    model = paths[0] if own or looks_like_model else IMAGENET
-    images = paths[1:] if own or looks_like_model else paths
-    if not images:
-        raise click.UsageError(f"no photos to look at. Try: whatsit predict {paths[0]} PHOTO...")
+    model, images = _model_and_images(paths)
     classifier = load(model, device=device, limits=limits(max_bytes, max_pixels))
     shown = top or (IMAGENET_TOP if model == IMAGENET else 1)
-    answers = classifier.predict_each(_few_or_stream(_expand(images)), top=max(shown, 5 if as_json else 1) if not top else top)
+    answers = classifier.predict_each(_few_or_stream(_expand(images)), top=top or IMAGENET_TOP)
     printed = _explained(classifier, answers, Path(explain)) if explain else answers
     printer = _print_json if as_json else _print_csv if as_csv else _print_table
     if printer(printed, shown):
         sys.exit(1)
+
+
+def _model_and_images(paths: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """The first path is a model where it is a model folder, or is no file and others follow."""
+    first, rest = Path(paths[0]), paths[1:]
+    is_model = (first / FACTS).exists() or (rest and paths[0] == IMAGENET)
+    meant_as_model = rest and not first.suffix and not first.exists() and not glob.has_magic(paths[0]) and paths[0] != "-"
+    if not (is_model or meant_as_model):
+        return IMAGENET, paths
+    if not rest:
+        raise click.UsageError(f"no photos to look at. Try: whatsit predict {paths[0]} PHOTO...")
+    return paths[0], rest
 
 
 def _expand(paths: Iterable[str]) -> Iterator[str]:
@@ -68,9 +78,11 @@ def _expand(paths: Iterable[str]) -> Iterator[str]:
         if path == "-":
             yield from (line.rstrip("\n") for line in sys.stdin if line.strip())
         elif Path(path).is_dir():
-            yield from (str(p) for p in sorted(Path(path).rglob("*")) if p.is_file() and not _hidden(p, Path(path)))
+            yield from (
+                str(p) for p in sorted(Path(path).rglob("*")) if p.is_file() and not _hidden(p, Path(path))
+            )
         elif glob.has_magic(path) and not Path(path).exists():
-            yield from sorted(glob.glob(path, recursive=True)) or [path]
+            yield from sorted(glob.glob(path, recursive=True))  # noqa: PTH207 (an absolute pattern is no Path's) or [path]
         else:
             yield path
 
@@ -123,7 +135,9 @@ def _print_table(answers: Iterable["Prediction"], top: int) -> int:
 def _lines(answer: "Prediction", top: int) -> list[str]:
     if answer.error is not None:
         return [f"{answer.path}: error: {answer.error}"]
-    note = "" if not answer.unsure else "  unsure" if answer.familiar else "  unsure: unlike the training photos"
+    note = (
+        "" if not answer.unsure else "  unsure" if answer.familiar else "  unsure: unlike the training photos"
+    )
     first, *others = [f"{c.probability:6.1%}  {c.label}" for c in answer.top[:top]]
     return [f"{answer.path}  {first}{note}", *(f"{'':{len(answer.path)}}  {other}" for other in others)]
 

@@ -26,7 +26,10 @@ def limit_options(command: F) -> F:
         "--max-bytes", type=click.IntRange(1), default=DEFAULT_LIMITS.max_bytes, help="Refuse larger files."
     )(command)
     return click.option(
-        "--max-pixels", type=click.IntRange(1), default=DEFAULT_LIMITS.max_pixels, help="Refuse larger images."
+        "--max-pixels",
+        type=click.IntRange(1),
+        default=DEFAULT_LIMITS.max_pixels,
+        help="Refuse larger images.",
     )(command)
 
 

@@ -19,9 +19,15 @@ DEFAULTS = TrainOptions()
 @click.option("--force", is_flag=True, help="Replace the model folder where it exists.")
 @click.option("--valid-data", metavar="DATA", help="Validation photos: a manifest or folder of their own.")
 @click.option("--test-data", metavar="DATA", help="Test photos: a manifest or folder of their own.")
-@click.option("--labels", "label_dict", metavar="FILE", help="One label a line: fixes the order of the classes.")
-@click.option("--embeddings", metavar="FILE", help="Start from a Parquet file of 'whatsit embed', without DATA.")
-@click.option("--backbone", default=DEFAULTS.backbone, show_default=True, help="A name, or my.onnx of your own.")
+@click.option(
+    "--labels", "label_dict", metavar="FILE", help="One label a line: fixes the order of the classes."
+)
+@click.option(
+    "--embeddings", metavar="FILE", help="Start from a Parquet file of 'whatsit embed', without DATA."
+)
+@click.option(
+    "--backbone", default=DEFAULTS.backbone, show_default=True, help="A name, or my.onnx of your own."
+)
 @click.option(
     "--fit",
     type=click.Choice(["auto", "squash", "crop", "letterbox"]),
@@ -37,7 +43,11 @@ DEFAULTS = TrainOptions()
     help="Precision of the backbone; auto is int8 where that is faster here.",
 )
 @click.option(
-    "--head", type=click.Choice(["logistic", "svm", "knn"]), default=DEFAULTS.head, show_default=True, help="What learns."
+    "--head",
+    type=click.Choice(["logistic", "svm", "knn"]),
+    default=DEFAULTS.head,
+    show_default=True,
+    help="What learns.",
 )
 @click.option("--balance", is_flag=True, help="Every class weighs the same, however many photos it has.")
 @click.option(
@@ -47,9 +57,15 @@ DEFAULTS = TrainOptions()
     show_default=True,
     help="Wanted share of right answers; below it the answer is 'unsure'.",
 )
-@click.option("--valid", type=float, default=DEFAULTS.valid, show_default=True, help="Share of photos to choose on.")
-@click.option("--test", type=float, default=DEFAULTS.test, show_default=True, help="Share of photos to judge on.")
-@click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Another seed draws other splits.")
+@click.option(
+    "--valid", type=float, default=DEFAULTS.valid, show_default=True, help="Share of photos to choose on."
+)
+@click.option(
+    "--test", type=float, default=DEFAULTS.test, show_default=True, help="Share of photos to judge on."
+)
+@click.option(
+    "--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Another seed draws other splits."
+)
 @device_option
 @cache_option
 @limit_options
@@ -78,13 +94,24 @@ def command(
 
     start = time.monotonic()
     chosen = TrainOptions(**options, limits=limits(max_bytes, max_pixels))
-    common = {"label_dict": label_dict, "overwrite": force, "watch": bar}
-    if (data is None) == (embeddings is None):
-        raise click.UsageError("give either DATA or --embeddings FILE. Example: whatsit train my_photos/")
-    if embeddings is not None:
-        trained = train_from_embeddings(embeddings, output, chosen, **common)
+    if embeddings is not None and data is None:
+        trained = train_from_embeddings(
+            embeddings, output, chosen, label_dict=label_dict, overwrite=force, watch=bar
+        )
+    elif data is not None and embeddings is None:
+        trained = train(
+            data,
+            output,
+            chosen,
+            valid=valid_data,
+            test=test_data,
+            label_dict=label_dict,
+            cache=cache,
+            overwrite=force,
+            watch=bar,
+        )
     else:
-        trained = train(data, output, chosen, valid=valid_data, test=test_data, cache=cache, **common)
+        raise click.UsageError("give either DATA or --embeddings FILE. Example: whatsit train my_photos/")
     if as_json:
         folder = str(trained.folder)
         figures = {"model": folder, "headline": trained.report.headline, **trained.evaluation.to_dict()}

@@ -75,6 +75,19 @@ def find_classes(records: Sequence[Record], name: str, dictionary: tuple[str, ..
     return dictionary if dictionary is not None else tuple(sorted(trained))
 
 
+def check_known(records: Sequence[Record], name: str, classes: Sequence[str]) -> None:
+    """Every label is one of a model's classes; a class without photos is fine.
+
+    Raises:
+        DatasetError: Some label is another.
+    """
+    if strange := sorted({record.label for record in records}.difference(classes)):
+        raise DatasetError(
+            f"{name}: {some(strange)} {_occurs(strange)} no class of the model. "
+            f"Expected one of its {number(len(classes), 'class')}: {some(classes, 5)}. Rename or leave out."
+        )
+
+
 def _check_dictionary(
     name: str, dictionary: tuple[str, ...], everywhere: set[str], trained: set[str]
 ) -> None:

@@ -13,6 +13,7 @@ neither files nor labels, nor how the vectors came about; mirrored and rotated c
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -20,8 +21,12 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.float32]
 Pairs = NDArray[np.int64]  # (p, 2)
+Grey = NDArray[np.uint8] | Float  # (b, 32, 32)
+Whiten = Callable[[Grey], Float]  # (b, 32, 32) → (b, 256)
 
-SAME = 0.80  # the least whitened similarity of two views of one photo
+_SAME = 0.80  # the least whitened similarity of two views of one photo; for one laid onto the other also:
+_SAME_DETAIL = 0.85  # the least correlation of fine detail
+_SAME_VECTOR = 0.60  # and the least cosine of the vectors
 _NEAREST = 16  # candidates a photo, by vector and by thumbnail
 _PROJECTED = 128  # dimensions of a vector that candidates are searched in
 _LEAST_CONTRAST = 3.0  # standard deviation in grey levels; a flatter thumbnail tells nothing
@@ -48,12 +53,20 @@ def near_duplicates(vectors: Float, thumbnails: NDArray[np.uint8]) -> list[tuple
         return []
     thumbnails = thumbnails[telling]
     whiten = fit_whitening(thumbnails)
-    whitened = np.concatenate([whiten(block.astype(np.float32)) for block in _blocks(thumbnails)])
-    pairs = _unique(
-        np.concatenate([_nearest(_project(vectors[telling])), _nearest(_unit(whitened))]), len(telling)
-    )
-    same = np.concatenate([_check(block, thumbnails, whitened, whiten) for block in _blocks(pairs)])
+    photos = _Photos(_unit(vectors[telling]), thumbnails, np.concatenate(list(map(whiten, _blocks(thumbnails)))))
+    near = (_nearest(_project(photos.vectors)), _nearest(_unit(photos.whitened)))
+    pairs = _unique(np.concatenate(near), len(telling))
+    same = np.concatenate([_same_photo(block, photos, whiten) for block in _blocks(pairs)])
     return [(i, j) for i, j in telling[pairs[same]].tolist()]
+
+
+@dataclass(frozen=True)
+class _Photos:
+    """What is known of `n` photos."""
+
+    vectors: Float  # (n, dim), of length 1
+    thumbnails: NDArray[np.uint8]  # (n, 32, 32)
+    whitened: Float  # (n, 256)
 
 
 def _blocks(rows: NDArray) -> Iterator[NDArray]:  # type: ignore[type-arg]
@@ -74,9 +87,8 @@ def _unit(rows: Float) -> Float:
 # --- candidates ---
 
 
-def _project(vectors: Float) -> Float:
+def _project(unit: Float) -> Float:
     """``(n, dim)`` → ``(n, at most 128)``: unit vectors in the directions in which the set has most of its length."""
-    unit = _unit(vectors)
     if unit.shape[1] <= _PROJECTED:
         return unit
     _, directions = np.linalg.eigh(unit.T @ unit)  # ascending
@@ -125,18 +137,27 @@ def _unique(pairs: Pairs, n: int) -> Pairs:
 # --- the check ---
 
 
-def _check(
-    pairs: Pairs, thumbnails: NDArray[np.uint8], whitened: Float, whiten: Callable[[Float], Float]
-) -> NDArray[np.bool_]:
-    """Which pairs are the same photo, ``(p,)``: as they lie, or with either laid onto the other."""
-    score = similarity(whitened[pairs[:, 0]], whitened[pairs[:, 1]])
-    for i, j in (pairs.T, pairs.T[::-1]):
-        left = np.flatnonzero(score < SAME)
-        one, two = (thumbnails[side[left]].astype(np.float32) for side in (i, j))
-        fits, shifts = align(one, two)
-        left, one, two = left[fits], one[fits], two[fits]
-        score[left] = np.maximum(score[left], similarity(whiten(lay(one, two, shifts)), whitened[j[left]]))
-    return score >= SAME
+def _same_photo(pairs: Pairs, photos: _Photos, whiten: Whiten) -> NDArray[np.bool_]:
+    """Which pairs show the same photo, ``(p,)``: as they lie, or one laid onto the other."""
+    i, j = pairs.T
+    same = similarity(photos.whitened[i], photos.whitened[j]) >= _SAME
+    alike = np.einsum("pd,pd->p", photos.vectors[i], photos.vectors[j]) >= _SAME_VECTOR
+    rest = np.flatnonzero(~same & alike)
+    same[rest] = _same_when_laid(pairs[rest], photos, whiten)
+    return same
+
+
+def _same_when_laid(pairs: Pairs, photos: _Photos, whiten: Whiten) -> NDArray[np.bool_]:
+    same = np.zeros(len(pairs), np.bool_)
+    fits, turned, places = guess(*(photos.thumbnails[side].astype(np.float32) for side in pairs.T))
+    i, j = np.where(turned[:, None], pairs[fits, ::-1], pairs[fits]).T  # j lies within i
+    one, two = (photos.thumbnails[side].astype(np.float32) for side in (i, j))
+    places = align(one, two, places)
+    onto_two = similarity(whiten(lay(one, two, places)), photos.whitened[j])
+    onto_one = similarity(whiten(lay(two, one, _inverse(places))), photos.whitened[i])
+    alike = np.maximum(onto_two, onto_one) >= _SAME  # the better one is that onto the commoner frame
+    same[fits] = alike & (_detail(one, two, places) >= _SAME_DETAIL)
+    return same
 
 
 def similarity(one: Float, two: Float) -> Float:
@@ -145,7 +166,7 @@ def similarity(one: Float, two: Float) -> Float:
     return (one * two).sum(1) / (energy + np.float32(_LEAST_ENERGY))
 
 
-def fit_whitening(thumbnails: NDArray[np.uint8]) -> Callable[[Float], Float]:
+def fit_whitening(thumbnails: NDArray[np.uint8]) -> Whiten:
     """Learn from a set how its thumbnails differ. Returns ``(b, 32, 32)`` grey levels → ``(b, 256)``.
 
     Mean and covariance are those of the set and of 100 natural images (spectrum 1 / f², Field 1987), so that a
@@ -153,7 +174,7 @@ def fit_whitening(thumbnails: NDArray[np.uint8]) -> Callable[[Float], Float]:
     """
     total, moment = np.zeros(_HALF**2), np.zeros((_HALF**2, _HALF**2))
     for block in _blocks(thumbnails):
-        rows = _coefficients(block.astype(np.float32))
+        rows = _coefficients(block)
         total += rows.sum(0)
         moment += rows.T @ rows
     weight = len(thumbnails) + _PRIOR_IMAGES
@@ -165,10 +186,10 @@ def fit_whitening(thumbnails: NDArray[np.uint8]) -> Callable[[Float], Float]:
     return lambda grey: (_coefficients(grey) - centre) @ unmix
 
 
-def _coefficients(grey: Float) -> Float:
+def _coefficients(grey: Grey) -> Float:
     """``(b, 32, 32)`` → ``(b, 256)``: cosine transform at half the size, of mean 0 and pixels of variance 1."""
     transform = _cosines() @ _shrink(0.0)  # (16, 32)
-    rows = (transform @ grey @ transform.T).reshape(len(grey), -1)
+    rows = (transform @ grey @ transform.T).reshape(len(grey), _HALF**2)
     rows[:, 0] = 0
     return rows * (_HALF / np.sqrt((rows * rows).sum(1, keepdims=True) + np.float32(4 * _HALF**2)))
 
@@ -192,25 +213,63 @@ def _natural_spectrum() -> NDArray[np.float64]:
 
 # --- alignment ---
 # A placement is (shift x, stretch x, shift y, stretch y), in halves of the image: where in `one` each pixel of
-# `two` lies. Gauss-Newton on brightness differences (Lucas & Kanade 1981), coarse to fine.
+# `two` lies. It is guessed on a grid, then mended by Gauss-Newton on brightness (Lucas & Kanade 1981).
 
-_LEVELS = ((_HALF, 2.5, 6), (_HALF, 1.0, 4), (_SIDE, 0.7, 4))  # side, blur in thumbnail pixels, steps
-_FIT_SO_FAR = 0.5  # correlation after a level, below which a pair is given up
+_CUTS = (0.0, 0.07)  # what the guess tries to cut off each of the four sides, of 1
+_GUESS_FITS = 0.85  # correlation of the best guess, below which a pair is given up
+_LEVELS = ((_HALF, 1.5, 4), (_SIDE, 0.7, 3))  # side, blur in thumbnail pixels, steps
 _FURTHEST = 0.25  # a crop of 10 % off every side is a stretch of 0.2
 
 
-def align(one: Float, two: Float) -> tuple[NDArray[np.int64], Float]:
-    """Where `two` lies in `one`, both ``(p, 32, 32)``: which pairs fit at all, and their placements ``(f, 4)``."""
-    fits = np.arange(len(one))
-    places = np.zeros((len(one), 4), np.float32)
+def guess(one: Float, two: Float) -> tuple[NDArray[np.int64], NDArray[np.bool_], Float]:
+    """Try to find each image of ``(p, 32, 32)`` in the other, cut by 0 or 7 % at each side.
+
+    Returns:
+        For the pairs that may fit, ``(f,)``: which they are, whether `one` lies in `two` rather than `two` in
+        `one`, and the placement ``(f, 4)``.
+    """
+    views = [_views(one), _views(two)]  # (p, 16, 64), the first of the 16 uncut
+    found = [np.einsum("pkd,pd->pk", views[k], views[1 - k][:, 0]) for k in (0, 1)]
+    best = [correlations.max(1) for correlations in found]
+    fits = np.flatnonzero(np.maximum(*best) >= _GUESS_FITS)
+    turned = best[1][fits] > best[0][fits]
+    which = np.where(turned, found[1][fits].argmax(1), found[0][fits].argmax(1))
+    return fits, turned, _cuts()[1][which]
+
+
+def _views(grey: Float) -> Float:
+    """``(p, 32, 32)`` → ``(p, 16, 64)``: cut in 16 ways, at 8 x 8 pixels, each of mean 0 and length 1."""
+    lens, places = _cuts()
+    cut = (lens @ grey @ lens.T).reshape(len(grey), 4, 8, 4, 8)  # (p, y cuts, y, x cuts, x)
+    rows = cut.transpose(0, 1, 3, 2, 4).reshape(-1, 64)
+    return _unit(rows - rows.mean(1, keepdims=True)).reshape(len(grey), len(places), 64)
+
+
+@cache
+def _cuts() -> tuple[Float, Float]:
+    """Blur and sample a column of 32 pixels at 8 places, cut in 4 ways ``(32, 32)``; 16 placements ``(16, 4)``."""
+    one_way = np.array([(a - b, -a - b) for a in _CUTS for b in _CUTS], np.float32)  # shift, stretch
+    at = one_way[:, :1] + (1 + one_way[:, 1:]) * _positions(8)  # (4, 8)
+    lens = _interpolation(at.reshape(1, -1), _SIDE)[0] @ _blur(2.0)
+    places = np.array([(*x, *y) for y in one_way for x in one_way], np.float32)
+    return lens, places
+
+
+def align(one: Float, two: Float, places: Float) -> Float:
+    """The placements ``(p, 4)`` mended, of `two` in `one`, both ``(p, 32, 32)``."""
     for side, blur, steps in _LEVELS:
         lens = _shrink(blur) if side == _HALF else _blur(blur)
-        a, b = (lens @ image[fits] @ lens.T for image in (one, two))
+        a, b = (lens @ image @ lens.T for image in (one, two))
         for _ in range(steps):
             places = _step(a, b, places)
-        good = _correlation(a, b, places) >= _FIT_SO_FAR
-        fits, places = fits[good], places[good]
-    return fits, places
+    return places
+
+
+def _inverse(places: Float) -> Float:
+    """Where `one` lies in `two`."""
+    shift, stretch = places[:, 0::2], places[:, 1::2]
+    inverse: Float = np.stack([-shift / (1 + stretch), 1 / (1 + stretch) - 1], axis=2).reshape(len(places), 4)
+    return inverse
 
 
 def _step(a: Float, b: Float, places: Float) -> Float:
@@ -221,8 +280,8 @@ def _step(a: Float, b: Float, places: Float) -> Float:
     (moved, dx, dy), mask = _warp([a, *slopes], places)
     moved, target, gain = _matched(moved, b, mask)
     columns = [moved, mask, dx * gain, dx * gain * u, dy * gain, dy * gain * u[:, None]]
-    jacobian = np.stack([(c * mask).reshape(p, -1) for c in columns], axis=1)  # (p, 6, s²)
-    residual = (target - gain * moved).reshape(p, -1, 1)
+    jacobian = np.stack([(c * mask).reshape(p, side * side) for c in columns], axis=1)  # (p, 6, s²)
+    residual = (target - gain * moved).reshape(p, side * side, 1)
     normal = jacobian @ jacobian.transpose(0, 2, 1)
     diagonal = np.einsum("pii->pi", normal)
     diagonal += diagonal * 1e-3 + diagonal.mean(1, keepdims=True) * 1e-4 + 1e-3  # (damped, and never singular)
@@ -243,12 +302,14 @@ def _mean(x: Float, mask: Float) -> Float:
     return mean
 
 
-def _correlation(a: Float, b: Float, places: Float) -> Float:
-    """``(p,)`` in [-1, 1], where they overlap."""
-    (moved,), mask = _warp([a], places)
-    moved, target, _ = _matched(moved, b, mask)
-    lengths = (moved * moved).sum((1, 2)) * (target * target).sum((1, 2))
-    correlation: Float = (moved * target).sum((1, 2)) / np.sqrt(lengths + np.float32(1e-3))
+def _detail(one: Float, two: Float, places: Float) -> Float:
+    """Correlation ``(p,)`` of what is finer than about three pixels, where they overlap."""
+    soft, wide = _blur(0.5), _blur(1.5)
+    (moved,), mask = _warp([soft @ one @ soft.T], places)
+    fine = (x - wide @ x @ wide.T for x in (moved, soft @ two @ soft.T))
+    a, b = ((x - _mean(x, mask)) * mask for x in fine)
+    lengths = (a * a).sum((1, 2)) * (b * b).sum((1, 2))
+    correlation: Float = (a * b).sum((1, 2)) / np.sqrt(lengths + np.float32(1e-3))
     return correlation
 
 
@@ -266,14 +327,13 @@ def _warp(images: list[Float], places: Float) -> tuple[list[Float], Float]:
     u = _positions(side)
     x, y = (places[:, k : k + 1] + (1 + places[:, k + 1 : k + 2]) * u for k in (0, 2))  # (p, s)
     inside_x, inside_y = ((np.abs(at) <= 1).astype(np.float32) for at in (x, y))
-    across, down = _interpolation(x), _interpolation(y)  # (p, s, s)
+    across, down = _interpolation(x, side), _interpolation(y, side)  # (p, s, s)
     turned = across.transpose(0, 2, 1)
     return [down @ image @ turned for image in images], inside_y[:, :, None] * inside_x[:, None, :]
 
 
-def _interpolation(at: Float) -> Float:
-    """Positions ``(p, s)`` in halves of the image → weights ``(p, s, s)`` of linear interpolation."""
-    side = at.shape[1]
+def _interpolation(at: Float, side: int) -> Float:
+    """Positions ``(p, m)`` in halves of the image → weights ``(p, m, side)`` of linear interpolation."""
     pixel = np.clip((at + 1) * (side / 2) - 0.5, 0, side - 1)
     weights: Float = np.maximum(0, 1 - np.abs(pixel[:, :, None] - np.arange(side))).astype(np.float32)
     return weights

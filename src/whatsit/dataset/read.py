@@ -8,7 +8,7 @@ from pathlib import Path
 
 from whatsit.dataset.files import Tally
 from whatsit.dataset.folder import read_folder
-from whatsit.dataset.labels import find_classes, read_label_dict
+from whatsit.dataset.labels import check_known, find_classes, read_label_dict
 from whatsit.dataset.local import check_files
 from whatsit.dataset.manifest import read_rows
 from whatsit.dataset.records import Dataset, Record, Split
@@ -22,6 +22,7 @@ def read_dataset(
     valid: str | Path | None = None,
     test: str | Path | None = None,
     label_dict: str | Path | None = None,
+    classes: Sequence[str] | None = None,
 ) -> Dataset:
     """List a data set. No image is decoded.
 
@@ -30,6 +31,7 @@ def read_dataset(
         valid: A folder of class folders or a manifest to validate on; `source` is then train.
         test: The same, to test on.
         label_dict: A text file, one label a line, that fixes the classes and their order.
+        classes: A model's classes, to evaluate it: labels must be among them, and some may be missing.
 
     Raises:
         DatasetError: Whatever keeps the data from being used as asked, with the next step.
@@ -43,20 +45,27 @@ def read_dataset(
         skipped.update(tally.skipped)
     records = _listed_once([record for part, _ in parts for record in part], shown, skipped)
     return replace(
-        dataset_of(records, _name(Path(source)), label_dict, shown),
+        dataset_of(records, _name(Path(source)), label_dict, shown, classes),
         skipped=dict(sorted(skipped.items())),
         skipped_files=tuple(sorted(file for _, tally in parts for file in tally.skipped_files)),
     )
 
 
 def dataset_of(
-    records: Sequence[Record], name: str, label_dict: str | Path | None = None, shown: str | None = None
+    records: Sequence[Record],
+    name: str,
+    label_dict: str | Path | None = None,
+    shown: str | None = None,
+    classes: Sequence[str] | None = None,
 ) -> Dataset:
     """A data set of records that are known already. `shown` names it in errors.
 
     Raises:
         DatasetError: One class, labels that train or the dictionary lacks.
     """
+    if classes is not None:
+        check_known(records, shown or name, classes)
+        return Dataset(name, tuple(records), tuple(classes), {}, ())
     dictionary = read_label_dict(Path(label_dict)) if label_dict is not None else None
     return Dataset(name, tuple(records), find_classes(records, shown or name, dictionary), {}, ())
 

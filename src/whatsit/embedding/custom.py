@@ -63,9 +63,7 @@ def _made_ready(model: onnx.ModelProto, description: Description) -> tuple[bytes
     if raw.ndim not in (2, 4):
         raise BackboneError(f"its output is {raw.ndim}-D, expected 2-D or 4-D. Name another one as 'output'")
     names = ["embedding", "features"] if ends.features else ["embedding"]
-    embedding, *features = try_on_noise(
-        wrap(model, description, ends, raw.ndim, names), names, description.size
-    )
+    embedding, *features = try_on_noise(wrap(model, description, ends, raw.ndim, names), names, description.size)
     if features:
         check_features(features[0], embedding)
     graph = wrap(model, description, ends, raw.ndim, ["embedding"], embedding.shape[1])
@@ -98,9 +96,7 @@ def _ends(graph: onnx.GraphProto, description: Description) -> Ends:
 
 def _named(key: str, name: str, known: list[str]) -> str:
     if name not in known:
-        raise BackboneError(
-            f"has no tensor {name!r}, which its JSON names as {key!r}. The last: {known[-3:]}"
-        )
+        raise BackboneError(f"has no tensor {name!r}, which its JSON names as {key!r}. The last: {known[-3:]}")
     return name
 
 

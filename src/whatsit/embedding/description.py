@@ -13,9 +13,7 @@ Layout = Literal["nchw", "nhwc"]
 
 MAX_SIDE = 4096  # pixels; beyond, a size is a slip of the pen
 _NAME_SIGNS = frozenset("._-+ ")
-EXAMPLE = (
-    '{"size": 224, "layout": "nchw", "scale": 1, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}'
-)
+EXAMPLE = '{"size": 224, "layout": "nchw", "scale": 1, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}'
 
 
 @dataclass(frozen=True)
@@ -88,9 +86,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise BackboneError(
-            f"{path.name}: no such file. It describes the ONNX file; write: {EXAMPLE}"
-        ) from None
+        raise BackboneError(f"{path.name}: no such file. It describes the ONNX file; write: {EXAMPLE}") from None
     except OSError as error:
         raise BackboneError(f"{path.name}: cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

@@ -81,9 +81,7 @@ def _block(state: Mapping[str, Array], index: int, stride: int, before: str) -> 
     if f"{at}._expand_conv.weight" in state:
         yield _fold(state, f"{at}._expand_conv", f"{at}._bn0", stride=1, groups=1, relu6=True)
     depthwise = state[f"{at}._depthwise_conv.weight"]
-    yield _fold(
-        state, f"{at}._depthwise_conv", f"{at}._bn1", stride=stride, groups=depthwise.shape[0], relu6=True
-    )
+    yield _fold(state, f"{at}._depthwise_conv", f"{at}._bn1", stride=stride, groups=depthwise.shape[0], relu6=True)
     residual = f"{at}._expand_conv.weight" in state and stride == 1
     entering = state[f"{at}._expand_conv.weight"].shape[1] if residual else -1
     leaving = state[f"{at}._project_conv.weight"].shape[0]

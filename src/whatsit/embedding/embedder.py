@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.embedding.cache import Cache, Stamp, stamp
-from whatsit.embedding.session import DEVICES, open_session, run
+from whatsit.embedding.session import find_device, open_session, run
 from whatsit.embedding.stream import Item, Loaded, batched, stream
 from whatsit.errors import ImageError
 from whatsit.images import DEFAULT_LIMITS, Limits, load_with_thumbnail, read_bytes
@@ -97,7 +97,7 @@ class Embedder:
     def _compute(self, sources: Sequence[str]) -> Generator[Item[str]]:
         if not sources:
             return
-        device = DEVICES[self.device]
+        device = find_device(self.device)
         session = open_session(self.extractor.graph, self.device, 1 if device.own_threads else cores())
         wanted = _Claims(self.cache)
 

@@ -66,9 +66,7 @@ def _own_files(folder: Path) -> list[Path]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise EmbeddingError(
-            f"embedding cache {folder}: {error.strerror}. Name a folder: --cache DIR"
-        ) from error
+        raise EmbeddingError(f"embedding cache {folder}: {error.strerror}. Name a folder: --cache DIR") from error
 
 
 def _is_own(name: str) -> bool:

@@ -161,9 +161,7 @@ def _provenance(schema: Any) -> Provenance:
     """Checks that the file is whatsit's, and that its columns are as described on top."""
     described = (schema.metadata or {}).get(KEY)
     if described is None:
-        raise EmbeddingError(
-            f"its metadata have no key {KEY.decode()!r}, so what made its vectors is unknown"
-        )
+        raise EmbeddingError(f"its metadata have no key {KEY.decode()!r}, so what made its vectors is unknown")
     try:
         values = json.loads(described)
         version = values.pop("format")

@@ -27,6 +27,7 @@ Precise = NDArray[np.float64]
 WEIGHT_TOP = 127
 NEIGHBOURS_TOP = 127  # 255 × (127 + 1 for rounding) = 32,640 stays below 2¹⁵
 BIAS_TOP = 2**30
+SCALE_FLOOR = 1e-12  # of a channel whose weights and bias are all 0
 DEVIATIONS = 5.0  # half-width of a linear output's range; 4 to 6 measure alike (docs/log.md)
 IMAGENET_MEAN_COLOUR = np.array([123.7, 116.3, 103.5], np.float32)  # of 255; the usual figures
 
@@ -77,7 +78,7 @@ def _weight_scale(conv: Conv, input_scale: np.float32) -> Array:
         rows = np.pad(rows, ((0, 0), (0, rows.shape[1] % 2)))
         scale = np.maximum(scale, np.abs(rows[:, 0::2] + rows[:, 1::2]).max(axis=1) / NEIGHBOURS_TOP)
     dead = np.abs(conv.bias) / (input_scale * BIAS_TOP)  # weights near 0 under a bias that is not
-    limit: Array = np.maximum(scale, dead).astype(np.float32)
+    limit: Array = np.maximum(np.maximum(scale, dead), SCALE_FLOOR).astype(np.float32)
     return limit
 
 

@@ -46,8 +46,7 @@ def open_session(graph: bytes | str, device: str = "cpu", threads: int = 1) -> o
     if wanted.provider not in ort.get_available_providers():
         have = ", ".join(name for name, d in DEVICES.items() if d.provider in ort.get_available_providers())
         raise BackboneError(
-            f"device {device!r} needs the package {wanted.package} (in place of onnxruntime). "
-            f"Available here: {have}"
+            f"device {device!r} needs the package {wanted.package} (in place of onnxruntime). Available here: {have}"
         )
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads

@@ -2,6 +2,7 @@
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 from numpy.typing import NDArray
 
 from whatsit.embedding.session import open_session, run
@@ -13,7 +14,10 @@ Float32 = NDArray[np.float32]
 
 
 def try_on_noise(model: onnx.ModelProto, outputs: list[str], size: int) -> list[Float32]:
-    """Two images of noise through the graph, together and one by one, which must come to the same."""
+    """The named outputs, (2, …) each. One by one and together, the images must come to the same.
+
+    Raises BackboneError where they do not, and where the graph fails or its numbers are not finite.
+    """
     noise = np.random.default_rng(0).integers(0, 256, (2, size, size, 3)).astype(np.uint8)
     session = open_session(model.SerializeToString())
     try:
@@ -22,15 +26,18 @@ def try_on_noise(model: onnx.ModelProto, outputs: list[str], size: int) -> list[
         reason = str(error).partition("\n")[0]
         raise BackboneError(f"fails on an image of {size} x {size} pixels: {reason}") from error
     one_by_one = [np.concatenate(arrays) for arrays in zip(*singles, strict=True)]
-    try:
-        together: list[Float32] = run(session, outputs, noise)
-    except Exception:
-        together = []
-    if not together or not all(map(_close, together, one_by_one)):
-        raise BackboneError("takes one image at a time only. Export it with a batch of any size")
-    if not all(np.isfinite(array).all() for array in together):
+    if not all(np.isfinite(array).all() for array in one_by_one):
         raise BackboneError("gives numbers that are not finite. Check mean, std and scale in its JSON")
-    return together
+    if not all(map(_close, _together(session, outputs, noise), one_by_one)):
+        raise BackboneError("takes one image at a time only. Export it with a batch of any size")
+    return one_by_one
+
+
+def _together(session: ort.InferenceSession, outputs: list[str], noise: NDArray[np.uint8]) -> list[Float32]:
+    try:
+        return run(session, outputs, noise)
+    except Exception:  # as above; whatever the reason, it is the second image
+        return [np.empty(0, np.float32) for _ in outputs]
 
 
 def _close(a: Float32, b: Float32) -> bool:
@@ -40,7 +47,7 @@ def _close(a: Float32, b: Float32) -> bool:
 
 
 def check_features(features: Float32, embedding: Float32) -> None:
-    """features: (n, dim, h, w)."""
+    """features: (n, dim, h, w). Raises BackboneError where the embedding is not their mean over places."""
     if features.ndim != 4 or not _close(features.mean(axis=(2, 3)), embedding):
         raise BackboneError(
             f"the output {embedding.shape} is not the mean of 'features' {features.shape} over its places. "

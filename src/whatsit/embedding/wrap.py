@@ -108,9 +108,9 @@ def _channels_first(nodes: _Nodes, description: Description, source: str, output
 def _prefix_names(graph: onnx.GraphProto) -> None:
     """In graphs within graphs, too. What is told of shapes in between goes: a fixed batch may stand in it."""
     for node in graph.node:
-        node.name = PREFIX + node.name
+        node.name = _prefixed(node.name)
         for names in (node.input, node.output):
-            names[:] = [PREFIX + name if name else "" for name in names]
+            names[:] = map(_prefixed, names)
         for attribute in node.attribute:
             for inner in [*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])]:
                 _prefix_names(inner)
@@ -118,6 +118,11 @@ def _prefix_names(graph: onnx.GraphProto) -> None:
     for named in (*graph.initializer, *sparse, *graph.input, *graph.output):
         named.name = PREFIX + named.name
     del graph.value_info[:], graph.quantization_annotation[:]
+
+
+def _prefixed(name: str) -> str:
+    """An empty name stays so: it stands for an input left out, or a node without a name."""
+    return PREFIX + name if name else ""
 
 
 def _value(name: str, kind: int, shape: Sequence[int | str] | None) -> onnx.ValueInfoProto:

@@ -2,8 +2,9 @@
 
 from whatsit.learning.calibration import fit_temperature, log_loss, log_softmax, softmax
 from whatsit.learning.familiarity import Familiarity, learn_familiarity
-from whatsit.learning.heads import FAMILIES, Family, Head, HeadName, NeighbourHead, Problem
+from whatsit.learning.heads import FAMILIES, Family, Head, NeighbourHead, Problem
 from whatsit.learning.logistic import LinearHead
+from whatsit.learning.names import HeadName
 from whatsit.learning.selection import Chosen, Round, choose, fold_rounds, held_out_logits
 from whatsit.learning.unsure import Threshold, choose_threshold
 

@@ -31,6 +31,8 @@ def fit_temperature(logits: Array, labels: NDArray[np.int64]) -> float:
     from scipy.optimize import minimize_scalar
 
     best = minimize_scalar(
-        lambda log_t: log_loss(logits, labels, float(np.exp(log_t))), bounds=LOG_TEMPERATURE_BOUNDS, method="bounded"
+        lambda log_t: log_loss(logits, labels, float(np.exp(log_t))),
+        bounds=LOG_TEMPERATURE_BOUNDS,
+        method="bounded",
     )
     return float(np.exp(best.x))

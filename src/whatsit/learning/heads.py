@@ -17,7 +17,6 @@ from whatsit.learning.familiarity import directions
 from whatsit.learning.logistic import (
     FINAL_TOLERANCE,
     SEARCH_TOLERANCE,
-    LinearHead,
     Standardised,
     balanced_weights,
     fit_path,
@@ -28,7 +27,6 @@ Array = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
 ABSENT_MARGIN = -10.0  # of a class that no photo of a fold's training part shows
-
 
 
 class Head(Protocol):
@@ -44,7 +42,9 @@ class NeighbourHead:
     directions: Array  # (n_train, dim), of length 1
     votes: Array  # (n_train, classes), one-hot times the weight of the image
     k: int
-    smoothing: float = 0.5  # added to every class's votes (Krichevsky & Trofimov 1981), so that no logit is −∞
+    smoothing: float = (
+        0.5  # added to every class's votes (Krichevsky & Trofimov 1981), so that no logit is −∞
+    )
 
     def logits(self, x: Array) -> Array:
         """(n, dim) → (n, classes); in blocks, as all similarities at once would fill the memory."""
@@ -135,7 +135,9 @@ def _svm(problem: Problem, rows: Labels, strengths: Sequence[float], *, final: b
         coefficients = np.zeros((z.shape[1], problem.classes), np.float32)
         intercept = np.full(problem.classes, ABSENT_MARGIN, np.float32)
         two = len(svm.classes_) == 2
-        coefficients[:, svm.classes_] = np.stack([-svm.coef_[0], svm.coef_[0]], axis=1) if two else svm.coef_.T
+        coefficients[:, svm.classes_] = (
+            np.stack([-svm.coef_[0], svm.coef_[0]], axis=1) if two else svm.coef_.T
+        )
         intercept[svm.classes_] = [-svm.intercept_[0], svm.intercept_[0]] if two else svm.intercept_
         return problem.space.head(coefficients, intercept)
 
@@ -150,7 +152,9 @@ def _knn(problem: Problem, rows: Labels, strengths: Sequence[float], *, final: b
 
 FAMILIES: dict[HeadName, Family] = {
     # On standardised columns and a mean loss, the best penalty was 0.01 to 0.1 on all six sets (docs/log.md).
-    "logistic": Family("logistic", "penalty", tuple(10.0**p for p in (0.5, 0, -0.5, -1, -1.5, -2, -2.5, -3)), _logistic),
+    "logistic": Family(
+        "logistic", "penalty", tuple(10.0**p for p in (0.5, 0, -0.5, -1, -1.5, -2, -2.5, -3)), _logistic
+    ),
     "svm": Family("svm", "C", tuple(10.0**p for p in (-5, -4.5, -4, -3.5, -3, -2.5, -2)), _svm),
     "knn": Family("knn", "k", (50, 30, 20, 10, 5, 3, 1), _knn),
 }

@@ -112,7 +112,10 @@ def fit_path(
     z: (n, rank) float32 with second moments near `eigenvalues`; labels: (n,) in 0 … classes − 1.
     """
     weights = np.ones(len(z), np.float32) if weights is None else weights
-    coefficients, intercept = np.zeros((z.shape[1], classes), np.float32), _log_priors(labels, classes, weights)
+    coefficients, intercept = (
+        np.zeros((z.shape[1], classes), np.float32),
+        _log_priors(labels, classes, weights),
+    )
     for penalty in penalties:
         start = Solution(penalty, coefficients, intercept)
         solution = _minimise(z, labels, eigenvalues, weights / weights.sum(), start, tolerance)
@@ -160,5 +163,7 @@ def _minimise(
 
     first = np.vstack([start.coefficients / scale, start.intercept]).astype(np.float64).ravel()
     options = {"maxiter": MAX_STEPS, "gtol": tolerance / 10, "ftol": tolerance}
-    best = minimize(objective, first, jac=True, method="L-BFGS-B", options=options).x.reshape(rank + 1, classes)
+    best = minimize(objective, first, jac=True, method="L-BFGS-B", options=options).x.reshape(
+        rank + 1, classes
+    )
     return Solution(start.penalty, (best[:-1] * scale).astype(np.float32), best[-1].astype(np.float32))

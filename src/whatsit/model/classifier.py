@@ -66,7 +66,9 @@ class Classifier:
         self._sessions: dict[int, Any] = {}
 
     @classmethod
-    def load(cls, folder: str | PathLike[str], *, device: str = "cpu", limits: Limits = DEFAULT_LIMITS) -> "Classifier":
+    def load(
+        cls, folder: str | PathLike[str], *, device: str = "cpu", limits: Limits = DEFAULT_LIMITS
+    ) -> "Classifier":
         """Raises ModelFolderError where the folder is missing, damaged, or of a newer format."""
         path = Path(folder)
         return cls(read_facts(path), path / FILES.graph, device=device, limits=limits)
@@ -169,7 +171,9 @@ class Classifier:
         return Prediction(_name(one.source), candidates, unsure, one.similarity, familiar)
 
     def __repr__(self) -> str:
-        return f"<Classifier {self.facts.name!r}: {len(self.classes_)} classes, {self.facts.backbone['name']}>"
+        return (
+            f"<Classifier {self.facts.name!r}: {len(self.classes_)} classes, {self.facts.backbone['name']}>"
+        )
 
 
 def _is_one(images: Any) -> bool:

@@ -79,7 +79,9 @@ class Explainer:
         """Raises ImageError for a bad image."""
         pixels = self._classifier.pixels(image)
         classes = self._classifier.classes_
-        best = int(self._classifier.predict_proba(pixels)[0].argmax()) if label is None else classes.index(label)
+        best = (
+            int(self._classifier.predict_proba(pixels)[0].argmax()) if label is None else classes.index(label)
+        )
         photo = _photo(image, side)
         box = covered_box(photo.shape[1], photo.shape[0], self._classifier.facts.preprocessing.fit)
         return Explanation(classes[best], self._heat(pixels, best), photo, box)
@@ -106,7 +108,9 @@ class _ClassActivation:
 
 def _resized(heat: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
     height, width = shape
-    return np.asarray(Image.fromarray(heat.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR))
+    return np.asarray(
+        Image.fromarray(heat.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR)
+    )
 
 
 class _Occlusion:

@@ -1,8 +1,8 @@
 """Joins backbone, head, temperature and familiarity into the one graph that a model folder carries.
 
-    image uint8 (n, size, size, 3) → probabilities float32 (n, classes)
-                                     embedding     float32 (n, dim)
-                                     similarity    float32 (n,)   cosine to the nearest reference photo
+image uint8 (n, size, size, 3) → probabilities float32 (n, classes)
+                                 embedding     float32 (n, dim)
+                                 similarity    float32 (n,)   cosine to the nearest reference photo
 """
 
 from collections.abc import Sequence
@@ -40,7 +40,11 @@ class _Tail:
         return "direction"
 
     def linear(self, head: LinearHead) -> str:
-        inputs = ["embedding", self.constant("head.weight", head.weight), self.constant("head.bias", head.bias)]
+        inputs = [
+            "embedding",
+            self.constant("head.weight", head.weight),
+            self.constant("head.bias", head.bias),
+        ]
         return self.node("Gemm", inputs, "logits")
 
     def neighbours(self, head: NeighbourHead) -> str:
@@ -49,7 +53,9 @@ class _Tail:
         k = self.constant("head.k", np.array([head.k], np.int64))
         top = helper.make_node("TopK", [cosines, k], ["head.nearest_cosines", "head.nearest"], axis=1)
         self.nodes.append(top)
-        votes = self.node("Gather", [self.constant("head.votes", head.votes), "head.nearest"], "head.gathered")
+        votes = self.node(
+            "Gather", [self.constant("head.votes", head.votes), "head.nearest"], "head.gathered"
+        )
         axis = self.constant("head.axis", np.array([1], np.int64))
         total = self.node("ReduceSum", [votes, axis], "head.total", keepdims=0)
         smoothing = self.constant("head.smoothing", np.float32(head.smoothing))
@@ -96,4 +102,6 @@ def _linear(head: Head) -> LinearHead:
 
 def _always_familiar(tail: _Tail) -> None:
     norm = tail.node("ReduceL2", ["embedding"], "length", axes=[1], keepdims=0)
-    tail.node("Add", [tail.node("Sub", [norm, norm], "none"), tail.constant("one", np.float32(1))], "similarity")
+    tail.node(
+        "Add", [tail.node("Sub", [norm, norm], "none"), tail.constant("one", np.float32(1))], "similarity"
+    )

@@ -109,7 +109,9 @@ def _check_files(folder: Path, facts: ModelFacts) -> None:
         try:
             found = _sha256(path)
         except OSError as error:
-            raise ModelFolderError(f"{path}: {error.strerror}. Copy the folder again or train anew") from error
+            raise ModelFolderError(
+                f"{path}: {error.strerror}. Copy the folder again or train anew"
+            ) from error
         if found != facts.checksums.get(name):
             raise ModelFolderError(
                 f"{path}: damaged (its checksum is not the one in {FILES.facts}). "

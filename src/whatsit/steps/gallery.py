@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,55 +11,53 @@ from PIL import Image
 from whatsit.errors import ImageError
 from whatsit.evaluation.report import Photo
 from whatsit.model.classifier import Classifier
-from whatsit.steps.gather import Photos
-from whatsit.steps.plan import Rows
 
 SIDE = 240  # pixels: reads well, at about 10 kB
 MOST = 12  # photos a gallery
 JPEG_QUALITY = 80
 
 
-def gallery(
-    photos: Photos,
-    rows: Rows,
-    probabilities: NDArray[np.float64],
-    classifier: Classifier,
-    threshold: float,
-    predicted: Sequence[int] | None = None,
-) -> tuple[Photo, ...]:
-    """The first `MOST` of `rows` that can be read now, with the heat map of the class that was predicted.
+@dataclass(frozen=True)
+class Shown:
+    """What a gallery draws from: parallel sequences of length n."""
 
-    probabilities: (n, classes) out of sample; predicted: another class than the top one, a row each.
-    """
-    classes = photos.dataset.classes
-    records = photos.records
-    shown = []
-    for place, row in enumerate(rows[:MOST]):
-        p = probabilities[row]
-        says = int(p.argmax()) if predicted is None else predicted[place]
+    uris: Sequence[str]
+    labels: NDArray[np.int64]  # indices into the classifier's classes
+    probabilities: NDArray[np.float64]  # (n, classes) out of sample
+    classifier: Classifier
+    threshold: float  # below it the answer is "unsure"
+
+    def gallery(self, rows: NDArray[np.int64], predicted: Sequence[int] | None = None) -> tuple[Photo, ...]:
+        """The first `MOST` of `rows`, each with the heat map of the class predicted: the top one, or as given.
+
+        A photo that has gone since is passed over: the figures stand, the picture is missing.
+        """
+        says = self.probabilities[rows].argmax(axis=1) if predicted is None else predicted
+        photos = (self._photo(int(row), int(k)) for row, k in zip(rows[:MOST], says, strict=False))
+        return tuple(photo for photo in photos if photo)
+
+    def _photo(self, row: int, predicted: int) -> Photo | None:
+        classes, p = self.classifier.classes_, self.probabilities[row]
         try:
-            explanation = classifier.explain(records[row].uri, classes[says], side=SIDE)
+            explanation = self.classifier.explain(self.uris[row], classes[predicted], side=SIDE)
         except ImageError:
-            continue  # gone since it was embedded: the figures stand, the picture is missing
-        shown.append(
-            Photo(
-                path=records[row].uri,
-                thumbnail=_jpeg(Image.fromarray(explanation.photo)),
-                truth=classes[photos.labels[row]],
-                predicted=classes[says],
-                probability=float(p[says]),
-                probability_of_truth=float(p[photos.labels[row]]),
-                heat_map=_jpeg(explanation.overlay()),
-                unsure=bool(p.max() < threshold),
-            )
+            return None
+        return Photo(
+            path=self.uris[row],
+            thumbnail=_jpeg(Image.fromarray(explanation.photo)),
+            truth=classes[self.labels[row]],
+            predicted=classes[predicted],
+            probability=float(p[predicted]),
+            probability_of_truth=float(p[self.labels[row]]),
+            heat_map=_jpeg(explanation.overlay()),
+            unsure=bool(p.max() < self.threshold),
         )
-    return tuple(shown)
 
 
-def likely_labels(photos: Photos, rows: Rows, probabilities: NDArray[np.float64]) -> list[int]:
-    """The most probable class other than the given one, for each of `rows`."""
-    others = probabilities[rows].copy()
-    others[np.arange(len(rows)), photos.labels[rows]] = -1
+def likely_labels(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> list[int]:
+    """The most probable class other than the given one: (n,) labels, (n, classes) probabilities → n indices."""
+    others = probabilities.copy()
+    others[np.arange(len(labels)), labels] = -1
     return [int(k) for k in others.argmax(axis=1)]
 
 
@@ -66,5 +65,3 @@ def _jpeg(image: Image.Image) -> bytes:
     file = io.BytesIO()
     image.save(file, "JPEG", quality=JPEG_QUALITY)
     return file.getvalue()
-
-

@@ -14,7 +14,9 @@ from whatsit.steps.gather import Photos
 Rows = NDArray[np.int64]
 
 FOLDS = 5  # a fifth held out each time: the usual compromise between cost and bias (Kohavi 1995)
-SMALL_TEST = 100  # photos; below, an accuracy of 0.9 has an interval wider than 0.12, so all photos judge instead
+SMALL_TEST = (
+    100  # photos; below, an accuracy of 0.9 has an interval wider than 0.12, so all photos judge instead
+)
 MANY = 10_000  # photos to learn from; above, one held-out split chooses as well as five folds, at a fifth of the cost
 
 
@@ -77,11 +79,13 @@ def _drawn(photos: Photos, options: TrainOptions) -> Plan:
     rows = _split_rows([str(split) for split in splits])
     learn = np.sort(np.concatenate([rows["train"], rows["valid"]]))
     if len(learn) > MANY and len(rows["valid"]):
-        rounds: tuple[Round, ...] = (Round(*(np.searchsorted(learn, rows[name]) for name in ("train", "valid"))),)
+        rounds: tuple[Round, ...] = (
+            Round(*(np.searchsorted(learn, rows[name]) for name in ("train", "valid"))),
+        )
     else:
         rounds = _fold_rounds(photos, learn, options.seed)
-    percent = f"{options.test:.0%} of the photos, drawn at random and set aside before anything was learned"
-    return Plan(f"test split: {percent}", tuple(splits), learn, rounds, rows["test"], None)
+    protocol = f"test split: {options.test:.0%} of the photos, drawn and set aside at the start"
+    return Plan(protocol, tuple(splits), learn, rounds, rows["test"], None)
 
 
 def _as_given(photos: Photos, options: TrainOptions) -> Plan:
@@ -91,7 +95,9 @@ def _as_given(photos: Photos, options: TrainOptions) -> Plan:
     judge_name = "test" if len(rows["test"]) else "valid"
     if judge_name == "test" and len(rows["valid"]):
         learn = np.sort(np.concatenate([rows["train"], rows["valid"]]))
-        rounds: tuple[Round, ...] = (Round(*(np.searchsorted(learn, rows[name]) for name in ("train", "valid"))),)
+        rounds: tuple[Round, ...] = (
+            Round(*(np.searchsorted(learn, rows[name]) for name in ("train", "valid"))),
+        )
     else:
         learn = rows["train"]
         rounds = _fold_rounds(photos, learn, options.seed)
@@ -103,8 +109,7 @@ def _cross_validation(photos: Photos, options: TrainOptions) -> Plan:
     _check_components(photos, everyone)
     folds = _folds(photos, everyone, options.seed)
     return Plan(
-        f"{FOLDS}-fold cross-validation: every photo judged by a head that did not see it, "
-        f"as a test split would have had under {SMALL_TEST} photos",
+        f"{FOLDS}-fold cross-validation; a test split would have under {SMALL_TEST} photos",
         tuple(f"fold {fold + 1}" for fold in folds),
         everyone,
         tuple(fold_rounds(folds)),

@@ -19,7 +19,7 @@ from whatsit.model.classifier import Classifier
 from whatsit.model.export import export_graph
 from whatsit.model.folder import FILES, ModelFacts, Unsure, write_core
 from whatsit.options import TrainOptions
-from whatsit.steps.gallery import gallery, likely_labels
+from whatsit.steps.gallery import Shown, likely_labels
 from whatsit.steps.gather import Photos
 from whatsit.steps.judge import Judged
 from whatsit.steps.learn import Learned
@@ -48,7 +48,12 @@ def _metrics(judged: Judged) -> dict[str, Any]:
 
 
 def model_facts(
-    photos: Photos, plan: Plan, learned: Learned, judged: Judged, extractor: FeatureExtractor, options: TrainOptions
+    photos: Photos,
+    plan: Plan,
+    learned: Learned,
+    judged: Judged,
+    extractor: FeatureExtractor,
+    options: TrainOptions,
 ) -> ModelFacts:
     chosen = learned.chosen
     return ModelFacts(
@@ -101,14 +106,21 @@ def _data_figures(photos: Photos, plan: Plan) -> DataFigures:
 
 
 def make_report(
-    photos: Photos, plan: Plan, learned: Learned, judged: Judged, classifier: Classifier, folder: Path, data: str
+    photos: Photos,
+    plan: Plan,
+    learned: Learned,
+    judged: Judged,
+    classifier: Classifier,
+    folder: Path,
+    data: str,
 ) -> Report:
     """data: as the user named it, for the commands."""
     facts = classifier.facts
     figures = _data_figures(photos, plan)
-    p, threshold = learned.out_of_sample, learned.threshold.value
+    p = learned.out_of_sample
+    shown = Shown([r.uri for r in photos.records], photos.labels, p, classifier, learned.threshold.value)
     model, train = quoted(folder), f"whatsit train {data}"
-    likely = likely_labels(photos, judged.mislabelled, p)
+    likely = likely_labels(photos.labels[judged.mislabelled], p[judged.mislabelled])
     return Report(
         title=facts.name,
         created=facts.created,
@@ -126,13 +138,17 @@ def make_report(
         leaks=len(judged.leaking),
         without_leaks=judged.without_leaks,
         unsure=judged.answered,
-        mistakes=gallery(photos, judged.mistakes, p, classifier, threshold),
-        least_sure=gallery(photos, judged.least_sure, p, classifier, threshold),
-        mislabelled=gallery(photos, judged.mislabelled, p, classifier, threshold, likely),
+        mistakes=shown.gallery(judged.mistakes),
+        least_sure=shown.gallery(judged.least_sure),
+        mislabelled=shown.gallery(judged.mislabelled, likely),
         mislabelled_count=len(judged.mislabelled),
         facts=_how_made(facts, learned),
         next_steps=suggest(
-            judged.evaluation, figures, mislabelled=len(judged.mislabelled), leaks=len(judged.leaking), train=train
+            judged.evaluation,
+            figures,
+            mislabelled=len(judged.mislabelled),
+            leaks=len(judged.leaking),
+            train=train,
         ),
         commands=(f"whatsit predict {model} PHOTO…", f"whatsit evaluate {model} OTHER_PHOTOS"),
         location=str(folder / FILES.report),
@@ -180,10 +196,16 @@ def publish(
         extractor.graph, learned.chosen.head, learned.chosen.temperature, learned.familiarity, classes
     )
     facts = model_facts(photos, plan, learned, judged, extractor, options)
-    report = make_report(photos, plan, learned, judged, Classifier(facts, graph, limits=options.limits), folder, data)
+    report = make_report(
+        photos, plan, learned, judged, Classifier(facts, graph, limits=options.limits), folder, data
+    )
+    uris = [photos.records[i].uri for i in plan.judge]
+    predictions = predictions_csv(
+        uris, photos.labels[plan.judge], learned.judged, photos.dataset.classes, learned.threshold.value
+    )
     with folder_written_atomically(folder, overwrite=overwrite) as fresh:
         (fresh / FILES.splits).write_bytes(splits_csv(photos, plan))
-        (fresh / FILES.predictions).write_bytes(predictions_csv(photos, plan, learned))
+        (fresh / FILES.predictions).write_bytes(predictions)
         (fresh / FILES.report).write_text(render_report(report), encoding="utf-8", errors="backslashreplace")
         write_core(fresh, facts, graph)
     return Classifier.load(folder, device=options.device, limits=options.limits), report

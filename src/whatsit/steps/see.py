@@ -58,12 +58,14 @@ class FreshSight:
         measured = self.options.device == "cpu" and not is_custom(self.options.backbone)
         return faster_precision(self.options.backbone, self.cache) if measured else "float32"
 
+    def embedder(self, fit: Fit) -> Embedder:
+        options = self.options
+        return Embedder(self.extractor(fit), self.cache, device=options.device, limits=options.limits)
+
     def embed(self, dataset: Dataset, fit: Fit, step: str) -> Embeddings:
         with (
             self.watch(step, len(dataset.records)) as advance,
-            Embedder(
-                self.extractor(fit), self.cache, device=self.options.device, limits=self.options.limits
-            ) as embedder,
+            self.embedder(fit) as embedder,
         ):
             embedded = embedder.fill([record.uri for record in dataset.records], advance)
             wanted = [digest for i in embedded.readable if (digest := embedded.digests[i])]
@@ -96,7 +98,9 @@ class StoredSight:
         records = []
         for uri, label, split, group in rows:
             if label is None:
-                raise EmbeddingError(f"{self._path}: {uri} has no label. Embed labelled photos to train on them")
+                raise EmbeddingError(
+                    f"{self._path}: {uri} has no label. Embed labelled photos to train on them"
+                )
             records.append(Record(uri, label, split, group))
         return dataset_of(records, self._path.stem, label_dict)
 

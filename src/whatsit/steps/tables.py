@@ -4,9 +4,11 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from whatsit.dataset.text import printable
 from whatsit.steps.gather import Photos
-from whatsit.steps.learn import Learned
 from whatsit.steps.plan import Plan
 
 
@@ -31,13 +33,17 @@ def splits_csv(photos: Photos, plan: Plan) -> bytes:
     return _csv(("uri", "label", "split", "sha256", "left_out"), rows)
 
 
-def predictions_csv(photos: Photos, plan: Plan, learned: Learned) -> bytes:
+def predictions_csv(
+    uris: Sequence[str],
+    labels: NDArray[np.int64],
+    probabilities: NDArray[np.float64],
+    classes: Sequence[str],
+    threshold: float,
+) -> bytes:
     """Every photo that the headline figure comes from, one row each."""
-    records, classes = photos.records, photos.dataset.classes
     rows = []
-    for row, p in zip(plan.judge.tolist(), learned.judged, strict=True):
+    for uri, truth, p in zip(uris, labels, probabilities, strict=True):
         best = int(p.argmax())
-        unsure = "yes" if p[best] < learned.threshold.value else "no"
-        truth = photos.labels[row]
-        rows.append((records[row].uri, classes[truth], classes[best], f"{p[best]:.6f}", f"{p[truth]:.6f}", unsure))
+        unsure = "yes" if p[best] < threshold else "no"
+        rows.append((uri, classes[truth], classes[best], f"{p[best]:.6f}", f"{p[truth]:.6f}", unsure))
     return _csv(("uri", "label", "predicted", "probability", "probability_of_label", "unsure"), rows)

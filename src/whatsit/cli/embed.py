@@ -1,0 +1,56 @@
+"""`whatsit embed`."""
+
+from pathlib import Path
+
+import click
+
+from whatsit.cli.progress import bar
+from whatsit.cli.shared import cache_option, device_option, limit_options, limits
+from whatsit.options import TrainOptions
+
+DEFAULTS = TrainOptions()
+
+
+@click.command(name="embed", epilog="Example: whatsit embed my_photos/ -o vectors.parquet")
+@click.argument("data")
+@click.option("-o", "--output", required=True, metavar="FILE", help="Parquet file to write.")
+@click.option("--force", is_flag=True, help="Replace the file where it exists.")
+@click.option(
+    "--backbone", default=DEFAULTS.backbone, show_default=True, help="A name, or my.onnx of your own."
+)
+@click.option(
+    "--fit", type=click.Choice(["squash", "crop", "letterbox"]), help="How a photo becomes a square."
+)
+@click.option("--bits", type=click.Choice(["auto", "int8", "float32"]), default="auto", show_default=True)
+@device_option
+@cache_option
+@limit_options
+def command(
+    data: str,
+    output: str,
+    force: bool,
+    backbone: str,
+    fit: str | None,
+    bits: str,
+    device: str,
+    cache: str | None,
+    max_bytes: int,
+    max_pixels: int,
+) -> None:
+    """Write the embeddings of photos to a Parquet file, for other tools or for 'whatsit train --embeddings'.
+
+    DATA is as for 'whatsit train'. Without --fit, the shape of the photos decides: crop, or squash where a crop
+    would lose half of them.
+    """
+    from whatsit.pipeline import embed
+
+    options = TrainOptions(
+        backbone=backbone,
+        fit=fit or "auto",  # type: ignore[arg-type]
+        bits=bits,  # type: ignore[arg-type]
+        device=device,
+        limits=limits(max_bytes, max_pixels),
+    )
+    written = embed(data, output, options, cache=cache, overwrite=force, watch=bar)
+    failed = f", {written.failed:,} of them unreadable" if written.failed else ""
+    click.echo(f"{Path(output)}: {written.rows:,} rows{failed}; {written.computed:,} embedded anew")

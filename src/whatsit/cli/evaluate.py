@@ -1,0 +1,49 @@
+"""`whatsit evaluate`."""
+
+import json
+
+import click
+
+from whatsit.cli.progress import bar
+from whatsit.cli.shared import device_option, json_option, limit_options, limits
+
+
+@click.command(name="evaluate", epilog="Example: whatsit evaluate pets-model photos_of_this_week/")
+@click.argument("model")
+@click.argument("data")
+@click.option("-o", "--output", metavar="DIR", help="Where the report goes (default: <model>-on-<data>).")
+@click.option("--force", is_flag=True, help="Replace that folder where it exists.")
+@device_option
+@limit_options
+@json_option
+def command(
+    model: str,
+    data: str,
+    output: str | None,
+    force: bool,
+    device: str,
+    max_bytes: int,
+    max_pixels: int,
+    as_json: bool,
+) -> None:
+    """Measure MODEL on labelled photos: the same figures and report as after training.
+
+    DATA is a folder of class folders or a CSV manifest. Labels are matched by name; classes may be missing.
+    """
+    from whatsit.evaluation.report import summary
+    from whatsit.pipeline import evaluate
+
+    done = evaluate(
+        model,
+        data,
+        output,
+        device=device,
+        limits=limits(max_bytes, max_pixels),
+        overwrite=force,
+        watch=bar,
+    )
+    if as_json:
+        figures = {"report": done.report.location, "headline": done.report.headline}
+        click.echo(json.dumps({**figures, **done.evaluation.to_dict()}, ensure_ascii=False))
+    else:
+        click.echo(summary(done.report))
