@@ -1,10 +1,11 @@
 """Embeddings come back from a Parquet file as they went in; any other file is refused in one line."""
 
+import itertools
 import json
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def _failed(number: int) -> Row:
 
 @st.composite
 def _rows(draw: st.DrawFn) -> Row:
-    texts = {
+    texts: dict[str, Any] = {
         "label": draw(TEXT),
         "group": draw(TEXT),
         "split": draw(st.sampled_from([None, "train", "valid", "test"])),
@@ -88,9 +89,8 @@ def test_from_photos_to_the_file_and_back(tmp_path: Path) -> None:
         vectors, thumbnails = embedder.vectors(wanted), embedder.thumbnails(wanted)
     stored = read_parquet(tmp_path / "vectors.parquet")
     assert stored.provenance == Provenance("tiny", "float32", "squash", extractor.fingerprint, TINY_DIM)
-    assert [
-        Record(*row) for row in zip(stored.uris, stored.labels, stored.splits, stored.groups, strict=True)
-    ] == records
+    fields = zip(stored.uris, stored.labels, stored.splits, stored.groups, strict=True)
+    assert list(fields) == [(one.uri, one.label, one.split, one.group) for one in records]
     assert stored.errors == embedded.errors
     assert set(stored.errors) == {2, 8}
     assert stored.digests == tuple(digest.hex() if digest else None for digest in embedded.digests)
@@ -99,7 +99,7 @@ def test_from_photos_to_the_file_and_back(tmp_path: Path) -> None:
 
 
 def test_rows_are_taken_and_written_a_group_at_a_time(tmp_path: Path) -> None:
-    """No more than one row group of rows is ever waiting; most of the file is on the disk before the last row."""
+    """The file grows with every row group, so that no more than one of them ever waits in memory."""
     path, count = tmp_path / "vectors.parquet", 6 * AT_ONCE + 10
     sizes: list[int] = []
 
@@ -110,7 +110,7 @@ def test_rows_are_taken_and_written_a_group_at_a_time(tmp_path: Path) -> None:
             yield _failed(number) if number % 97 == 0 else _row(number)
 
     assert write_parquet(path, rows(), PROVENANCE) == count
-    assert all(a < b for a, b in zip(sizes[1:], sizes[2:], strict=False))
+    assert all(a < b for a, b in itertools.pairwise(sizes[1:]))
     metadata = pq.read_metadata(path)
     groups = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
     assert groups == [AT_ONCE] * 6 + [10]
@@ -134,9 +134,7 @@ def test_other_tools_can_read_it(tmp_path: Path) -> None:
     ]
     assert table["embedding"].to_pylist() == [[1, 1, 1], None]
     assert table["thumbnail"].to_pylist() == [b"\1" * 1024, None]
-    assert json.loads(table.schema.metadata[b"whatsit"]) == {
-        "format": 1, "backbone": "tiny", "precision": "float32", "fit": "squash", "fingerprint": "0123456789abcdef", "dim": 3,
-    }  # fmt: skip
+    assert json.loads(table.schema.metadata[b"whatsit"]) == {"format": 1, **asdict(PROVENANCE)}
 
 
 def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -177,10 +175,10 @@ def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(WhatsitError, match="cannot write .*file"):
+    with pytest.raises(WhatsitError, match=r"cannot write .*file"):
         write_parquet(tmp_path / "file" / "v.parquet", [_row(0)], PROVENANCE)
     (tmp_path / "folder").mkdir()
-    with pytest.raises(WhatsitError, match="cannot write .*folder"):
+    with pytest.raises(WhatsitError, match=r"cannot write .*folder"):
         write_parquet(tmp_path / "folder", [_row(0)], PROVENANCE)
 
 

@@ -24,15 +24,16 @@ Pairs = NDArray[np.int64]  # (p, 2)
 Grey = NDArray[np.uint8] | Float  # (b, 32, 32)
 Whiten = Callable[[Grey], Float]  # (b, 32, 32) → (b, 256)
 
-_SAME = 0.80  # the least whitened similarity of two views of one photo; for one laid onto the other also:
-_SAME_DETAIL = 0.85  # the least correlation of fine detail
+_SAME = 0.77  # the least whitened cosine of two views of one photo that has much to tell it by
+_SAME_BLAND = 0.96  # and of one that has little
+_BLAND = 8.0  # squared whitened length at which the first bound would have doubled
+_SAME_DETAIL = 0.85  # of one photo laid onto the other also: the least correlation of fine detail,
 _SAME_VECTOR = 0.60  # and the least cosine of the vectors
 _NEAREST = 16  # candidates a photo, by vector and by thumbnail
 _PROJECTED = 128  # dimensions of a vector that candidates are searched in
 _LEAST_CONTRAST = 3.0  # standard deviation in grey levels; a flatter thumbnail tells nothing
 _PRIOR_IMAGES = 100.0  # how many images the natural-image prior counts for beside the set's own
 _NOISE = 0.01  # variance of copying, of each coefficient, where an image's pixels have a variance of 1
-_LEAST_ENERGY = 6.0  # added to a whitened thumbnail's squared length: nondescript ones must agree better
 _BLOCK = 1024  # rows, or pairs, at once
 
 _SIDE, _HALF = 32, 16  # of a thumbnail, and of what is whitened: finer detail differs between copies
@@ -140,7 +141,7 @@ def _unique(pairs: Pairs, n: int) -> Pairs:
 def _same_photo(pairs: Pairs, photos: _Photos, whiten: Whiten) -> NDArray[np.bool_]:
     """Which pairs show the same photo, ``(p,)``: as they lie, or one laid onto the other."""
     i, j = pairs.T
-    same = similarity(photos.whitened[i], photos.whitened[j]) >= _SAME
+    same = _agree(photos.whitened[i], photos.whitened[j])
     alike = np.einsum("pd,pd->p", photos.vectors[i], photos.vectors[j]) >= _SAME_VECTOR
     rest = np.flatnonzero(~same & alike)
     same[rest] = _same_when_laid(pairs[rest], photos, whiten)
@@ -153,17 +154,18 @@ def _same_when_laid(pairs: Pairs, photos: _Photos, whiten: Whiten) -> NDArray[np
     i, j = np.where(turned[:, None], pairs[fits, ::-1], pairs[fits]).T  # j lies within i
     one, two = (photos.thumbnails[side].astype(np.float32) for side in (i, j))
     places = align(one, two, places)
-    onto_two = similarity(whiten(lay(one, two, places)), photos.whitened[j])
-    onto_one = similarity(whiten(lay(two, one, _inverse(places))), photos.whitened[i])
-    alike = np.maximum(onto_two, onto_one) >= _SAME  # the better one is that onto the commoner frame
-    same[fits] = alike & (_detail(one, two, places) >= _SAME_DETAIL)
+    onto_two = _agree(whiten(lay(one, two, places)), photos.whitened[j])
+    onto_one = _agree(whiten(lay(two, one, _inverse(places))), photos.whitened[i])  # one frame may be rarer
+    same[fits] = (onto_two | onto_one) & (_detail(one, two, places) >= _SAME_DETAIL)
     return same
 
 
-def similarity(one: Float, two: Float) -> Float:
-    """Whitened thumbnails ``(p, 256)`` → ``(p,)``: near 1 for copies, near 0 for any two photos of the set."""
-    energy = ((one * one).sum(1) + (two * two).sum(1)) / 2
-    return (one * two).sum(1) / (energy + np.float32(_LEAST_ENERGY))
+def _agree(one: Float, two: Float) -> NDArray[np.bool_]:
+    """Whether whitened thumbnails ``(p, 256)`` agree as copies do: by cosine, the more so the blander they are."""
+    products = np.einsum("pd,pd->p", one, two)
+    energy = np.sqrt(np.einsum("pd,pd->p", one, one) * np.einsum("pd,pd->p", two, two))
+    agree: NDArray[np.bool_] = products >= np.minimum(_SAME_BLAND * energy, _SAME * (energy + _BLAND))
+    return agree
 
 
 def fit_whitening(thumbnails: NDArray[np.uint8]) -> Whiten:

@@ -24,7 +24,7 @@ from whatsit.machine import cores
 
 Progress = Callable[[int], None]  # called with how many more images are done
 
-BLOCK = 256  # images whose order is kept when blocks are shuffled
+BLOCK = 32  # images whose order is kept when blocks are shuffled
 COMMIT_SECONDS = 0.5  # at most this much work is lost to a kill
 COMMIT_IMAGES = 64
 

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.embedding.session import DEVICES, open_session, run
+from whatsit.embedding.session import DEVICES, run
 from whatsit.embedding.stream import Item, Loaded, stream
-from whatsit.errors import ImageError, ModelFolderError, WhatsitError
+from whatsit.errors import ImageError, WhatsitError
 from whatsit.images import DEFAULT_LIMITS, Limits, fit_image, from_memory, load_for_network
 from whatsit.machine import cores
-from whatsit.model.folder import FILES, ModelFacts, read_facts
+from whatsit.model.folder import ModelFacts, read_model
 from whatsit.model.prediction import Candidate, Prediction, Predictions
+from whatsit.model.sessions import OUTPUTS, Sessions
 
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 else:
     ImageLike = Any
 
-OUTPUTS = ["probabilities", "similarity", "embedding"]
+PATHS = (str, PathLike)
 FEW = 4  # images; so many or fewer share the cores one after the other
 
 
@@ -56,31 +57,36 @@ class Classifier:
     """
 
     def __init__(
-        self, facts: ModelFacts, graph: bytes | Path, *, device: str = "cpu", limits: Limits = DEFAULT_LIMITS
+        self, facts: ModelFacts, graph: bytes, *, device: str = "cpu", limits: Limits = DEFAULT_LIMITS
     ) -> None:
         self.facts = facts
         self.graph = graph
         self.device = device
         self.limits = limits
         self.classes_: tuple[str, ...] = facts.labels
-        self._sessions: dict[int, Any] = {}
+        self._sessions = Sessions(facts, graph, device)
 
     @classmethod
     def load(
         cls, folder: str | PathLike[str], *, device: str = "cpu", limits: Limits = DEFAULT_LIMITS
     ) -> "Classifier":
         """Raises ModelFolderError where the folder is missing, damaged, or of a newer format."""
-        path = Path(folder)
-        return cls(read_facts(path), path / FILES.graph, device=device, limits=limits)
+        facts, graph = read_model(Path(folder))
+        return cls(facts, graph, device=device, limits=limits)
 
     def predict(self, images: ImageLike | Sequence[ImageLike], *, top: int = 5) -> Any:
-        """A `Prediction` for one image, `Predictions` for a list. A bad image gets an error for an answer."""
+        """A `Prediction` for one image, `Predictions` for a list. A bad image gets an error for an answer.
+
+        top: how many classes an answer names, at least 1; all where there are fewer.
+        """
         if _is_one(images):
             return next(self.predict_each([images], top=top))
         return Predictions(tuple(self.predict_each(images, top=top)))
 
     def predict_each(self, images: Iterable[ImageLike], *, top: int = 5) -> Iterator[Prediction]:
         """Answers one by one, in the order asked and in constant memory."""
+        if top < 1:
+            raise WhatsitError(f"top is {top}, expected 1 or more classes to name")
         for one in self.classify(images):
             yield self._prediction(one, top)
 
@@ -127,15 +133,16 @@ class Classifier:
         return fit_image(from_memory(image), self.facts.preprocessing)
 
     def _all(self, images: ImageLike | Sequence[ImageLike]) -> Iterator["Classified"]:
-        for one in self.classify([images] if _is_one(images) else images):
+        for number, one in enumerate(self.classify([images] if _is_one(images) else images), start=1):
             if one.error is not None:
-                raise ImageError(f"{_name(one.source)}: {one.error}")
+                name = _name(one.source)
+                raise ImageError(f"{name if isinstance(one.source, PATHS) else f'image {number}'}: {one.error}")
             yield one
 
     def _rows(self, images: Iterable[ImageLike]) -> Iterator[Item[ImageLike]]:
         """A row an image: probabilities, similarity, embedding, side by side."""
         few = isinstance(images, Sequence) and len(images) <= FEW
-        session = self._session(few)
+        session = self._sessions.get(few)
         batch = 1 if few else DEVICES[self.device].batch
 
         def forward(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -149,17 +156,6 @@ class Classifier:
                 return Loaded(None, error=str(error))
 
         return stream(images, load, forward, batch=batch, workers=1 if few else cores())
-
-    def _session(self, few: bool) -> Any:
-        """All cores on one image at a time, or one core an image; made when first needed."""
-        threads = cores() if few else 1
-        if threads not in self._sessions:
-            graph = self.graph if isinstance(self.graph, bytes) else str(self.graph)
-            session = open_session(graph, self.device, threads)
-            if missing := set(OUTPUTS) - {output.name for output in session.get_outputs()}:
-                raise ModelFolderError(f"the graph gives no {' and no '.join(sorted(missing))}. Train anew")
-            self._sessions[threads] = session
-        return self._sessions[threads]
 
     def _prediction(self, one: "Classified", top: int) -> Prediction:
         if one.error is not None:
@@ -179,8 +175,8 @@ class Classifier:
 def _is_one(images: Any) -> bool:
     if isinstance(images, np.ndarray):
         return images.ndim <= 3 and images.dtype != object and images.dtype.kind not in "US"
-    return isinstance(images, str | bytes | PathLike) or not isinstance(images, Iterable)
+    return isinstance(images, str | bytes | bytearray | PathLike) or not isinstance(images, Iterable)
 
 
 def _name(image: ImageLike) -> str:
-    return fspath(image) if isinstance(image, str | PathLike) else f"<{type(image).__name__}>"
+    return fspath(image) if isinstance(image, PATHS) else f"<{type(image).__name__}>"

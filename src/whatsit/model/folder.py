@@ -1,18 +1,24 @@
 """The model folder on disk: which files it has, what model.json says, and how it is checked before use.
 
 Nothing in it is executed or unpickled: an ONNX graph, JSON, text. It is written to a temporary sibling and renamed,
-and every file that answers depend on is named with its sha256, so damage is found when it is loaded.
+and every file that answers depend on is named with its sha256, model.json itself too, so damage is found when it is
+loaded. Checksums find damage, not malice; so every value is checked besides.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+import os
+import re
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from whatsit.errors import ModelFolderError
 from whatsit.images import Preprocessing
+from whatsit.model.rules import check_values
+from whatsit.model.sealed import check_sealed
 
 FORMAT = 1
 
@@ -31,6 +37,9 @@ class FileNames:
 
 FILES = FileNames()
 CHECKED = (FILES.graph, FILES.labels)  # the files that answers depend on, besides model.json itself
+AGAIN = "Copy the folder again or train anew"
+UNSEALED = b"0" * 64
+SEAL = re.compile(rb'"model\.json": "([0-9a-f]{64})"')
 
 
 @dataclass(frozen=True)
@@ -65,65 +74,120 @@ class ModelFacts:
         return (json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def read_model(folder: Path) -> tuple[ModelFacts, bytes]:
+    """The facts and the graph, each read once and checked: what is checked is what is used.
+
+    Raises ModelFolderError where the folder is missing, incomplete, damaged, or of a newer format.
+    """
+    _check_folder(folder)
+    facts = read_facts(folder)
+    checked = {name: _checked(folder / name, facts.checksums[name]) for name in CHECKED}
+    if checked[FILES.labels] != _lines(facts.labels):
+        raise ModelFolderError(f"{folder / FILES.labels}: its labels are not those of {FILES.facts}. {AGAIN}")
+    try:
+        check_sealed(checked[FILES.graph])
+    except ModelFolderError as error:
+        raise ModelFolderError(f"{folder / FILES.graph}: {error}. {AGAIN}") from None
+    return facts, checked[FILES.graph]
 
 
 def read_facts(folder: Path) -> ModelFacts:
-    """Reads and checks a model folder.
-
-    Raises ModelFolderError where it is missing, incomplete, damaged, or of a newer format.
-    """
+    """model.json alone, checked. Raises ModelFolderError where it is missing, damaged, or of a newer format."""
     path = folder / FILES.facts
-    if not path.is_file():
-        what = "no such folder" if not folder.exists() else f"no {FILES.facts} in it"
-        raise ModelFolderError(f"{folder}: not a model folder ({what}). Make one: whatsit train PHOTOS")
+    data = _read(path)
     try:
-        facts = _parse(json.loads(path.read_text(encoding="utf-8")))
+        return _parse(data)
     except ModelFolderError as error:
         raise ModelFolderError(f"{path}: {error}") from None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ModelFolderError(f"{path}: damaged ({error!r}). Copy the folder again or train anew") from error
-    _check_files(folder, facts)
-    return facts
 
 
-def _parse(values: dict[str, Any]) -> ModelFacts:
-    version = values["format"]
-    if not isinstance(version, int) or version > FORMAT:
+def _check_folder(folder: Path) -> None:
+    try:
+        (folder / FILES.facts).lstat()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        found = os.path.lexists(folder) if isinstance(error, OSError) else False
+        what = f"no {FILES.facts} in it" if found else "no such folder"
+        if isinstance(error, PermissionError):
+            what = "no permission to read it"
+        raise ModelFolderError(f"{folder}: not a model folder ({what}). Make one: whatsit train PHOTOS") from None
+
+
+def _read(path: Path) -> bytes:
+    """A regular file, or a link to one: opening a pipe would wait for ever, a device never end."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ModelFolderError(f"{path}: not a file. {AGAIN}")
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelFolderError(f"{path}: {error.strerror or error}. {AGAIN}") from error
+
+
+def _parse(data: bytes) -> ModelFacts:
+    try:
+        values = json.loads(data.decode("utf-8"))
+        version = values["format"]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ModelFolderError(f"damaged ({type(error).__name__}: no JSON with a format). {AGAIN}") from None
+    if type(version) is not int or version < 1:
+        raise ModelFolderError(f"damaged (its format is no number from 1). {AGAIN}")
+    if version > FORMAT:
         raise ModelFolderError(
-            f"format {version} is newer than this whatsit reads ({FORMAT}). Upgrade: pip install -U whatsit"
+            f"format {_short(version)} is newer than this whatsit reads ({FORMAT}). Upgrade: pip install -U whatsit"
         )
-    known = set(ModelFacts.__dataclass_fields__)
-    facts = {key: value for key, value in values.items() if key in known}
-    facts["labels"] = tuple(str(label) for label in facts["labels"])
+    _check_seal(data)
+    try:
+        check_values(values)
+        return _facts(values)
+    except (ModelFolderError, ValueError, RecursionError) as error:
+        raise ModelFolderError(f"damaged ({error}). {AGAIN}") from None
+
+
+def _short(number: int) -> str:
+    return str(number) if number < 10**9 else "of many digits"
+
+
+def _facts(values: dict[str, Any]) -> ModelFacts:
+    facts = {key: values[key] for key in ModelFacts.__dataclass_fields__}
+    facts["labels"] = tuple(facts["labels"])
     facts["preprocessing"] = Preprocessing.from_dict(facts["preprocessing"])
     facts["unsure"] = Unsure(**facts["unsure"])
+    if any(not isinstance(facts["checksums"].get(name), str) for name in CHECKED):
+        raise ModelFolderError("a checksum is missing")
     return ModelFacts(**facts)
 
 
-def _check_files(folder: Path, facts: ModelFacts) -> None:
-    for name in CHECKED:
-        path = folder / name
-        try:
-            found = _sha256(path)
-        except OSError as error:
-            raise ModelFolderError(
-                f"{path}: {error.strerror}. Copy the folder again or train anew"
-            ) from error
-        if found != facts.checksums.get(name):
-            raise ModelFolderError(
-                f"{path}: damaged (its checksum is not the one in {FILES.facts}). "
-                "Copy the folder again or train anew"
-            )
+def _checked(path: Path, checksum: str) -> bytes:
+    data = _read(path)
+    if hashlib.sha256(data).hexdigest() != checksum:
+        raise ModelFolderError(f"{path}: damaged (its checksum is not the one in {FILES.facts}). {AGAIN}")
+    return data
+
+
+def _check_seal(data: bytes) -> None:
+    """model.json holds its own checksum, taken with zeros in the place of it."""
+    places = list(SEAL.finditer(data))
+    if len(places) != 1:
+        raise ModelFolderError(f"damaged (no checksum of its own). {AGAIN}")
+    start, end = places[0].span(1)
+    if hashlib.sha256(data[:start] + UNSEALED + data[end:]).hexdigest().encode() != data[start:end]:
+        raise ModelFolderError(f"damaged (its checksum is not its own). {AGAIN}")
+
+
+def seal(data: bytes) -> bytes:
+    """model.json with zeros for its own checksum → the same with the checksum."""
+    start, end = next(SEAL.finditer(data)).span(1)
+    return data[:start] + hashlib.sha256(data).hexdigest().encode() + data[end:]
+
+
+def _lines(labels: Sequence[str]) -> bytes:
+    return "".join(f"{label}\n" for label in labels).encode()
 
 
 def write_core(folder: Path, facts: ModelFacts, graph: bytes) -> None:
-    """Writes the graph, the labels and model.json with the checksums of both."""
-    from dataclasses import replace
-
-    (folder / FILES.graph).write_bytes(graph)
-    (folder / FILES.labels).write_text("".join(f"{label}\n" for label in facts.labels), encoding="utf-8")
-    sums = {name: _sha256(folder / name) for name in CHECKED}
-    (folder / FILES.facts).write_bytes(replace(facts, checksums=sums).to_json())
+    """Writes the graph, the labels and model.json with the checksums of all three."""
+    contents = {FILES.graph: graph, FILES.labels: _lines(facts.labels)}
+    for name, data in contents.items():
+        (folder / name).write_bytes(data)
+    sums = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
+    complete = replace(facts, checksums={**sums, FILES.facts: UNSEALED.decode()})
+    (folder / FILES.facts).write_bytes(seal(complete.to_json()))

@@ -1,0 +1,71 @@
+# `make demo` shows what whatsit does; `make test` proves it. Both set up all that they need, in .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench docs clean browser
+
+help:
+	@echo "make demo    train on 2,624 photos of solar cells and show the report"
+	@echo "make test    all tests, the browser's too (installs Debian's chromium where it is missing)"
+	@echo "make lint    ruff and mypy"
+	@echo "make format  let ruff mend what it can"
+	@echo "make bench   the measurements that need no other library"
+	@echo "make docs    write docs/reference anew"
+	@echo "make clean   remove the virtual environment and all that was made"
+
+demo: $(VENV)/.installed-demo
+	$(BIN)/whatsit demo --output demo/solar-cells-model
+	@echo
+	@echo "Open demo/solar-cells-model/report.html in a browser."
+
+test: $(VENV)/.installed-dev browser
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.run
+
+docs: $(VENV)/.installed-dev
+	$(BIN)/python docs/generate.py
+
+clean:
+	rm -rf $(VENV) demo build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("whatsit needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	@echo "Making a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+# A stamp a set of extras. Pip's many lines are cut to one a package; its errors go to stderr, uncut.
+$(VENV)/.installed-%: pyproject.toml | $(BIN)/python
+	@echo "Installing whatsit[$*] and what it needs; the first time takes some minutes"
+	@rm -f $@.done
+	@{ $(BIN)/python -m pip install --progress-bar off --editable '.[$*]' && touch $@.done; } \
+		| sed -n 's/^Collecting \([^ ]*\).*/  \1/p'
+	@test -f $@.done
+	@mv $@.done $@
+
+# The report is tested in a real browser. Debian's packages; nothing is fetched from elsewhere.
+browser:
+	@if ! command -v chromium >/dev/null || ! command -v chromedriver >/dev/null; then \
+		if ! command -v apt-get >/dev/null; then \
+			echo "make test needs chromium and chromedriver on the PATH; install them, then try again" >&2; exit 1; \
+		elif [ "$$(id -u)" = 0 ]; then as_root=""; \
+		elif command -v sudo >/dev/null; then as_root="sudo"; \
+		else echo "make test needs Chromium. As root: apt-get install chromium chromium-driver" >&2; exit 1; fi; \
+		echo "Installing chromium and chromium-driver from Debian"; \
+		$$as_root apt-get update -qq && \
+		$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+			chromium chromium-driver fonts-dejavu-core >/dev/null; \
+	fi

@@ -1,0 +1,31 @@
+"""Fixtures of the whole: drawn photos and one trained model, each made once a session, when first asked for."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from drawn import draw_folder
+
+from whatsit.pipeline import Trained, train
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache() -> Iterator[Path]:
+    """The embedding cache of all tests, so that none touches the user's; processes that tests start inherit it."""
+    with tempfile.TemporaryDirectory(prefix="whatsit-cache-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WHATSIT_CACHE", folder)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """90 drawn photos, 30 of each of three classes. Read it; to change it, copy it."""
+    folder: Path = tmp_path_factory.mktemp("drawn")
+    return draw_folder(folder / "photos")
+
+
+@pytest.fixture(scope="session")
+def model(photos: Path, cache: Path) -> Trained:
+    """Trained on `photos` with the defaults; `model.folder` is the folder. Read it; to change it, copy it."""
+    return train(photos, photos.parent / "photos-model", cache=cache)
