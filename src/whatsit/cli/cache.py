@@ -22,10 +22,7 @@ def command(clear: bool, cache: str | None, as_json: bool) -> None:
         return
     entries = cache_contents(folder)
     if as_json:
-        rows = [
-            {"backbone": e.backbone, "vectors": e.vectors, "bytes": e.bytes, "file": str(e.file)}
-            for e in entries
-        ]
+        rows = [{"backbone": e.backbone, "vectors": e.vectors, "bytes": e.bytes, "file": str(e.file)} for e in entries]
         click.echo(json.dumps({"folder": str(folder), "entries": rows}))
         return
     click.echo(f"{folder}: {_size(sum(e.bytes for e in entries))}")

@@ -15,12 +15,8 @@ DEFAULTS = TrainOptions()
 @click.argument("data")
 @click.option("-o", "--output", required=True, metavar="FILE", help="Parquet file to write.")
 @click.option("--force", is_flag=True, help="Replace the file where it exists.")
-@click.option(
-    "--backbone", default=DEFAULTS.backbone, show_default=True, help="A name, or my.onnx of your own."
-)
-@click.option(
-    "--fit", type=click.Choice(["squash", "crop", "letterbox"]), help="How a photo becomes a square."
-)
+@click.option("--backbone", default=DEFAULTS.backbone, show_default=True, help="A name, or my.onnx of your own.")
+@click.option("--fit", type=click.Choice(["squash", "crop", "letterbox"]), help="How a photo becomes a square.")
 @click.option("--bits", type=click.Choice(["auto", "int8", "float32"]), default="auto", show_default=True)
 @device_option
 @cache_option

@@ -27,9 +27,7 @@ IMAGENET_TOP = 5
     "find . -name '*.jpg' | whatsit predict pets-model - | whatsit predict photo.jpg",
 )
 @click.argument("paths", nargs=-1, required=True, metavar="[MODEL] PATH...")
-@click.option(
-    "--top", type=click.IntRange(1), default=None, help="Classes to show (default: 1; ImageNet: 5)."
-)
+@click.option("--top", type=click.IntRange(1), default=None, help="Classes to show (default: 1; ImageNet: 5).")
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @click.option("--explain", metavar="DIR", help="Write each photo with a heat map of the evidence.")
@@ -65,7 +63,9 @@ def _model_and_images(paths: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """The first path is a model where it is a model folder, or is no file and others follow."""
     first, rest = Path(paths[0]), paths[1:]
     is_model = (first / FACTS).exists() or (rest and paths[0] == IMAGENET)
-    meant_as_model = rest and not first.suffix and not first.exists() and not glob.has_magic(paths[0]) and paths[0] != "-"
+    meant_as_model = (
+        rest and not first.suffix and not first.exists() and not glob.has_magic(paths[0]) and paths[0] != "-"
+    )
     if not (is_model or meant_as_model):
         return IMAGENET, paths
     if not rest:
@@ -78,9 +78,7 @@ def _expand(paths: Iterable[str]) -> Iterator[str]:
         if path == "-":
             yield from (line.rstrip("\n") for line in sys.stdin if line.strip())
         elif Path(path).is_dir():
-            yield from (
-                str(p) for p in sorted(Path(path).rglob("*")) if p.is_file() and not _hidden(p, Path(path))
-            )
+            yield from (str(p) for p in sorted(Path(path).rglob("*")) if p.is_file() and not _hidden(p, Path(path)))
         elif glob.has_magic(path) and not Path(path).exists():
             yield from sorted(glob.glob(path, recursive=True))  # noqa: PTH207 (an absolute pattern is no Path's) or [path]
         else:
@@ -135,16 +133,12 @@ def _print_table(answers: Iterable["Prediction"], top: int) -> int:
 def _lines(answer: "Prediction", top: int) -> list[str]:
     if answer.error is not None:
         return [f"{answer.path}: error: {answer.error}"]
-    note = (
-        "" if not answer.unsure else "  unsure" if answer.familiar else "  unsure: unlike the training photos"
-    )
+    note = "" if not answer.unsure else "  unsure" if answer.familiar else "  unsure: unlike the training photos"
     first, *others = [f"{c.probability:6.1%}  {c.label}" for c in answer.top[:top]]
     return [f"{answer.path}  {first}{note}", *(f"{'':{len(answer.path)}}  {other}" for other in others)]
 
 
-def _explained(
-    classifier: "Classifier", answers: Iterable["Prediction"], folder: Path
-) -> Iterator["Prediction"]:
+def _explained(classifier: "Classifier", answers: Iterable["Prediction"], folder: Path) -> Iterator["Prediction"]:
     """Writes `<number>-<name>.jpg` a photo; numbers keep apart photos of the same name."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, answer in enumerate(answers, start=1):

@@ -19,15 +19,9 @@ DEFAULTS = TrainOptions()
 @click.option("--force", is_flag=True, help="Replace the model folder where it exists.")
 @click.option("--valid-data", metavar="DATA", help="Validation photos: a manifest or folder of their own.")
 @click.option("--test-data", metavar="DATA", help="Test photos: a manifest or folder of their own.")
-@click.option(
-    "--labels", "label_dict", metavar="FILE", help="One label a line: fixes the order of the classes."
-)
-@click.option(
-    "--embeddings", metavar="FILE", help="Start from a Parquet file of 'whatsit embed', without DATA."
-)
-@click.option(
-    "--backbone", default=DEFAULTS.backbone, show_default=True, help="A name, or my.onnx of your own."
-)
+@click.option("--labels", "label_dict", metavar="FILE", help="One label a line: fixes the order of the classes.")
+@click.option("--embeddings", metavar="FILE", help="Start from a Parquet file of 'whatsit embed', without DATA.")
+@click.option("--backbone", default=DEFAULTS.backbone, show_default=True, help="A name, or my.onnx of your own.")
 @click.option(
     "--fit",
     type=click.Choice(["auto", "squash", "crop", "letterbox"]),
@@ -57,15 +51,9 @@ DEFAULTS = TrainOptions()
     show_default=True,
     help="Wanted share of right answers; below it the answer is 'unsure'.",
 )
-@click.option(
-    "--valid", type=float, default=DEFAULTS.valid, show_default=True, help="Share of photos to choose on."
-)
-@click.option(
-    "--test", type=float, default=DEFAULTS.test, show_default=True, help="Share of photos to judge on."
-)
-@click.option(
-    "--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Another seed draws other splits."
-)
+@click.option("--valid", type=float, default=DEFAULTS.valid, show_default=True, help="Share of photos to choose on.")
+@click.option("--test", type=float, default=DEFAULTS.test, show_default=True, help="Share of photos to judge on.")
+@click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Another seed draws other splits.")
 @device_option
 @cache_option
 @limit_options
@@ -95,9 +83,7 @@ def command(
     start = time.monotonic()
     chosen = TrainOptions(**options, limits=limits(max_bytes, max_pixels))
     if embeddings is not None and data is None:
-        trained = train_from_embeddings(
-            embeddings, output, chosen, label_dict=label_dict, overwrite=force, watch=bar
-        )
+        trained = train_from_embeddings(embeddings, output, chosen, label_dict=label_dict, overwrite=force, watch=bar)
     elif data is not None and embeddings is None:
         trained = train(
             data,

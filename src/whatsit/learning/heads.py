@@ -42,9 +42,7 @@ class NeighbourHead:
     directions: Array  # (n_train, dim), of length 1
     votes: Array  # (n_train, classes), one-hot times the weight of the image
     k: int
-    smoothing: float = (
-        0.5  # added to every class's votes (Krichevsky & Trofimov 1981), so that no logit is −∞
-    )
+    smoothing: float = 0.5  # added to every class's votes (Krichevsky & Trofimov 1981), so that no logit is −∞
 
     def logits(self, x: Array) -> Array:
         """(n, dim) → (n, classes); in blocks, as all similarities at once would fill the memory."""
@@ -135,9 +133,7 @@ def _svm(problem: Problem, rows: Labels, strengths: Sequence[float], *, final: b
         coefficients = np.zeros((z.shape[1], problem.classes), np.float32)
         intercept = np.full(problem.classes, ABSENT_MARGIN, np.float32)
         two = len(svm.classes_) == 2
-        coefficients[:, svm.classes_] = (
-            np.stack([-svm.coef_[0], svm.coef_[0]], axis=1) if two else svm.coef_.T
-        )
+        coefficients[:, svm.classes_] = np.stack([-svm.coef_[0], svm.coef_[0]], axis=1) if two else svm.coef_.T
         intercept[svm.classes_] = [-svm.intercept_[0], svm.intercept_[0]] if two else svm.intercept_
         return problem.space.head(coefficients, intercept)
 

@@ -67,21 +67,18 @@ class Classifier:
         self._sessions = Sessions(facts, graph, device)
 
     @classmethod
-    def load(
-        cls, folder: str | PathLike[str], *, device: str = "cpu", limits: Limits = DEFAULT_LIMITS
-    ) -> "Classifier":
+    def load(cls, folder: str | PathLike[str], *, device: str = "cpu", limits: Limits = DEFAULT_LIMITS) -> "Classifier":
         """Raises ModelFolderError where the folder is missing, damaged, or of a newer format."""
         facts, graph = read_model(Path(folder))
         return cls(facts, graph, device=device, limits=limits)
 
-    def predict(self, images: ImageLike | Sequence[ImageLike], *, top: int = 5) -> Any:
+    def predict(self, images: ImageLike | Iterable[ImageLike], *, top: int = 5) -> Any:
         """A `Prediction` for one image, `Predictions` for a list. A bad image gets an error for an answer.
 
         top: how many classes an answer names, at least 1; all where there are fewer.
         """
-        if _is_one(images):
-            return next(self.predict_each([images], top=top))
-        return Predictions(tuple(self.predict_each(images, top=top)))
+        answers = tuple(self.predict_each(_as_many(images), top=top))
+        return answers[0] if _is_one(images) else Predictions(answers)
 
     def predict_each(self, images: Iterable[ImageLike], *, top: int = 5) -> Iterator[Prediction]:
         """Answers one by one, in the order asked and in constant memory."""
@@ -100,12 +97,12 @@ class Classifier:
                 row = item.row
                 yield Classified(item.source, row[:classes], float(row[classes]), row[classes + 1 :])
 
-    def predict_proba(self, images: ImageLike | Sequence[ImageLike]) -> NDArray[np.float32]:
+    def predict_proba(self, images: ImageLike | Iterable[ImageLike]) -> NDArray[np.float32]:
         """(n, classes) calibrated probabilities, columns as in `classes_`. Raises ImageError for a bad image."""
         rows = [one.probabilities for one in self._all(images)]
         return np.stack(rows) if rows else np.empty((0, len(self.classes_)), np.float32)
 
-    def embed(self, images: ImageLike | Sequence[ImageLike]) -> NDArray[np.float32]:
+    def embed(self, images: ImageLike | Iterable[ImageLike]) -> NDArray[np.float32]:
         """(n, dim) embeddings of the backbone. Raises ImageError for a bad image."""
         rows = [one.embedding for one in self._all(images)]
         return np.stack(rows) if rows else np.empty((0, self.facts.backbone["dim"]), np.float32)
@@ -132,8 +129,8 @@ class Classifier:
             return load_for_network(image, self.facts.preprocessing, self.limits)
         return fit_image(from_memory(image), self.facts.preprocessing)
 
-    def _all(self, images: ImageLike | Sequence[ImageLike]) -> Iterator["Classified"]:
-        for number, one in enumerate(self.classify([images] if _is_one(images) else images), start=1):
+    def _all(self, images: ImageLike | Iterable[ImageLike]) -> Iterator["Classified"]:
+        for number, one in enumerate(self.classify(_as_many(images)), start=1):
             if one.error is not None:
                 name = _name(one.source)
                 raise ImageError(f"{name if isinstance(one.source, PATHS) else f'image {number}'}: {one.error}")
@@ -167,9 +164,12 @@ class Classifier:
         return Prediction(_name(one.source), candidates, unsure, one.similarity, familiar)
 
     def __repr__(self) -> str:
-        return (
-            f"<Classifier {self.facts.name!r}: {len(self.classes_)} classes, {self.facts.backbone['name']}>"
-        )
+        return f"<Classifier {self.facts.name!r}: {len(self.classes_)} classes, {self.facts.backbone['name']}>"
+
+
+def _as_many(images: Any) -> Iterable[ImageLike]:
+    many: Iterable[ImageLike] = [images] if _is_one(images) else images
+    return many
 
 
 def _is_one(images: Any) -> bool:

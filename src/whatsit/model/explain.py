@@ -8,8 +8,9 @@ by covering one patch after another (occlusion: Zeiler & Fergus 2014).
 
 import io
 from dataclasses import dataclass
+from itertools import pairwise
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -19,7 +20,8 @@ from PIL import Image
 
 from whatsit.embedding.graph import FEATURES
 from whatsit.embedding.session import open_session, run
-from whatsit.images import covered_box, from_memory, read_image
+from whatsit.errors import ImageError
+from whatsit.images import Limits, covered_box, from_memory, read_bytes, read_image
 
 if TYPE_CHECKING:
     from whatsit.model.classifier import Classifier, ImageLike
@@ -40,10 +42,11 @@ class Explanation:
     box: tuple[int, int, int, int]  # where in the photo the heat lies, in its pixels
 
     def overlay(self) -> Image.Image:
-        """The photo, reddened where there is evidence for the label."""
+        """The photo, reddened where there is more evidence for the label than on average."""
         height, width = self.photo.shape[:2]
         left, top, right, bottom = self.box
-        strength = np.maximum(self.heat, 0) / max(float(self.heat.max()), 1e-6)
+        above = self.heat - max(float(self.heat.mean()), 0.0)  # what all places share tells nothing apart
+        strength = np.maximum(above, 0) / max(float(above.max()), 1e-6)
         patch = Image.fromarray((strength * 255).astype(np.uint8)).resize(
             (right - left, bottom - top), Image.Resampling.BICUBIC
         )
@@ -64,8 +67,7 @@ class Explainer:
 
     def __init__(self, classifier: "Classifier") -> None:
         self._classifier = classifier
-        graph = classifier.graph
-        model = onnx.load_from_string(graph) if isinstance(graph, bytes) else onnx.load(graph)
+        model = onnx.load_from_string(classifier.graph)  # which reads no other file
         constants = {c.name: c for c in model.graph.initializer}
         outputs = {name for node in model.graph.node for name in node.output}
         maps = [name for name in FEATURES if name in outputs]
@@ -77,13 +79,14 @@ class Explainer:
 
     def explain(self, image: "ImageLike", label: str | None, side: int) -> Explanation:
         """Raises ImageError for a bad image."""
-        pixels = self._classifier.pixels(image)
-        classes = self._classifier.classes_
-        best = (
-            int(self._classifier.predict_proba(pixels)[0].argmax()) if label is None else classes.index(label)
-        )
-        photo = _photo(image, side)
-        box = covered_box(photo.shape[1], photo.shape[0], self._classifier.facts.preprocessing.fit)
+        classifier = self._classifier
+        if isinstance(image, str | PathLike):
+            image = read_bytes(image, classifier.limits)
+        pixels = classifier.pixels(image)
+        classes, preprocessing = classifier.classes_, classifier.facts.preprocessing
+        best = int(classifier.predict_proba(pixels)[0].argmax()) if label is None else classes.index(label)
+        photo = _photo(image, side, preprocessing.size, classifier.limits)
+        box = covered_box(photo.shape[1], photo.shape[0], preprocessing.fit)
         return Explanation(classes[best], self._heat(pixels, best), photo, box)
 
 
@@ -107,10 +110,12 @@ class _ClassActivation:
 
 
 def _resized(heat: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """In another shape with the same mean, so that the sum stays exact where one is no multiple of the other."""
     height, width = shape
-    return np.asarray(
-        Image.fromarray(heat.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR)
-    )
+    coarse = Image.fromarray(heat.astype(np.float32))
+    fine = np.asarray(coarse.resize((width, height), Image.Resampling.BILINEAR))
+    out: NDArray[np.float32] = fine + (heat.mean() - fine.mean())
+    return out
 
 
 class _Occlusion:
@@ -120,8 +125,8 @@ class _Occlusion:
     def __call__(self, pixels: NDArray[np.uint8], index: int) -> NDArray[np.float32]:
         edges = np.linspace(0, len(pixels), OCCLUSION_GRID + 1).astype(int)
         covered = []
-        for top, bottom in zip(edges, edges[1:], strict=False):
-            for left, right in zip(edges, edges[1:], strict=False):
+        for top, bottom in pairwise(edges):
+            for left, right in pairwise(edges):
                 patch = pixels.copy()
                 patch[top:bottom, left:right] = GREY
                 covered.append(patch)
@@ -131,9 +136,16 @@ class _Occlusion:
         return heat
 
 
-def _photo(image: "ImageLike", side: int) -> NDArray[np.uint8]:
-    from_file = isinstance(image, str | bytes | PathLike)
-    whole = read_image(image, at_least=side) if from_file else from_memory(image)
+def _photo(image: Any, side: int, size: int, limits: Limits) -> NDArray[np.uint8]:
+    """Bytes or an image in memory → (H, W, 3), at most `side` pixels long."""
+    whole = _decoded(image, side, size, limits) if isinstance(image, bytes) else from_memory(image)
     shown = Image.fromarray(whole)
     shown.thumbnail((side, side))
     return np.asarray(shown)
+
+
+def _decoded(data: bytes, side: int, size: int, limits: Limits) -> NDArray[np.uint8]:
+    try:
+        return read_image(data, limits=limits, at_least=side)
+    except ImageError:  # so large that it is within the limits at the network's scale alone
+        return read_image(data, limits=limits, at_least=size)

@@ -17,7 +17,7 @@ from whatsit.learning import Familiarity, Head, LinearHead, NeighbourHead
 
 
 class _Tail:
-    """Nodes and constants that follow the backbone."""
+    """Nodes and constants that follow the backbone; nodes that mean the same from opset 13 on, as backbones differ."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -34,7 +34,9 @@ class _Tail:
     def direction(self) -> str:
         """embedding / ‖embedding‖, made once."""
         if not any(node.name == "direction" for node in self.nodes):
-            norm = self.node("ReduceL2", ["embedding"], "norm", axes=[1], keepdims=1)
+            squares = self.node("Mul", ["embedding", "embedding"], "squares")
+            axis = self.constant("axis", np.array([1], np.int64))
+            norm = self.node("Sqrt", [self.node("ReduceSum", [squares, axis], "square")], "norm")
             floor = self.constant("norm_floor", np.float32(1e-12))
             self.node("Div", ["embedding", self.node("Max", [norm, floor], "safe_norm")], "direction")
         return "direction"
@@ -53,9 +55,7 @@ class _Tail:
         k = self.constant("head.k", np.array([head.k], np.int64))
         top = helper.make_node("TopK", [cosines, k], ["head.nearest_cosines", "head.nearest"], axis=1)
         self.nodes.append(top)
-        votes = self.node(
-            "Gather", [self.constant("head.votes", head.votes), "head.nearest"], "head.gathered"
-        )
+        votes = self.node("Gather", [self.constant("head.votes", head.votes), "head.nearest"], "head.gathered")
         axis = self.constant("head.axis", np.array([1], np.int64))
         total = self.node("ReduceSum", [votes, axis], "head.total", keepdims=0)
         smoothing = self.constant("head.smoothing", np.float32(head.smoothing))
@@ -69,7 +69,9 @@ class _Tail:
         stored = self.constant("references", references.T)
         as_float = self.node("Cast", [stored], "references.float32", to=TensorProto.FLOAT)
         cosines = self.node("MatMul", [self.direction(), as_float], "reference_cosines")
-        self.node("ReduceMax", [cosines], "similarity", axes=[1], keepdims=0)
+        one = self.constant("one", np.array([1], np.int64))
+        self.nodes.append(helper.make_node("TopK", [cosines, one], ["nearest", "nearest_place"], axis=1))
+        self.node("Squeeze", ["nearest", "axis"], "similarity")
 
 
 def export_graph(
@@ -86,8 +88,8 @@ def export_graph(
         tail.similarity(familiarity.references)
     model.graph.node.extend(tail.nodes)
     model.graph.initializer.extend(tail.constants)
-    for name, shape in (("similarity", ["n"]), ("probabilities", ["n", classes])):
-        model.graph.output.insert(0, helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+    for name, *width in (("similarity",), ("probabilities", classes)):
+        model.graph.output.insert(0, helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *width]))
     model.graph.name = "whatsit"
     onnx.checker.check_model(model)
     serialised: bytes = model.SerializeToString(deterministic=True)
@@ -101,7 +103,6 @@ def _linear(head: Head) -> LinearHead:
 
 
 def _always_familiar(tail: _Tail) -> None:
-    norm = tail.node("ReduceL2", ["embedding"], "length", axes=[1], keepdims=0)
-    tail.node(
-        "Add", [tail.node("Sub", [norm, norm], "none"), tail.constant("one", np.float32(1))], "similarity"
-    )
+    total = tail.node("ReduceSum", ["embedding", tail.constant("axis", np.array([1], np.int64))], "sum", keepdims=0)
+    none = tail.node("Sub", [total, total], "none")
+    tail.node("Add", [none, tail.constant("one", np.float32(1))], "similarity")

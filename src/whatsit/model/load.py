@@ -8,9 +8,7 @@ from whatsit.model.classifier import Classifier
 IMAGENET = "imagenet"
 
 
-def load(
-    model: str | PathLike[str] = IMAGENET, *, device: str = "cpu", limits: Limits = DEFAULT_LIMITS
-) -> Classifier:
+def load(model: str | PathLike[str] = IMAGENET, *, device: str = "cpu", limits: Limits = DEFAULT_LIMITS) -> Classifier:
     """A model folder by its path, or "imagenet": the published 1000-class head, before any training.
 
     Raises ModelFolderError where the folder is missing, damaged, or of a newer format.

@@ -52,7 +52,8 @@ class Prediction:
             return f"<p><b>{escape(self.path)}</b>: {escape(self.error)}</p>"
         rows = "".join(
             f"<tr><td style='text-align:left'>{escape(c.label)}</td><td>{c.probability:.1%}</td>"
-            f"<td style='width:12em'><div style='background:#4a7dbd;height:.8em;width:{c.probability:.1%}'></div></td></tr>"
+            "<td style='width:12em'>"
+            f"<div style='background:#4a7dbd;height:.8em;width:{c.probability:.1%}'></div></td></tr>"
             for c in self.top
         )
         note = " (unsure)" if self.unsure else ""

@@ -60,9 +60,7 @@ def answer(classifier: Classifier, dataset: Dataset, watch: Watch) -> Answers:
     if not rows:
         first = left_out[0]
         raise DatasetError(f"{dataset.name}: no image can be read (the first, {first.path}: {first.reason})")
-    return Answers(
-        dataset, tuple(uris), np.array(labels, np.int64), np.array(rows, np.float64), tuple(left_out)
-    )
+    return Answers(dataset, tuple(uris), np.array(labels, np.int64), np.array(rows, np.float64), tuple(left_out))
 
 
 def known_photos(answers: Answers, model: Path) -> NDArray[np.bool_]:
@@ -93,9 +91,7 @@ def examine(classifier: Classifier, answers: Answers, model: Path, folder: Path)
     fresh = evaluate(truth[new], p[new], classes) if known.any() and new.any() else None
     leaks = int(known.sum())
     data = DataFigures(
-        counts={
-            "evaluated": {label: int(n) for label, n in zip(classes, evaluation.truth_counts, strict=True)}
-        },
+        counts={"evaluated": {label: int(n) for label, n in zip(classes, evaluation.truth_counts, strict=True)}},
         skipped=sum(answers.dataset.skipped.values()),
         left_out=answers.left_out,
     )
@@ -136,8 +132,6 @@ def write_examination(
     with folder_written_atomically(folder, overwrite=overwrite) as fresh:
         (fresh / FILES.report).write_text(render_report(report), encoding="utf-8", errors="backslashreplace")
         (fresh / FILES.predictions).write_bytes(
-            predictions_csv(
-                answers.uris, answers.labels, answers.probabilities, evaluation.classes, threshold
-            )
+            predictions_csv(answers.uris, answers.labels, answers.probabilities, evaluation.classes, threshold)
         )
         (fresh / FIGURES).write_text(json.dumps(evaluation.to_dict(), ensure_ascii=False), encoding="utf-8")

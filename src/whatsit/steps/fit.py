@@ -66,8 +66,6 @@ def better_fit(
 def _loss(photos: Photos, rows: Rows, x: NDArray[np.float32], options: TrainOptions) -> float:
     """Cross-validated log loss of the sample, seen through some fit's vectors x (sample, dim)."""
     digests = photos.digests
-    folds = assign_folds(
-        photos.labels[rows], [digests[i] for i in rows], photos.components[rows], FOLDS, options.seed
-    )
+    folds = assign_folds(photos.labels[rows], [digests[i] for i in rows], photos.components[rows], FOLDS, options.seed)
     problem = Problem(x, photos.labels[rows], len(photos.dataset.classes), options.balance)
     return min(choose(problem, FAMILIES[options.head], fold_rounds(folds)).losses.values())

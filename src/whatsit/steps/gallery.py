@@ -1,8 +1,10 @@
 """Photos for the report: small, with their heat maps."""
 
 import io
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +29,11 @@ class Shown:
     classifier: Classifier
     threshold: float  # below it the answer is "unsure"
 
+    @cached_property
+    def root(self) -> str:
+        """What all paths have in common and captions need not repeat."""
+        return "".join(os.path.commonprefix(list(self.uris)).rpartition("/")[:2])
+
     def gallery(self, rows: NDArray[np.int64], predicted: Sequence[int] | None = None) -> tuple[Photo, ...]:
         """The first `MOST` of `rows`, each with the heat map of the class predicted: the top one, or as given.
 
@@ -43,7 +50,7 @@ class Shown:
         except ImageError:
             return None
         return Photo(
-            path=self.uris[row],
+            path=self.uris[row].removeprefix(self.root),
             thumbnail=_jpeg(Image.fromarray(explanation.photo)),
             truth=classes[self.labels[row]],
             predicted=classes[predicted],

@@ -115,9 +115,7 @@ def _left_out(dataset: Dataset, embeddings: Embeddings, torn: NDArray[np.int64])
     for i in torn:
         labels_of.setdefault(embeddings.digests[i], Counter())[dataset.records[i].label] += 1
     conflicts = [
-        LeftOut(
-            int(i), "two labels for the same bytes: " + " and ".join(sorted(labels_of[embeddings.digests[i]]))
-        )
+        LeftOut(int(i), "two labels for the same bytes: " + " and ".join(sorted(labels_of[embeddings.digests[i]])))
         for i in torn
     ]
     unreadable = [LeftOut(i, reason) for i, reason in embeddings.errors.items()]

@@ -30,9 +30,7 @@ class Learned:
     chosen: Chosen
     threshold: Threshold
     familiarity: Familiarity
-    judged: NDArray[
-        np.float64
-    ]  # (judge, classes) calibrated probabilities of photos that the head did not see
+    judged: NDArray[np.float64]  # (judge, classes) calibrated probabilities of photos that the head did not see
     judged_raw: NDArray[np.float64]  # the same before calibration
     out_of_sample: NDArray[np.float64]  # (n, classes) of every photo; NaN where there is none
 
@@ -45,14 +43,10 @@ def learn(photos: Photos, plan: Plan, options: TrainOptions) -> Learned:
     chosen = choose(mine, family, plan.rounds)
     labels = mine.labels[chosen.held_out_rows]
     probabilities = softmax(chosen.held_out_logits, chosen.temperature)
-    threshold = choose_threshold(
-        probabilities.max(axis=1), probabilities.argmax(axis=1) == labels, options.precision
-    )
+    threshold = choose_threshold(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels, options.precision)
     judged, judged_raw = _judge(problem, plan, chosen, options)
     out_of_sample = np.full((len(photos.labels), problem.classes), np.nan)
-    out_of_sample[plan.learn] = _held_out_everywhere(
-        mine, photos.components[plan.learn], plan, chosen, options
-    )
+    out_of_sample[plan.learn] = _held_out_everywhere(mine, photos.components[plan.learn], plan, chosen, options)
     out_of_sample[plan.judge] = judged
     familiarity = learn_familiarity(mine.x, mine.labels, photos.components[plan.learn])
     return Learned(chosen, threshold, familiarity, judged, judged_raw, out_of_sample)

@@ -14,9 +14,7 @@ from whatsit.steps.gather import Photos
 Rows = NDArray[np.int64]
 
 FOLDS = 5  # a fifth held out each time: the usual compromise between cost and bias (Kohavi 1995)
-SMALL_TEST = (
-    100  # photos; below, an accuracy of 0.9 has an interval wider than 0.12, so all photos judge instead
-)
+SMALL_TEST = 100  # photos; below, an accuracy of 0.9 has an interval wider than 0.12, so all photos judge instead
 MANY = 10_000  # photos to learn from; above, one held-out split chooses as well as five folds, at a fifth of the cost
 
 
@@ -73,15 +71,11 @@ def _split_rows(splits: list[str]) -> dict[str, Rows]:
 def _drawn(photos: Photos, options: TrainOptions) -> Plan:
     shares = SplitOptions(options.valid, options.test, options.seed)
     names = photos.dataset.classes
-    splits = list(
-        assign_splits(photos.labels, photos.digests, photos.components, photos.groups, names, shares)
-    )
+    splits = list(assign_splits(photos.labels, photos.digests, photos.components, photos.groups, names, shares))
     rows = _split_rows([str(split) for split in splits])
     learn = np.sort(np.concatenate([rows["train"], rows["valid"]]))
     if len(learn) > MANY and len(rows["valid"]):
-        rounds: tuple[Round, ...] = (
-            Round(*(np.searchsorted(learn, rows[name]) for name in ("train", "valid"))),
-        )
+        rounds: tuple[Round, ...] = (Round(*(np.searchsorted(learn, rows[name]) for name in ("train", "valid"))),)
     else:
         rounds = _fold_rounds(photos, learn, options.seed)
     protocol = f"test split: {options.test:.0%} of the photos, drawn and set aside at the start"
@@ -95,9 +89,7 @@ def _as_given(photos: Photos, options: TrainOptions) -> Plan:
     judge_name = "test" if len(rows["test"]) else "valid"
     if judge_name == "test" and len(rows["valid"]):
         learn = np.sort(np.concatenate([rows["train"], rows["valid"]]))
-        rounds: tuple[Round, ...] = (
-            Round(*(np.searchsorted(learn, rows[name]) for name in ("train", "valid"))),
-        )
+        rounds: tuple[Round, ...] = (Round(*(np.searchsorted(learn, rows[name]) for name in ("train", "valid"))),)
     else:
         learn = rows["train"]
         rounds = _fold_rounds(photos, learn, options.seed)

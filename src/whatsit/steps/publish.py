@@ -192,13 +192,9 @@ def publish(
 ) -> tuple[Classifier, Report]:
     """Writes the model folder; all of it appears at once, or nothing. Raises WhatsitError where it cannot."""
     classes = len(photos.dataset.classes)
-    graph = export_graph(
-        extractor.graph, learned.chosen.head, learned.chosen.temperature, learned.familiarity, classes
-    )
+    graph = export_graph(extractor.graph, learned.chosen.head, learned.chosen.temperature, learned.familiarity, classes)
     facts = model_facts(photos, plan, learned, judged, extractor, options)
-    report = make_report(
-        photos, plan, learned, judged, Classifier(facts, graph, limits=options.limits), folder, data
-    )
+    report = make_report(photos, plan, learned, judged, Classifier(facts, graph, limits=options.limits), folder, data)
     uris = [photos.records[i].uri for i in plan.judge]
     predictions = predictions_csv(
         uris, photos.labels[plan.judge], learned.judged, photos.dataset.classes, learned.threshold.value

@@ -98,9 +98,7 @@ class StoredSight:
         records = []
         for uri, label, split, group in rows:
             if label is None:
-                raise EmbeddingError(
-                    f"{self._path}: {uri} has no label. Embed labelled photos to train on them"
-                )
+                raise EmbeddingError(f"{self._path}: {uri} has no label. Embed labelled photos to train on them")
             records.append(Record(uri, label, split, group))
         return dataset_of(records, self._path.stem, label_dict)
 
