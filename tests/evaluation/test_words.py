@@ -117,9 +117,9 @@ def test_balance_is_advised_only_where_it_costs() -> None:
 
 def test_advice_on_files_and_conflicts() -> None:
     made = report()
-    said = "\n".join(suggest(made.evaluation, replace(made.data, conflicts=2), check="whatsit check x/"))
+    said = "\n".join(suggest(made.evaluation, replace(made.data, conflicts=2), listed="splits.csv"))
     assert "2 pictures have two different labels" in said
-    assert "1 file was left out: mend or remove it. `whatsit check x/` says why." in said
+    assert "1 file was left out: mend or remove it. splits.csv says why." in said
 
 
 def test_summary_tells_the_story() -> None:

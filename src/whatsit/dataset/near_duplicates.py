@@ -24,11 +24,12 @@ Pairs = NDArray[np.int64]  # (p, 2)
 Grey = NDArray[np.uint8] | Float  # (b, 32, 32)
 Whiten = Callable[[Grey], Float]  # (b, 32, 32) → (b, 256)
 
-_SAME = 0.77  # the least whitened cosine of two views of one photo that has much to tell it by
-_SAME_BLAND = 0.96  # and of one that has little
-_BLAND = 8.0  # squared whitened length at which the first bound would have doubled
-_SAME_DETAIL = 0.85  # of one photo laid onto the other also: the least correlation of fine detail,
+_SAME = 0.77  # the least whitened cosine of two thumbnails as they lie, if they have much to be told by
+_SAME_LAID = 0.85  # and of one laid onto the other, which is free to fit; then also:
+_SAME_DETAIL = 0.80  # the least correlation of fine detail,
 _SAME_VECTOR = 0.60  # and the least cosine of the vectors
+_SAME_BLAND = 0.96  # the whitened cosine that is always enough, however little there is to be told by
+_BLAND = 8.0  # squared whitened length at which the first two bounds have doubled
 _NEAREST = 16  # candidates a photo, by vector and by thumbnail
 _PROJECTED = 128  # dimensions of a vector that candidates are searched in
 _LEAST_CONTRAST = 3.0  # standard deviation in grey levels; a flatter thumbnail tells nothing
@@ -141,7 +142,7 @@ def _unique(pairs: Pairs, n: int) -> Pairs:
 def _same_photo(pairs: Pairs, photos: _Photos, whiten: Whiten) -> NDArray[np.bool_]:
     """Which pairs show the same photo, ``(p,)``: as they lie, or one laid onto the other."""
     i, j = pairs.T
-    same = _agree(photos.whitened[i], photos.whitened[j])
+    same = _agree(photos.whitened[i], photos.whitened[j], _SAME)
     alike = np.einsum("pd,pd->p", photos.vectors[i], photos.vectors[j]) >= _SAME_VECTOR
     rest = np.flatnonzero(~same & alike)
     same[rest] = _same_when_laid(pairs[rest], photos, whiten)
@@ -154,17 +155,20 @@ def _same_when_laid(pairs: Pairs, photos: _Photos, whiten: Whiten) -> NDArray[np
     i, j = np.where(turned[:, None], pairs[fits, ::-1], pairs[fits]).T  # j lies within i
     one, two = (photos.thumbnails[side].astype(np.float32) for side in (i, j))
     places = align(one, two, places)
-    onto_two = _agree(whiten(lay(one, two, places)), photos.whitened[j])
-    onto_one = _agree(whiten(lay(two, one, _inverse(places))), photos.whitened[i])  # one frame may be rarer
+    onto_two = _agree(whiten(lay(one, two, places)), photos.whitened[j], _SAME_LAID)
+    onto_one = _agree(whiten(lay(two, one, _inverse(places))), photos.whitened[i], _SAME_LAID)
     same[fits] = (onto_two | onto_one) & (_detail(one, two, places) >= _SAME_DETAIL)
     return same
 
 
-def _agree(one: Float, two: Float) -> NDArray[np.bool_]:
-    """Whether whitened thumbnails ``(p, 256)`` agree as copies do: by cosine, the more so the blander they are."""
+def _agree(one: Float, two: Float, least: float) -> NDArray[np.bool_]:
+    """Whether whitened thumbnails ``(p, 256)`` agree by cosine: by `least`, and more the blander they are.
+
+    Chance makes any two of short length agree, since they differ from the set's mean in a few ways only.
+    """
     products = np.einsum("pd,pd->p", one, two)
     energy = np.sqrt(np.einsum("pd,pd->p", one, one) * np.einsum("pd,pd->p", two, two))
-    agree: NDArray[np.bool_] = products >= np.minimum(_SAME_BLAND * energy, _SAME * (energy + _BLAND))
+    agree: NDArray[np.bool_] = products >= np.minimum(_SAME_BLAND * energy, least * (energy + _BLAND))
     return agree
 
 

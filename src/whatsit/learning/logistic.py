@@ -5,7 +5,8 @@ Minimised is  Σᵢ wᵢ · cross-entropy(yᵢ, softmax(W xᵢ + b)) / Σᵢ w�
 What makes it fast is where it is solved. Böhning (1992) bounds the Hessian by ½ (I − 11ᵀ/K) ⊗ XᵀX/n, for any W and
 any labels. So the data is turned once into the eigenbasis of XᵀX/n, where that bound is diagonal: dividing each
 coordinate by √(½ eigenvalue + λ) makes the problem nearly round, for every λ, and a few dozen steps suffice where
-the raw one takes many hundreds. Directions with next to no variance are dropped, so n images never cost more than n columns.
+the raw one takes many hundreds. Directions with next to no variance are dropped, so n images never cost more than n
+columns.
 """
 
 from collections.abc import Iterator, Sequence
@@ -71,8 +72,8 @@ def _eigenbasis(scaled: Array) -> tuple[Array, Array]:
     n, dim = scaled.shape
     square = (scaled @ scaled.T if n < dim else scaled.T @ scaled) / n
     eigenvalues, vectors = np.linalg.eigh(square.astype(np.float64))
-    share_below = np.cumsum(np.maximum(eigenvalues, 0)) / eigenvalues.sum()  # ascending
-    kept = share_below > 1 - VARIANCE_KEPT
+    below = np.cumsum(np.maximum(eigenvalues, 0))  # ascending
+    kept = below > (1 - VARIANCE_KEPT) * below[-1]  # none where all images are the same
     eigenvalues, vectors = eigenvalues[kept], vectors[:, kept]
     basis = (scaled.T @ vectors) / np.sqrt(n * eigenvalues) if n < dim else vectors
     return eigenvalues.astype(np.float32), basis.astype(np.float32)
@@ -176,7 +177,7 @@ def _minimise(
 ) -> Solution:
     from scipy.optimize import minimize
 
-    scale = 1 / np.sqrt(eigenvalues / 2 + start.penalty)[:, None]  # (rank, 1)
+    scale: Array = (1 / np.sqrt(eigenvalues / 2 + start.penalty)[:, None]).astype(np.float32)  # (rank, 1)
     objective = Objective(z, labels, weights, start.penalty, scale)
     first = np.vstack([start.coefficients / scale, start.intercept]).astype(np.float64)
     options = {"maxiter": MAX_STEPS, "gtol": tolerance / 10, "ftol": tolerance}

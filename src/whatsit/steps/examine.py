@@ -112,7 +112,7 @@ def examine(classifier: Classifier, answers: Answers, model: Path, folder: Path)
         mistakes=shown.gallery(by_confidence[wrong[by_confidence]]),
         least_sure=shown.gallery(by_confidence[::-1]),
         facts={"Model": str(model), "Trained": facts.created, "Backbone": str(facts.backbone["name"])},
-        next_steps=suggest(evaluation, data, leaks=leaks),
+        next_steps=suggest(evaluation, data, leaks=leaks, listed="The report"),
         commands=(f"whatsit predict {model} PHOTO…",),
         location=str(folder / FILES.report),
     )

@@ -32,14 +32,17 @@ class _Case:
     mislabelled: int
     leaks: int
     train: str
-    check: str
+    listed: str
 
     @property
     def training(self) -> dict[str, int]:
-        """Photos per class in the split that trains: "train", or the first there is."""
-        counts = self.data.counts
-        first = counts.get("train") or next(iter(counts.values()), {})
-        return {name: first.get(name, 0) for name in self.evaluation.classes}
+        return training_counts(self.evaluation, self.data)
+
+
+def training_counts(evaluation: Evaluation, data: DataFigures) -> dict[str, int]:
+    """Photos per class in the split that trains: "train", or the first there is."""
+    first = data.counts.get("train") or next(iter(data.counts.values()), {})
+    return {name: first.get(name, 0) for name in evaluation.classes}
 
 
 def suggest(
@@ -49,13 +52,14 @@ def suggest(
     mislabelled: int = 0,
     leaks: int = 0,
     train: str = "whatsit train photos/",
-    check: str = "whatsit check photos/",
+    listed: str = "splits.csv",
 ) -> tuple[str, ...]:
     """Next steps, what matters most first; `backticks` mark what to type.
 
-    mislabelled: how many labels are likely wrong. train, check: the commands as the user would type them.
+    mislabelled: how many labels are likely wrong. train: the command as the user would type it. listed: what
+    names the photos left out.
     """
-    case = _Case(evaluation, data, mislabelled, leaks, train, check)
+    case = _Case(evaluation, data, mislabelled, leaks, train, listed)
     said = tuple(sentence for rule in RULES if (sentence := rule(case)))
     return said or (
         "Nothing stands out. Photos from another place, day or camera would tell how far this carries.",
@@ -87,7 +91,7 @@ def _conflicts(case: _Case) -> str | None:
         return None
     return (
         f"{count(case.data.conflicts, 'picture')} {_have(case.data.conflicts)} two different labels: "
-        f"decide which is right. `{case.check}` lists them."
+        f"decide which is right. {case.listed} lists them."
     )
 
 
@@ -109,13 +113,22 @@ def _few_training_photos(case: _Case) -> str | None:
     return f"Add photos of {shown}{others}: fewer than {FEW_TRAINING} to train on."
 
 
-def _imbalance(case: _Case) -> str | None:
-    counts = [n for n in case.training.values() if n > 0]
-    gap = case.evaluation.accuracy.value - case.evaluation.balanced_accuracy.value
+def imbalance(evaluation: Evaluation, data: DataFigures) -> float | None:
+    """The largest class over the smallest in training, where weighing the classes is worth a try."""
+    counts = [n for n in training_counts(evaluation, data).values() if n > 0]
+    gap = evaluation.accuracy.value - evaluation.balanced_accuracy.value
     if not counts or max(counts) < IMBALANCE * min(counts) or gap < GAP:
         return None
+    return max(counts) / min(counts)
+
+
+def _imbalance(case: _Case) -> str | None:
+    ratio = imbalance(case.evaluation, case.data)
+    if ratio is None:
+        return None
+    gap = case.evaluation.accuracy.value - case.evaluation.balanced_accuracy.value
     return (
-        f"The largest class has {max(counts) / min(counts):.0f} times the training photos of the smallest, "
+        f"The largest class has {ratio:.0f} times the training photos of the smallest, "
         f"and accuracy stands {points(gap)} above balanced accuracy: give the classes equal weight with "
         f"`{case.train} --balance`."
     )
@@ -169,7 +182,7 @@ def _left_out(case: _Case) -> str | None:
         return None
     return (
         f"{count(n, 'file')} {'was' if n == 1 else 'were'} left out: mend or remove {_them(n)}. "
-        f"`{case.check}` says why."
+        f"{case.listed} says why."
     )
 
 

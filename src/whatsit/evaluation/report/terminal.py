@@ -6,6 +6,7 @@ a cut path is of no use: a longer one is left to the terminal to wrap.
 
 import textwrap
 
+from whatsit.evaluation.report.advice import imbalance
 from whatsit.evaluation.report.content import Report
 from whatsit.evaluation.report.words import NBSP, confused_pairs, count, percent, points, printable, shorten
 
@@ -40,6 +41,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         *_worst_classes(report),
         ("confused", _pair(report)),
         ("wrong labels", _mislabelled(report)),
+        ("unbalanced", _unbalanced(report)),
     ]
 
 
@@ -109,6 +111,11 @@ def _pair(report: Report) -> str:
 
 def _mislabelled(report: Report) -> str:
     return f"{count(report.suspicious, 'label')} to look at again" if report.suspicious else ""
+
+
+def _unbalanced(report: Report) -> str:
+    ratio = imbalance(report.evaluation, report.data)
+    return f"largest class {ratio:.0f} times the smallest: --balance is worth a try" if ratio else ""
 
 
 def _closing(report: Report) -> list[str]:
