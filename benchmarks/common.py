@@ -86,8 +86,16 @@ def seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def run_timed(command: Sequence[str | Path], env: dict[str, str] | None = None, cwd: Path | None = None) -> float:
-    """Wall seconds of a whole process. Ends the benchmark with the process's own words where it fails."""
+@dataclass(frozen=True)
+class Ran:
+    """A whole process: its wall seconds, and what it printed."""
+
+    seconds: float
+    output: str
+
+
+def run_timed(command: Sequence[str | Path], env: dict[str, str] | None = None, cwd: Path | None = None) -> Ran:
+    """Runs a process to its end. Ends the benchmark with the process's own words where it fails."""
     start = time.perf_counter()
     done = subprocess.run(
         [str(part) for part in command],
@@ -101,7 +109,7 @@ def run_timed(command: Sequence[str | Path], env: dict[str, str] | None = None, 
     taken = time.perf_counter() - start
     if done.returncode:
         sys.exit(f"{' '.join(map(str, command))}: exit code {done.returncode}\n{done.stderr or done.stdout}")
-    return taken
+    return Ran(taken, done.stdout)
 
 
 def whatsit_command() -> list[str]:

@@ -7,16 +7,14 @@ beforehand, so that neither pays for the disk.
 
 import csv
 import math
-import os
 import random
-import subprocess
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
-from common import HERE, Spread, finish, parser, print_table, run_timed, say, whatsit_command
+from common import HERE, Ran, Spread, finish, parser, print_table, run_timed, say, whatsit_command
 
 from whatsit.demo import write_manifest
 from whatsit.embedding.location import VARIABLE
@@ -83,24 +81,18 @@ def accuracy(answers: Answers) -> str:
     return f"{right / n:.4f} ({low:.3f} to {high:.3f}), {right} of {n}"
 
 
-def run_whatsit(manifest: Path, folder: Path) -> tuple[float, Answers]:
+def run_whatsit(manifest: Path, folder: Path) -> tuple[Ran, Answers]:
     folder.mkdir()
-    command = [*whatsit_command(), "train", manifest, "--output", folder / "model"]
-    taken = run_timed(command, {VARIABLE: str(folder / "cache")}, folder)
-    return taken, read_answers(folder / "model" / "predictions.csv")
+    command: list[str | Path] = [*whatsit_command(), "train", manifest, "--output", folder / "model"]
+    ran = run_timed(command, {VARIABLE: str(folder / "cache")}, folder)
+    return ran, read_answers(folder / "model" / "predictions.csv")
 
 
-def run_peer(python: Path, manifest: Path, folder: Path) -> tuple[float, Answers]:
+def run_peer(python: Path, manifest: Path, folder: Path) -> tuple[Ran, Answers]:
     folder.mkdir()
     output = folder / "predictions.csv"
-    taken = run_timed([python, PEER, manifest, "--output", output], None, folder)
-    return taken, read_answers(output)
-
-
-def peer_versions(python: Path) -> str:
-    code = "from importlib.metadata import version as v; print(', '.join(n + ' ' + v(n) for n in NAMES))"
-    code = code.replace("NAMES", repr(("torch", "timm", "scikit-learn", "pillow")))
-    return subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    ran = run_timed([python, PEER, manifest, "--output", output], None, folder)
+    return ran, read_answers(output)
 
 
 def main() -> None:
@@ -115,6 +107,7 @@ def main() -> None:
     python = given.peer_python.absolute()  # not resolved: a virtual environment's python is a link
     times: dict[str, list[float]] = {WHATSIT: [], TIMM: []}
     answers: dict[str, Answers] = {}
+    said: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as scratch:
         manifest = prepare(Path(scratch), given.test, given.seed, given.photos)
         for run in range(given.runs):
@@ -123,11 +116,12 @@ def main() -> None:
                 TIMM: lambda run=run: run_peer(python, manifest, Path(scratch) / f"peer-{run}"),
             }
             for name in sorted(both, reverse=run % 2 == 0):
-                taken, answers[name] = both[name]()
-                times[name].append(taken)
-                say(f"run {run + 1}, {name}: {taken:.1f} s")
+                ran, answers[name] = both[name]()
+                times[name].append(ran.seconds)
+                said[name] = ran.output
+                say(f"run {run + 1}, {name}: {ran.seconds:.1f} s")
     show(times, answers)
-    print(f"Peer: {peer_versions(python)}; {os.cpu_count()} threads by default")
+    print("The peer said: " + "; ".join(said[TIMM].splitlines()))
     finish(started)
 
 

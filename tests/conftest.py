@@ -13,9 +13,10 @@ from whatsit.pipeline import Trained, train
 @pytest.fixture(scope="session", autouse=True)
 def cache() -> Iterator[Path]:
     """The embedding cache of all tests, so that none touches the user's; processes that tests start inherit it."""
-    with tempfile.TemporaryDirectory(prefix="whatsit-cache-") as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WHATSIT_CACHE", folder)
-        yield Path(folder)
+    with tempfile.TemporaryDirectory() as scratch, pytest.MonkeyPatch.context() as patch:
+        folder = Path(scratch) / "whatsit"
+        patch.setenv("WHATSIT_CACHE", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")

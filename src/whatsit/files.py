@@ -40,9 +40,8 @@ def folder_written_atomically(target: Path, *, overwrite: bool) -> Iterator[Path
 
     Raises WhatsitError where the target exists (unless `overwrite`) or cannot be written.
     """
-    refuse_existing(target, overwrite)
+    check_target(target, overwrite=overwrite)
     with plain_os_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         try:
             fresh.chmod(0o755)
@@ -52,9 +51,13 @@ def folder_written_atomically(target: Path, *, overwrite: bool) -> Iterator[Path
             shutil.rmtree(fresh, ignore_errors=True)
 
 
-def refuse_existing(target: Path, overwrite: bool) -> None:
+def check_target(target: Path, *, overwrite: bool) -> None:
+    """Before long work: raises WhatsitError where the target exists (unless `overwrite`) or cannot be written."""
     if target.exists() and not overwrite:
-        raise WhatsitError(f"{target} exists. Name another folder with --output, or replace it with --force")
+        raise WhatsitError(f"{target} exists. Name another with --output, or replace it with --force")
+    with plain_os_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent)).rmdir()
 
 
 def _put_in_place(fresh: Path, target: Path, overwrite: bool) -> None:

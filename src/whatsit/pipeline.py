@@ -15,7 +15,7 @@ from whatsit.embedding.parquet import write_parquet
 from whatsit.embedding.stored import Provenance, stored_rows
 from whatsit.evaluation import Evaluation
 from whatsit.evaluation.report import Report
-from whatsit.files import refuse_existing
+from whatsit.files import check_target
 from whatsit.images import DEFAULT_LIMITS, Limits
 from whatsit.model.classifier import Classifier
 from whatsit.options import TrainOptions
@@ -71,7 +71,7 @@ def train(
     """
     dataset = read_dataset(data, valid=valid, test=test, label_dict=label_dict)
     folder = Path(output) if output else default_folder(dataset.name)
-    refuse_existing(folder, overwrite)
+    check_target(folder, overwrite=overwrite)
     sight = FreshSight(options, cache_folder(cache), watch)
     return _train(dataset, sight, options, folder, str(data), overwrite, watch)
 
@@ -89,7 +89,7 @@ def train_from_embeddings(
     sight = StoredSight(Path(file))
     dataset = sight.dataset(Path(label_dict) if label_dict else None)
     folder = Path(output) if output else default_folder(dataset.name)
-    refuse_existing(folder, overwrite)
+    check_target(folder, overwrite=overwrite)
     return _train(dataset, sight, options, folder, f"--embeddings {file}", overwrite, watch)
 
 
@@ -153,7 +153,7 @@ def evaluate(
     classifier = Classifier.load(model, device=device, limits=limits)
     dataset = test_part(read_dataset(data, classes=classifier.classes_))
     folder = Path(output) if output else Path(f"{classifier.facts.name}-on-{dataset.name}")
-    refuse_existing(folder, overwrite)
+    check_target(folder, overwrite=overwrite)
     answers = answer(classifier, dataset, watch)
     evaluation, report = examine(classifier, answers, Path(model), folder)
     threshold = classifier.facts.unsure.threshold
@@ -183,7 +183,7 @@ def embed(
 
     Raises a WhatsitError for whatever the user can mend.
     """
-    refuse_existing(Path(output), overwrite)
+    check_target(Path(output), overwrite=overwrite)
     dataset = read_dataset(data)
     sight = FreshSight(options, cache_folder(cache), watch)
     fit, _ = sight.fits(dataset, *likely_fit(dataset))

@@ -1,38 +1,49 @@
-"""A model trained once, as a user would, on photos drawn here."""
+"""The one trained model of the session, and what is made of it here."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from drawn import draw_folder
 
+from whatsit.embedding.backbones import FeatureExtractor, feature_extractor
 from whatsit.model.classifier import Classifier
-from whatsit.options import TrainOptions
-from whatsit.pipeline import Trained, train
+from whatsit.model.folder import FILES
+from whatsit.pipeline import Trained
 
 
 @pytest.fixture(scope="session")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`<class>/<number>.jpg`: 20 photos of each of three classes."""
-    return draw_folder(tmp_path_factory.mktemp("drawn") / "photos", 20)
+def folder(model: Trained) -> Path:
+    return model.folder
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
+def classifier(model: Trained) -> Classifier:
+    return model.classifier
 
 
 @pytest.fixture(scope="session")
-def trained(photos: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """Of 32 bits and cropped, so that it is the same on every machine."""
-    options = TrainOptions(bits="float32", fit="crop")
-    return train(photos, tmp_path_factory.mktemp("models") / "drawn", options, cache=cache)
+def paths(photos: Path) -> list[str]:
+    """Five of each class."""
+    return [str(path) for kind in sorted(photos.iterdir()) for path in sorted(kind.iterdir())[:5]]
 
 
 @pytest.fixture(scope="session")
-def folder(trained: Trained) -> Path:
-    return trained.folder
+def extractor(classifier: Classifier) -> FeatureExtractor:
+    """The backbone that the model was trained on."""
+    backbone, fit = classifier.facts.backbone, classifier.facts.preprocessing.fit
+    return feature_extractor(backbone["name"], backbone["precision"], fit)
 
 
-@pytest.fixture(scope="session")
-def classifier(trained: Trained) -> Classifier:
-    return trained.classifier
+@pytest.fixture
+def copy(folder: Path, tmp_path: Path) -> Callable[[], Path]:
+    """A copy of the model folder, to damage; the report and the tables do not matter for that."""
+
+    def make() -> Path:
+        fresh = tmp_path / "copy"
+        fresh.mkdir(exist_ok=True)
+        for name in (FILES.graph, FILES.facts, FILES.labels):
+            shutil.copy(folder / name, fresh / name)
+        return fresh
+
+    return make

@@ -35,7 +35,7 @@ _PROJECTED = 128  # dimensions of a vector that candidates are searched in
 _LEAST_CONTRAST = 3.0  # standard deviation in grey levels; a flatter thumbnail tells nothing
 _PRIOR_IMAGES = 100.0  # how many images the natural-image prior counts for beside the set's own
 _NOISE = 0.01  # variance of copying, of each coefficient, where an image's pixels have a variance of 1
-_BLOCK = 1024  # rows, or pairs, at once
+_BLOCK = 512  # rows, or pairs, at once: 0.2 GB of cosines where n is 100,000
 
 _SIDE, _HALF = 32, 16  # of a thumbnail, and of what is whitened: finer detail differs between copies
 
@@ -54,7 +54,7 @@ def near_duplicates(vectors: Float, thumbnails: NDArray[np.uint8]) -> list[tuple
     if len(telling) < 2:
         return []
     thumbnails = thumbnails[telling]
-    whiten = fit_whitening(thumbnails)
+    whiten = _fit_whitening(thumbnails)
     photos = _Photos(_unit(vectors[telling]), thumbnails, np.concatenate(list(map(whiten, _blocks(thumbnails)))))
     near = (_nearest(_project(photos.vectors)), _nearest(_unit(photos.whitened)))
     pairs = _unique(np.concatenate(near), len(telling))
@@ -83,14 +83,20 @@ def _contrast(thumbnails: NDArray[np.uint8]) -> Float:
 
 def _unit(rows: Float) -> Float:
     """Rows of length 1, or 0."""
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.float32(1e-12))
+    unit: Float = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.float32(1e-12))
+    return unit
+
+
+def _through(lens: Float, images: Grey) -> Float:
+    """A lens ``(m, s)`` for columns and rows of images: ``(p, s, s)`` → ``(p, m, m)``."""
+    return np.asarray(lens @ images @ lens.T, np.float32)
 
 
 # --- candidates ---
 
 
 def _project(unit: Float) -> Float:
-    """``(n, dim)`` → ``(n, at most 128)``: unit vectors in the directions in which the set has most of its length."""
+    """``(n, dim)`` → ``(n, at most 128)``, again of length 1: the set's main directions."""
     if unit.shape[1] <= _PROJECTED:
         return unit
     _, directions = np.linalg.eigh(unit.T @ unit)  # ascending
@@ -98,7 +104,7 @@ def _project(unit: Float) -> Float:
 
 
 def _nearest(unit: Float) -> Pairs:
-    """Each row with its 16 nearest by cosine, exactly, in blocks of ``(1024, n)``."""
+    """Each row with its 16 nearest by cosine, exactly, in blocks of ``(512, n)``."""
     n, count = len(unit), min(_NEAREST, len(unit) - 1)
     found = []
     for start in range(0, n, _BLOCK):
@@ -151,12 +157,12 @@ def _same_photo(pairs: Pairs, photos: _Photos, whiten: Whiten) -> NDArray[np.boo
 
 def _same_when_laid(pairs: Pairs, photos: _Photos, whiten: Whiten) -> NDArray[np.bool_]:
     same = np.zeros(len(pairs), np.bool_)
-    fits, turned, places = guess(*(photos.thumbnails[side].astype(np.float32) for side in pairs.T))
+    fits, turned, places = _guess(*(photos.thumbnails[side].astype(np.float32) for side in pairs.T))
     i, j = np.where(turned[:, None], pairs[fits, ::-1], pairs[fits]).T  # j lies within i
     one, two = (photos.thumbnails[side].astype(np.float32) for side in (i, j))
-    places = align(one, two, places)
-    onto_two = _agree(whiten(lay(one, two, places)), photos.whitened[j], _SAME_LAID)
-    onto_one = _agree(whiten(lay(two, one, _inverse(places))), photos.whitened[i], _SAME_LAID)
+    places = _align(one, two, places)
+    onto_two = _agree(whiten(_lay(one, two, places)), photos.whitened[j], _SAME_LAID)
+    onto_one = _agree(whiten(_lay(two, one, _inverse(places))), photos.whitened[i], _SAME_LAID)
     same[fits] = (onto_two | onto_one) & (_detail(one, two, places) >= _SAME_DETAIL)
     return same
 
@@ -172,7 +178,7 @@ def _agree(one: Float, two: Float, least: float) -> NDArray[np.bool_]:
     return agree
 
 
-def fit_whitening(thumbnails: NDArray[np.uint8]) -> Whiten:
+def _fit_whitening(thumbnails: NDArray[np.uint8]) -> Whiten:
     """Learn from a set how its thumbnails differ. Returns ``(b, 32, 32)`` grey levels → ``(b, 256)``.
 
     Mean and covariance are those of the set and of 100 natural images (spectrum 1 / f², Field 1987), so that a
@@ -189,15 +195,16 @@ def fit_whitening(thumbnails: NDArray[np.uint8]) -> Whiten:
     variances, directions = np.linalg.eigh(covariance)
     unmix = (directions / np.sqrt(np.maximum(variances, 0) + _NOISE)).astype(np.float32)
     centre = mean.astype(np.float32)
-    return lambda grey: (_coefficients(grey) - centre) @ unmix
+    return lambda grey: np.asarray((_coefficients(grey) - centre) @ unmix)
 
 
 def _coefficients(grey: Grey) -> Float:
     """``(b, 32, 32)`` → ``(b, 256)``: cosine transform at half the size, of mean 0 and pixels of variance 1."""
     transform = _cosines() @ _shrink(0.0)  # (16, 32)
-    rows = (transform @ grey @ transform.T).reshape(len(grey), _HALF**2)
+    rows = _through(transform, grey).reshape(len(grey), _HALF**2)
     rows[:, 0] = 0
-    return rows * (_HALF / np.sqrt((rows * rows).sum(1, keepdims=True) + np.float32(4 * _HALF**2)))
+    length = np.sqrt((rows * rows).sum(1, keepdims=True) + np.float32(4 * _HALF**2))  # (of a contrast of 2 more)
+    return np.asarray(rows * (_HALF / length), np.float32)
 
 
 @cache
@@ -206,15 +213,15 @@ def _cosines() -> Float:
     k, x = np.ogrid[:_HALF, :_HALF]
     rows = np.cos(np.pi * k * (2 * x + 1) / (2 * _HALF)) * np.sqrt(2 / _HALF)
     rows[0] /= np.sqrt(2)
-    return rows.astype(np.float32)
+    return np.asarray(rows, np.float32)
 
 
 def _natural_spectrum() -> NDArray[np.float64]:
     """Variances ``(256,)`` of the coefficients of natural images, with pixels of variance 1."""
-    k = np.arange(_HALF)
-    power = 1 / np.maximum(k[:, None] ** 2 + k**2, 1).ravel().astype(np.float64)
+    k = np.arange(_HALF, dtype=np.float64)
+    power = 1 / np.maximum(k[:, None] ** 2 + k**2, 1).ravel()
     power[0] = 0
-    return power * (_HALF**2 / power.sum())
+    return np.asarray(power * (_HALF**2 / power.sum()))
 
 
 # --- alignment ---
@@ -227,7 +234,7 @@ _LEVELS = ((_HALF, 1.5, 4), (_SIDE, 0.7, 3))  # side, blur in thumbnail pixels, 
 _FURTHEST = 0.25  # a crop of 10 % off every side is a stretch of 0.2
 
 
-def guess(one: Float, two: Float) -> tuple[NDArray[np.int64], NDArray[np.bool_], Float]:
+def _guess(one: Float, two: Float) -> tuple[NDArray[np.int64], NDArray[np.bool_], Float]:
     """Try to find each image of ``(p, 32, 32)`` in the other, cut by 0 or 7 % at each side.
 
     Returns:
@@ -246,14 +253,14 @@ def guess(one: Float, two: Float) -> tuple[NDArray[np.int64], NDArray[np.bool_],
 def _views(grey: Float) -> Float:
     """``(p, 32, 32)`` → ``(p, 16, 64)``: cut in 16 ways, at 8 x 8 pixels, each of mean 0 and length 1."""
     lens, places = _cuts()
-    cut = (lens @ grey @ lens.T).reshape(len(grey), 4, 8, 4, 8)  # (p, y cuts, y, x cuts, x)
+    cut = _through(lens, grey).reshape(len(grey), 4, 8, 4, 8)  # (p, y cuts, y, x cuts, x)
     rows = cut.transpose(0, 1, 3, 2, 4).reshape(-1, 64)
     return _unit(rows - rows.mean(1, keepdims=True)).reshape(len(grey), len(places), 64)
 
 
 @cache
 def _cuts() -> tuple[Float, Float]:
-    """Blur and sample a column of 32 pixels at 8 places, cut in 4 ways ``(32, 32)``; 16 placements ``(16, 4)``."""
+    """A lens that blurs 32 pixels and sees 8 of them, in 4 ways; and the 16 placements ``(16, 4)``."""
     one_way = np.array([(a - b, -a - b) for a in _CUTS for b in _CUTS], np.float32)  # shift, stretch
     at = one_way[:, :1] + (1 + one_way[:, 1:]) * _positions(8)  # (4, 8)
     lens = _interpolation(at.reshape(1, -1), _SIDE)[0] @ _blur(2.0)
@@ -261,11 +268,11 @@ def _cuts() -> tuple[Float, Float]:
     return lens, places
 
 
-def align(one: Float, two: Float, places: Float) -> Float:
+def _align(one: Float, two: Float, places: Float) -> Float:
     """The placements ``(p, 4)`` mended, of `two` in `one`, both ``(p, 32, 32)``."""
     for side, blur, steps in _LEVELS:
         lens = _shrink(blur) if side == _HALF else _blur(blur)
-        a, b = (lens @ image @ lens.T for image in (one, two))
+        a, b = _through(lens, one), _through(lens, two)
         for _ in range(steps):
             places = _step(a, b, places)
     return places
@@ -282,8 +289,8 @@ def _step(a: Float, b: Float, places: Float) -> Float:
     """One Gauss-Newton step over gain, offset and placement; ``a``, ``b`` are ``(p, s, s)``."""
     p, side, _ = a.shape
     u = _positions(side)
-    slopes = [np.gradient(a, axis=axis) * np.float32(side / 2) for axis in (2, 1)]
-    (moved, dx, dy), mask = _warp([a, *slopes], places)
+    slope_x, slope_y = (np.asarray(np.gradient(a, 2 / side, axis=axis), np.float32) for axis in (2, 1))
+    (moved, dx, dy), mask = _warp([a, slope_x, slope_y], places)
     moved, target, gain = _matched(moved, b, mask)
     columns = [moved, mask, dx * gain, dx * gain * u, dy * gain, dy * gain * u[:, None]]
     jacobian = np.stack([(c * mask).reshape(p, side * side) for c in columns], axis=1)  # (p, 6, s²)
@@ -298,7 +305,7 @@ def _step(a: Float, b: Float, places: Float) -> Float:
 
 def _matched(moved: Float, b: Float, mask: Float) -> tuple[Float, Float, Float]:
     """Both of mean 0 where they overlap, and the gain ``(p, 1, 1)`` from the first to the second."""
-    moved, target = ((x - _mean(x, mask)) * mask for x in (moved, b))
+    moved, target = (moved - _mean(moved, mask)) * mask, (b - _mean(b, mask)) * mask
     gain = (moved * target).sum((1, 2)) / ((moved * moved).sum((1, 2)) + np.float32(1e-3))
     return moved, target, np.clip(gain, 0.3, 3)[:, None, None]
 
@@ -311,15 +318,15 @@ def _mean(x: Float, mask: Float) -> Float:
 def _detail(one: Float, two: Float, places: Float) -> Float:
     """Correlation ``(p,)`` of what is finer than about three pixels, where they overlap."""
     soft, wide = _blur(0.5), _blur(1.5)
-    (moved,), mask = _warp([soft @ one @ soft.T], places)
-    fine = (x - wide @ x @ wide.T for x in (moved, soft @ two @ soft.T))
+    (moved,), mask = _warp([_through(soft, one)], places)
+    fine = (x - _through(wide, x) for x in (moved, _through(soft, two)))
     a, b = ((x - _mean(x, mask)) * mask for x in fine)
     lengths = (a * a).sum((1, 2)) * (b * b).sum((1, 2))
     correlation: Float = (a * b).sum((1, 2)) / np.sqrt(lengths + np.float32(1e-3))
     return correlation
 
 
-def lay(one: Float, two: Float, places: Float) -> Float:
+def _lay(one: Float, two: Float, places: Float) -> Float:
     """`one` laid onto `two` in its brightness; where `one` has nothing, `two` itself. All ``(p, 32, 32)``."""
     (moved,), mask = _warp([one], places)
     centred, _, gain = _matched(moved, two, mask)
@@ -335,7 +342,8 @@ def _warp(images: list[Float], places: Float) -> tuple[list[Float], Float]:
     inside_x, inside_y = ((np.abs(at) <= 1).astype(np.float32) for at in (x, y))
     across, down = _interpolation(x, side), _interpolation(y, side)  # (p, s, s)
     turned = across.transpose(0, 2, 1)
-    return [down @ image @ turned for image in images], inside_y[:, :, None] * inside_x[:, None, :]
+    seen = [np.asarray(down @ image @ turned, np.float32) for image in images]
+    return seen, inside_y[:, :, None] * inside_x[:, None, :]
 
 
 def _interpolation(at: Float, side: int) -> Float:
@@ -348,7 +356,7 @@ def _interpolation(at: Float, side: int) -> Float:
 @cache
 def _positions(side: int) -> Float:
     """The pixels' centres, from -1 to 1 at the image's edges."""
-    return ((2 * np.arange(side) + 1) / side - 1).astype(np.float32)
+    return np.asarray((2 * np.arange(side) + 1) / side - 1, np.float32)
 
 
 @cache
@@ -361,10 +369,10 @@ def _blur(sigma: float) -> Float:
     matrix = np.zeros((_SIDE, _SIDE))
     weights = np.broadcast_to(np.exp(-0.5 * (offsets / sigma) ** 2), (_SIDE, 2 * reach + 1))
     np.add.at(matrix, (np.broadcast_to(rows, weights.shape), np.clip(rows + offsets, 0, _SIDE - 1)), weights)
-    return (matrix / matrix.sum(1, keepdims=True)).astype(np.float32)
+    return np.asarray(matrix / matrix.sum(1, keepdims=True), np.float32)
 
 
 @cache
 def _shrink(sigma: float) -> Float:
     """``(16, 32)``: blur, then the mean of each two pixels."""
-    return np.repeat(np.eye(_HALF, dtype=np.float32) / 2, 2, axis=1) @ _blur(sigma)
+    return np.asarray(np.repeat(np.eye(_HALF) / 2, 2, axis=1) @ _blur(sigma), np.float32)

@@ -56,11 +56,6 @@ class Standardised:
         eigenvalues, basis = _eigenbasis(scaled)
         return cls(scaled @ basis, eigenvalues, basis, mean, std)
 
-    def project(self, x: Array) -> Array:
-        """Other raw embeddings (m, dim) into the same basis, (m, rank)."""
-        out: Array = ((x - self.mean) / self.std) @ self.basis
-        return out
-
     def head(self, coefficients: Array, intercept: Array) -> LinearHead:
         """(rank, classes), (classes,) in this basis → the same function of raw embeddings."""
         weight = (self.basis @ coefficients) / self.std[:, None]

@@ -57,7 +57,11 @@ def _held_out(problem: Problem, heads: Sequence[Head], rounds: Sequence[Round]) 
 
 
 def choose(problem: Problem, family: Family, rounds: Sequence[Round]) -> Chosen:
-    """The strength of least held-out log loss, each at its own best temperature; the head refitted on all rows."""
+    """The strength of least held-out log loss, its temperature, and the head refitted on all rows.
+
+    Logits that are log probabilities are ranked as they are: at their own best temperatures, weaker penalties won that
+    did worse on new photos (docs/log.md). Margins mean nothing without a temperature, so each gets its own.
+    """
     with blas_threads(problem.x.size * problem.classes):
         return _choose(problem, family, rounds)
 
@@ -66,23 +70,24 @@ def _choose(problem: Problem, family: Family, rounds: Sequence[Round]) -> Chosen
     rows = np.concatenate([r.held_out for r in rounds])
     labels = problem.labels[rows]
     losses: dict[float, float] = {}
-    best: tuple[float, float, Array] | None = None  # strength, temperature, logits
+    best: tuple[float, Array] | None = None  # strength, logits
     since_best = 0
     for strength, heads in zip(family.strengths, _paths(problem, family, rounds), strict=False):
         logits = _held_out(problem, heads, rounds)
-        temperature = fit_temperature(logits, labels)
-        losses[strength] = log_loss(logits, labels, temperature)
+        losses[strength] = log_loss(
+            logits, labels, 1.0 if family.probabilistic else fit_temperature(logits, labels)
+        )
         since_best += 1
         if losses[strength] == min(losses.values()):
-            best, since_best = (strength, temperature, logits), 0
+            best, since_best = (strength, logits), 0
         if since_best == PATIENCE:
             break
     if best is None:
         raise ValueError(f"{family.name}: no strengths to choose from")
-    strength, temperature, logits = best
+    strength, logits = best
     path = family.strengths[: family.strengths.index(strength) + 1]
     *_, head = family.fit(problem, np.arange(len(problem.labels)), path, final=True)
-    return Chosen(head, strength, temperature, rows, logits, losses)
+    return Chosen(head, strength, fit_temperature(logits, labels), rows, logits, losses)
 
 
 def _paths(problem: Problem, family: Family, rounds: Sequence[Round]) -> Iterator[list[Head]]:

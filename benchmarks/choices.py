@@ -1,0 +1,140 @@
+"""How a photo becomes a square, and in which precision: cross-validated on the photos to learn from alone.
+
+For each set, the plan of `whatsit train` is made once (by the first precision, squashed); its test photos are then
+left alone. The photos to learn from are embedded by every fit and precision, and judged by the log loss and the
+accuracy of five-fold cross-validation at the best strength, as `steps/fit.py` does on a sample of them.
+"""
+
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import mean
+from typing import get_args
+
+import numpy as np
+from common import finish, parser, print_table, say
+from numpy.typing import NDArray
+from sets import SETS, PhotoSet, add_set_options
+
+from whatsit.dataset import Dataset, assign_folds, read_dataset
+from whatsit.embedding.backbones import Precision
+from whatsit.images import Fit
+from whatsit.learning import FAMILIES, Problem, choose, fold_rounds
+from whatsit.options import TrainOptions
+from whatsit.steps.fit import better_fit, likely_fit
+from whatsit.steps.gather import Photos, gather
+from whatsit.steps.plan import FOLDS, Plan, make_plan
+from whatsit.steps.see import FreshSight
+
+PLANNED_BY: Fit = "squash"
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Score:
+    """Of the held-out photos of five folds."""
+
+    log_loss: float  # nats, calibrated
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One set's photos to learn from, ready to be seen through any fit and precision."""
+
+    dataset: Dataset
+    photos: Photos
+    plan: Plan
+    options: TrainOptions
+    cache: Path
+
+    @classmethod
+    def of(cls, one: PhotoSet, data: Path, precision: Precision, cache: Path) -> "Trial":
+        options = one.options(TrainOptions(bits=precision))
+        dataset = read_dataset(data)
+        photos = gather(dataset, FreshSight(options, cache).embed(dataset, PLANNED_BY, "embedding"))
+        return cls(dataset, photos, make_plan(photos, options), options, cache)
+
+    def learned_from(self) -> Dataset:
+        records = self.photos.records
+        return replace(self.dataset, records=tuple(records[i] for i in self.plan.learn))
+
+    def vectors(self, precision: Precision, fit: Fit) -> Vectors:
+        """(learn, dim)"""
+        sight = FreshSight(replace(self.options, bits=precision), self.cache)
+        return sight.embed(self.learned_from(), fit, "embedding").vectors
+
+    def score(self, x: Vectors) -> Score:
+        rows, photos = self.plan.learn, self.photos
+        digests = [photos.digests[i] for i in rows]
+        folds = assign_folds(photos.labels[rows], digests, photos.components[rows], FOLDS, self.options.seed)
+        problem = Problem(x, photos.labels[rows], len(self.dataset.classes))
+        chosen = choose(problem, FAMILIES[self.options.head], fold_rounds(folds))
+        right = chosen.held_out_logits.argmax(axis=1) == problem.labels[chosen.held_out_rows]
+        return Score(min(chosen.losses.values()), float(right.mean()))
+
+    def automatic(self, precision: Precision) -> str:
+        """What `--fit auto` chooses, on this plan."""
+        guess, undecided = likely_fit(self.dataset)
+        if not undecided:
+            return guess
+        sight = FreshSight(replace(self.options, bits=precision), self.cache)
+        x = np.zeros((len(self.photos.labels), self.photos.x.shape[1]), np.float32)
+        x[self.plan.learn] = self.vectors(precision, guess)
+        photos = replace(self.photos, x=x)
+        return better_fit(photos, self.plan, guess, lambda some, fit: sight.embed(some, fit, "trying"), self.options)
+
+
+def main() -> None:
+    started = time.perf_counter()
+    options = parser(__doc__)
+    add_set_options(options)
+    options.add_argument(
+        "--bits", nargs="+", choices=get_args(Precision), default=get_args(Precision), help="precisions"
+    )
+    options.add_argument("--fits", nargs="+", choices=get_args(Fit), default=get_args(Fit), help="ways to a square")
+    given = options.parse_args()
+    scores: dict[tuple[str, str, str], Score] = {}
+    counts: dict[str, int] = {}
+    automatic: dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        cache = given.cache or Path(scratch) / "cache"
+        for name in given.sets:
+            trial = Trial.of(SETS[name], SETS[name].data(given.data, Path(scratch)), given.bits[0], cache)
+            counts[name] = len(trial.plan.learn)
+            for precision in given.bits:
+                for fit in given.fits:
+                    scores[name, precision, fit] = score = trial.score(trial.vectors(precision, fit))
+                    say(f"{name}, {precision}, {fit}: {score.log_loss:.4f} {score.accuracy:.4f}")
+            automatic[name] = trial.automatic(given.bits[0])
+    for what, form in (("log_loss", ".3f"), ("accuracy", ".4f")):
+        print(f"\n{what.replace('_', ' ')}, cross-validated on the photos to learn from\n")
+        rows = [
+            [name, counts[name], automatic[name], *line(scores, name, given.bits, given.fits, what, form)]
+            for name in given.sets
+        ]
+        means = [
+            f"{mean(getattr(scores[name, precision, fit], what) for name in given.sets):{form}}"
+            for precision in given.bits
+            for fit in given.fits
+        ]
+        header = [f"{precision} {fit}" for precision in given.bits for fit in given.fits]
+        print_table(["set", "photos", "auto takes", *header], [*rows, ["mean", "", "", *means]])
+    finish(started)
+
+
+def line(
+    scores: dict[tuple[str, str, str], Score], name: str, bits: list[str], fits: list[str], what: str, form: str
+) -> list[str]:
+    """A set's figures; of each precision, the best fit in bold."""
+    cells = []
+    for precision in bits:
+        values = [getattr(scores[name, precision, fit], what) for fit in fits]
+        best = min(values) if what == "log_loss" else max(values)
+        cells += [f"**{value:{form}}**" if value == best else f"{value:{form}}" for value in values]
+    return cells
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""Writes docs/reference/cli.md and python.md from the code: `make docs`. A test finds out when they are old."""
+
+import ast
+import dataclasses
+import inspect
+import re
+import textwrap
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner
+
+import whatsit
+from whatsit.cli import COMMANDS
+from whatsit.cli import whatsit as shell
+
+REFERENCE = Path(__file__).parent / "reference"
+NOTE = "<!-- Written by docs/generate.py from the code: change that, then `make docs`. -->"
+RETURNED = (
+    "whatsit.pipeline.Trained",
+    "whatsit.pipeline.Evaluated",
+    "whatsit.model.prediction.Prediction",
+    "whatsit.model.prediction.Candidate",
+    "whatsit.model.explain.Explanation",
+    "whatsit.evaluation.Evaluation",
+    "whatsit.evaluation.Figure",
+    "whatsit.evaluation.ClassFigures",
+    "whatsit.evaluation.Answered",
+    "whatsit.images.Limits",
+)
+"""What the public functions give and take, beside the public names themselves."""
+
+
+def pages() -> dict[str, str]:
+    """File name → text."""
+    return {"cli.md": cli(), "python.md": python()}
+
+
+def cli() -> str:
+    parts = [NOTE, "# The command line", _help()]
+    for name in COMMANDS:
+        parts += [f"## whatsit {name}", _help(name)]
+    codes = "Exit codes: 0 fine; 1 the user's mistake, or an image that failed; 2 wrong usage; 130 interrupted."
+    return "\n\n".join([*parts, codes, ""])
+
+
+def _help(*command: str) -> str:
+    result = CliRunner().invoke(shell, [*command, "--help"], prog_name="whatsit", terminal_width=80)
+    return f"```text\n{result.output.strip()}\n```"
+
+
+def python() -> str:
+    intro = f"`import whatsit`, version {whatsit.__version__}. Every error is a `whatsit.WhatsitError`."
+    parts = [NOTE, "# The Python interface", intro]
+    for name in sorted(set(whatsit.__all__) - {"__version__"}, key=str.lower):
+        parts.append(_entry(f"whatsit.{name}", getattr(whatsit, name)))
+    parts.append("# What they give and take")
+    for path in RETURNED:
+        module, _, name = path.rpartition(".")
+        parts.append(_entry(name, getattr(import_module(module), name)))
+    return "\n\n".join([*parts, ""])
+
+
+def _entry(title: str, value: Any) -> str:
+    parts = [f"## {title}"]
+    source = _definition(value)
+    if isinstance(source, ast.FunctionDef):
+        return "\n\n".join([*parts, _code(_signature(value)), _prose(value)])
+    if dataclasses.is_dataclass(value):
+        parts += [_prose(value), _code(_fields(value))]
+    elif issubclass(value, Exception) or hasattr(value, "load"):  # made elsewhere
+        parts.append(_prose(value))
+    else:
+        parts += [_code(_signature(value.__init__)), _prose(value)]
+    for name, member in vars(value).items():
+        function = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
+        if inspect.isfunction(function) and not name.startswith("_"):
+            parts += [
+                f"### {title.rpartition('.')[2]}.{name.strip('_')}",
+                _code(_signature(function)),
+                _prose(function),
+            ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _definition(value: Any) -> ast.AST:
+    return ast.parse(textwrap.dedent(inspect.getsource(value))).body[0]
+
+
+def _signature(function: Any) -> str:
+    """As it stands in the source, up to the docstring."""
+    source = textwrap.dedent(inspect.getsource(function))
+    node = ast.parse(source).body[0]
+    assert isinstance(node, ast.FunctionDef)
+    lines = source.splitlines()[node.lineno - 1 : node.body[0].lineno - 1]
+    return "\n".join(lines).rstrip().removesuffix(":")
+
+
+def _fields(value: type) -> str:
+    """The fields of a dataclass as they stand in the source, with the reasons beside them."""
+    source = textwrap.dedent(inspect.getsource(value))
+    node = ast.parse(source).body[0]
+    assert isinstance(node, ast.ClassDef)
+    fields = [child for child in node.body if isinstance(child, ast.AnnAssign)]
+    if not fields:
+        return ""
+    lines = source.splitlines()[fields[0].lineno - 1 : fields[-1].end_lineno]
+    return textwrap.dedent("\n".join(lines))
+
+
+def _code(text: str) -> str:
+    return f"```python\n{text}\n```" if text else ""
+
+
+def _prose(value: Any) -> str:
+    """The docstring as Markdown: `<` is no tag, and an indented block stays code."""
+    text = inspect.getdoc(value) or ""
+    return re.sub(r"^(?!    )(.*)$", lambda m: _escaped(m[0]), text, flags=re.MULTILINE)
+
+
+def _escaped(line: str) -> str:
+    pieces = re.split(r"(`[^`]*`)", line)
+    return "".join(piece if piece.startswith("`") else piece.replace("<", "\\<") for piece in pieces)
+
+
+if __name__ == "__main__":
+    REFERENCE.mkdir(exist_ok=True)
+    for name, text in pages().items():
+        (REFERENCE / name).write_text(text, encoding="utf-8")

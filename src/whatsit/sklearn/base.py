@@ -1,0 +1,146 @@
+"""What both estimators have: a backbone, and how images of any kind become vectors through it."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from sklearn.base import BaseEstimator
+
+from whatsit.embedding.backbones import FeatureExtractor, Precision, feature_extractor, is_custom
+from whatsit.embedding.embedder import Embedder
+from whatsit.embedding.location import cache_folder
+from whatsit.embedding.precision import faster_precision
+from whatsit.embedding.session import find_device, open_session, run
+from whatsit.embedding.stream import Item, Loaded, stream
+from whatsit.errors import ImageError
+from whatsit.images import DEFAULT_LIMITS, Fit, Limits, fit_image, from_memory, load_with_thumbnail
+from whatsit.machine import cores
+from whatsit.options import PrecisionChoice
+
+THUMBNAIL = (32, 32)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Images as the head sees them, and what tells their copies; filled row by row."""
+
+    vectors: NDArray[np.float32]  # (n, dim)
+    thumbnails: NDArray[np.uint8]  # (n, 32, 32)
+    digests: list[str]  # (n,)
+
+    @classmethod
+    def room(cls, n: int, dim: int) -> "Seen":
+        return cls(np.empty((n, dim), np.float32), np.empty((n, *THUMBNAIL), np.uint8), [""] * n)
+
+
+class ImageEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """What both have: a backbone, and how images reach it."""
+
+    backbone: str
+    image_fit: Fit
+    bits: PrecisionChoice
+    device: str
+    cache: str | Path | None
+    limits: Limits | None  # of bytes and pixels, else the usual ones
+
+    def _prepare(self) -> None:
+        check_choice("image_fit", self.image_fit, get_args(Fit))
+        check_choice("bits", self.bits, ("auto", *get_args(Precision)))
+        precision: PrecisionChoice = self.bits
+        if precision == "auto":
+            measured = self.device == "cpu" and not is_custom(self.backbone)
+            precision = faster_precision(self.backbone, cache_folder(self.cache)) if measured else "float32"
+        make = feature_extractor if is_custom(self.backbone) else _extractor_of_the_table
+        self.extractor_: FeatureExtractor = make(self.backbone, precision, self.image_fit)
+
+    def _see(self, images: Sequence[Any]) -> "Seen":
+        """Raises ImageError, naming the image, for the first that cannot be read."""
+        places = [i for i, image in enumerate(images) if isinstance(image, str | PathLike)]
+        seen = Seen.room(len(images), self.extractor_.dim)
+        if places:
+            self._see_paths([str(fspath(images[i])) for i in places], places, seen)
+        others = sorted(set(range(len(images))).difference(places))
+        for place, item in zip(others, self._see_in_memory([images[i] for i in others]), strict=True):
+            if item.row is None or item.digest is None or item.thumbnail is None:
+                raise ImageError(f"image {place + 1}: {item.error}")
+            seen.vectors[place], seen.thumbnails[place] = item.row, item.thumbnail
+            seen.digests[place] = item.digest.hex()
+        return seen
+
+    def _see_paths(self, paths: Sequence[str], places: Sequence[int], seen: "Seen") -> None:
+        with Embedder(self.extractor_, cache_folder(self.cache), device=self.device, limits=self._limits()) as embedder:
+            embedded = embedder.fill(paths)
+            for i, reason in sorted(embedded.errors.items()):
+                raise ImageError(f"{paths[i]}: {reason}")
+            digests = [digest for digest in embedded.digests if digest]
+            seen.vectors[places] = embedder.vectors(digests)
+            seen.thumbnails[places] = embedder.thumbnails(digests)
+        for place, digest in zip(places, digests, strict=True):
+            seen.digests[place] = digest.hex()
+
+    def _see_in_memory(self, images: Sequence[Any]) -> Iterable[Item[Any]]:
+        if not images:
+            return ()
+        device = find_device(self.device)
+        session = open_session(self.extractor_.graph, self.device, 1 if device.own_threads else cores())
+
+        def forward(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+            return run(session, ["embedding"], pixels)[0]
+
+        return stream(images, self._load, forward, batch=device.batch, workers=cores())
+
+    def _load(self, image: Any) -> Loaded:
+        preprocessing = self.extractor_.preprocessing
+        try:
+            if isinstance(image, bytes):
+                loaded = load_with_thumbnail(image, preprocessing, self._limits())
+                return Loaded(loaded.pixels, hashlib.sha256(image).digest(), loaded.thumbnail)
+            pixels = from_memory(image)
+        except ImageError as error:
+            return Loaded(None, error=str(error))
+        small = Image.fromarray(pixels).resize(THUMBNAIL, Image.Resampling.BOX).convert("L")
+        digest = hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).digest()
+        return Loaded(fit_image(pixels, preprocessing), digest, np.array(small))
+
+    def _limits(self) -> Limits:
+        return DEFAULT_LIMITS if self.limits is None else self.limits
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array, tags.input_tags.one_d_array, tags.input_tags.string = False, True, True
+        tags.no_validation = True
+        return tags
+
+
+@lru_cache(maxsize=4)
+def _extractor_of_the_table(name: str, precision: Precision, fit: Fit) -> FeatureExtractor:
+    """Built once, however many clones a cross-validation makes."""
+    return feature_extractor(name, precision, fit)
+
+
+def images_of(X: Any) -> list[Any]:
+    """X as a list of images. Raises ValueError where it is one image, or none."""
+    values = X.to_numpy() if hasattr(X, "to_numpy") else X
+    if isinstance(values, np.ndarray):
+        if values.ndim == 2 and values.shape[1] == 1 and values.dtype.kind in "OUS":
+            values = values[:, 0]  # a column of a table
+        if values.dtype.kind not in "OUS" and (values.ndim < 3 or (values.ndim == 3 and values.shape[2] == 3)):
+            raise ValueError(f"X is an array {values.shape}, expected a list of images, or (n, H, W, 3) uint8")
+    elif isinstance(values, str | bytes | PathLike) or not isinstance(values, Iterable):
+        raise ValueError(f"X is one {type(values).__name__}, expected a list of images")
+    images = list(values)
+    if not images:
+        raise ValueError("X has no images, expected 1 or more")
+    return images
+
+
+def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r}, expected one of {', '.join(choices)}")

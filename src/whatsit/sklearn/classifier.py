@@ -1,0 +1,100 @@
+"""Images → labels, by the head that `whatsit train` would make."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from whatsit.dataset import assign_folds, duplicates, group_records
+from whatsit.dataset.near_duplicates import near_duplicates
+from whatsit.embedding.backbones import DEFAULT_BACKBONE
+from whatsit.images import Fit, Limits
+from whatsit.learning import FAMILIES, HeadName, Problem, choose, fold_rounds, softmax
+from whatsit.options import PrecisionChoice
+from whatsit.sklearn.base import ImageEstimator, Seen, check_choice, images_of
+
+FOLDS = 5  # as in `whatsit train`
+
+
+class ImageClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
+    """Images → labels, by the head of `whatsit train`: its strength and temperature chosen by cross-validation.
+
+    head: "logistic", "svm" or "knn"; balance: every class weighs the same; random_state: of the folds; the others as
+    in `ImageEmbedder`. Labels may be of any type that NumPy can sort. After `fit`: `classes_`, `head_`, `strength_`,
+    `temperature_`, `extractor_`.
+    """
+
+    def __init__(
+        self,
+        backbone: str = DEFAULT_BACKBONE,
+        *,
+        head: HeadName = "logistic",
+        balance: bool = False,
+        image_fit: Fit = "crop",
+        bits: PrecisionChoice = "auto",
+        random_state: int = 0,
+        device: str = "cpu",
+        cache: str | Path | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.backbone = backbone
+        self.head = head
+        self.balance = balance
+        self.image_fit = image_fit
+        self.bits = bits
+        self.random_state = random_state
+        self.device = device
+        self.cache = cache
+        self.limits = limits
+
+    def fit(self, X: Any, y: ArrayLike) -> "ImageClassifier":
+        """Raises ImageError for an image that cannot be read, ValueError for labels that cannot be learned."""
+        images, y = images_of(X), column_or_1d(y, warn=True)
+        check_consistent_length(images, y)
+        check_classification_targets(y)
+        check_choice("head", self.head, tuple(FAMILIES))
+        classes, labels = np.unique(y, return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(f"The number of classes has to be greater than one; got {len(classes)} class")
+        self._prepare()
+        seen = self._see(images)
+        components = _components(seen)
+        _check_distinct(classes, labels, components)
+        folds = assign_folds(labels, seen.digests, components, FOLDS, self.random_state)
+        problem = Problem(seen.vectors, labels, len(classes), self.balance)
+        chosen = choose(problem, FAMILIES[self.head], fold_rounds(folds))
+        self.classes_ = classes
+        self.head_, self.strength_, self.temperature_ = chosen.head, chosen.strength, chosen.temperature
+        return self
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """(n, classes) calibrated probabilities, columns as in `classes_`."""
+        check_is_fitted(self)
+        return softmax(self.head_.logits(self._see(images_of(X)).vectors), self.temperature_)
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """(n,) the most probable label of each image."""
+        probabilities = self.predict_proba(X)
+        labels: NDArray[Any] = self.classes_[probabilities.argmax(axis=1)]
+        return labels
+
+
+def _components(seen: Seen) -> NDArray[np.int64]:
+    """(n,): equal for copies and near-copies, which must not straddle folds."""
+    pairs = [*duplicates(seen.digests), *near_duplicates(seen.vectors, seen.thumbnails)]
+    return group_records(len(seen.digests), pairs, [None] * len(seen.digests))
+
+
+def _check_distinct(classes: NDArray[Any], labels: NDArray[np.int64], components: NDArray[np.int64]) -> None:
+    pairs = np.unique(np.stack([labels, components]), axis=1)
+    counts = np.bincount(pairs[0], minlength=len(classes))
+    if counts.min() < 2:
+        raise ValueError(
+            f"class {classes[counts.argmin()].item()!r} has {counts.min()} distinct image, expected 2 or more "
+            "(near-duplicates count once)"
+        )

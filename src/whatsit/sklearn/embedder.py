@@ -1,0 +1,51 @@
+"""Images → vectors, for any scikit-learn estimator behind it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from whatsit.embedding.backbones import DEFAULT_BACKBONE
+from whatsit.images import Fit, Limits
+from whatsit.options import PrecisionChoice
+from whatsit.sklearn.base import ImageEstimator, images_of
+
+
+class ImageEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEstimator):  # type: ignore[misc]
+    """Images → (n, dim) float32 vectors of a backbone, for any scikit-learn estimator behind it.
+
+    backbone: a name of whatsit's table, or the path of an ONNX feature extractor; bits: "auto", "int8" or "float32";
+    image_fit: "squash", "crop" or "letterbox"; cache: a folder, else the user's own.
+    """
+
+    def __init__(
+        self,
+        backbone: str = DEFAULT_BACKBONE,
+        *,
+        image_fit: Fit = "crop",
+        bits: PrecisionChoice = "auto",
+        device: str = "cpu",
+        cache: str | Path | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.backbone = backbone
+        self.image_fit = image_fit
+        self.bits = bits
+        self.device = device
+        self.cache = cache
+        self.limits = limits
+
+    def fit(self, X: Any, y: Any = None) -> "ImageEmbedder":
+        """Learns nothing of the images: it makes the backbone ready, and settles its precision."""
+        images_of(X)
+        self._prepare()
+        self._n_features_out = self.extractor_.dim
+        return self
+
+    def transform(self, X: Any) -> NDArray[np.float32]:
+        """(n, dim). Raises ImageError for an image that cannot be read."""
+        check_is_fitted(self)
+        return self._see(images_of(X)).vectors

@@ -1,0 +1,148 @@
+"""Near-duplicates among drawn photos: copies are found, others are not, and odd input does no harm."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageEnhance, ImageFilter
+
+from whatsit.dataset import group_records, near_duplicates
+
+Float = NDArray[np.float32]
+Grey = NDArray[np.uint8]
+Copy = Callable[[Image.Image], Image.Image]
+
+N = 40
+
+
+def draw(seed: int) -> Image.Image:
+    """A photo-like picture of 160 x 120: noise with the 1 / f spectrum of natural images, and two shapes."""
+    rng = np.random.default_rng(seed)
+    frequency = np.hypot(np.fft.fftfreq(120)[:, None], np.fft.fftfreq(160))
+    spectrum = np.fft.fft2(rng.normal(size=(120, 160))) / np.maximum(frequency, 1 / 160)
+    noise = np.fft.ifft2(spectrum).real
+    y, x = np.ogrid[:120, :160]
+    for _ in range(2):
+        top, left, radius = rng.uniform(20, 100), rng.uniform(20, 140), rng.uniform(10, 30)
+        noise += np.where((y - top) ** 2 + (x - left) ** 2 < radius**2, rng.normal() * noise.std(), 0)
+    grey = 128 + 50 * (noise - noise.mean()) / noise.std()
+    return Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8))
+
+
+def thumbnail(image: Image.Image) -> Grey:
+    return np.array(image.resize((32, 32), Image.Resampling.BOX))
+
+
+def embed(image: Image.Image) -> Float:
+    """A stand-in for a network: 64 seeded random views of the picture's coarse shape."""
+    rows = np.array(image.filter(ImageFilter.GaussianBlur(6)).resize((16, 16)), np.float32).ravel()
+    views = np.random.default_rng(0).normal(size=(256, 64)).astype(np.float32)
+    return np.asarray((rows - rows.mean()) @ views / 1000, np.float32)
+
+
+def arrays(images: list[Image.Image]) -> tuple[Float, Grey]:
+    return np.stack([embed(i) for i in images]), np.stack([thumbnail(i) for i in images])
+
+
+PHOTOS = [draw(seed) for seed in range(N)]
+
+COPIES: dict[str, Copy] = {
+    "same": lambda image: image,
+    "half": lambda image: image.resize((80, 60), Image.Resampling.LANCZOS),
+    "larger": lambda image: image.resize((240, 180), Image.Resampling.BICUBIC),
+    "coarse": lambda image: image.quantize(24).convert("L"),
+    "brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.1),
+    "duller": lambda image: ImageEnhance.Contrast(image).enhance(0.8),
+    "left cut": lambda image: image.crop((8, 0, 160, 120)),
+    "all cut": lambda image: image.crop((8, 6, 152, 114)),
+    "corner cut": lambda image: image.crop((0, 0, 144, 108)),
+    "cut, smaller, darker": lambda image: ImageEnhance.Brightness(
+        image.crop((8, 0, 160, 114)).resize((100, 75))
+    ).enhance(0.93),
+}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_copies_are_found_and_nothing_else(name: str) -> None:
+    copied = range(0, N, 4)
+    found = near_duplicates(*arrays(PHOTOS + [COPIES[name](PHOTOS[i]) for i in copied]))
+    assert found == [(i, N + place) for place, i in enumerate(copied)]
+
+
+def test_different_photos_are_not_paired() -> None:
+    assert near_duplicates(*arrays(PHOTOS)) == []
+
+
+def test_photos_that_share_a_layout_are_not_paired() -> None:
+    """Like solar cells: strong bars that all have, faint marks that tell one from the other."""
+    bars = np.where(np.arange(120)[:, None] % 40 < 6, 0, 200).astype(np.float64)
+    marks = [np.array(image, np.float64) - 128 for image in PHOTOS]
+    cells = [Image.fromarray((bars + 25 + 0.15 * mark).clip(0, 255).astype(np.uint8)) for mark in marks]
+    again = [ImageEnhance.Brightness(cell).enhance(0.95) for cell in cells[:5]]
+    assert near_duplicates(*arrays(cells + again)) == [(i, N + i) for i in range(5)]
+
+
+def test_the_order_of_the_photos_does_not_matter() -> None:
+    vectors, thumbnails = arrays(PHOTOS + [copy(PHOTOS[i]) for i, copy in enumerate(COPIES.values())])
+    expected = near_duplicates(vectors, thumbnails)
+    assert len(expected) == len(COPIES)
+    for seed in range(3):
+        order = np.random.default_rng(seed).permutation(len(vectors))
+        found = near_duplicates(vectors[order], thumbnails[order])
+        assert sorted(tuple(sorted((int(order[i]), int(order[j])))) for i, j in found) == expected
+
+
+def test_a_large_cluster_is_connected() -> None:
+    many = [ImageEnhance.Brightness(PHOTOS[0]).enhance(0.9 + step / 200) for step in range(40)]
+    vectors, thumbnails = arrays(PHOTOS[1:] + many)
+    found = near_duplicates(vectors, thumbnails)
+    components = group_records(len(vectors), found, [None] * len(vectors))
+    assert len(set(components[N - 1 :].tolist())) == 1
+    assert len(set(components.tolist())) == N
+
+
+def test_pairs_are_ascending_and_never_of_one_photo() -> None:
+    found = near_duplicates(*arrays(PHOTOS * 3))
+    assert found == sorted(set(found))
+    assert found and all(i < j and i % N == j % N for i, j in found)
+
+
+def test_more_photos_than_a_block_holds() -> None:
+    """Copies of photos that lie far apart, among 20,000 that are nothing alike."""
+    rng = np.random.default_rng(0)
+    thumbnails = rng.integers(0, 256, (20_000, 32, 32), dtype=np.uint8)
+    vectors = rng.normal(size=(20_000, 8)).astype(np.float32)
+    for copy, original in ((19_999, 0), (12_345, 511), (10_001, 10_000)):
+        thumbnails[copy], vectors[copy] = thumbnails[original], vectors[original]
+    assert near_duplicates(vectors, thumbnails) == [(0, 19_999), (511, 12_345), (10_000, 10_001)]
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_too_few_to_be_alike(n: int) -> None:
+    assert near_duplicates(np.ones((n, 64), np.float32), np.full((n, 32, 32), 9, np.uint8)) == []
+    assert near_duplicates(*(a[:n] for a in arrays(PHOTOS[:1]))) == []
+
+
+def test_two_photos_are_enough() -> None:
+    assert near_duplicates(*arrays([PHOTOS[0], COPIES["half"](PHOTOS[0])])) == [(0, 1)]
+    assert near_duplicates(*arrays(PHOTOS[:2])) == []
+
+
+def test_flat_pictures_are_paired_with_nothing() -> None:
+    flat = [Image.new("L", (160, 120), level) for level in (0, 0, 128, 128, 255)]
+    found = near_duplicates(*arrays(flat + PHOTOS + [PHOTOS[3]]))
+    assert found == [(len(flat) + 3, len(flat) + N)]
+    assert near_duplicates(*arrays(flat)) == []
+
+
+def test_vectors_of_no_length_do_no_harm() -> None:
+    _, thumbnails = arrays([*PHOTOS, PHOTOS[7]])
+    assert near_duplicates(np.zeros((N + 1, 64), np.float32), thumbnails) == [(7, N)]
+
+
+def test_the_arguments_stay_as_they_were() -> None:
+    vectors, thumbnails = arrays(PHOTOS[:5])
+    before = vectors.copy(), thumbnails.copy()
+    near_duplicates(vectors, thumbnails)
+    assert np.array_equal(vectors, before[0]) and np.array_equal(thumbnails, before[1])

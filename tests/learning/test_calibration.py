@@ -1,0 +1,57 @@
+"""Temperature scaling: it finds the temperature, never harms, and never changes an answer."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from whatsit.learning import fit_temperature, log_loss, log_softmax, softmax
+
+
+@pytest.mark.parametrize("temperature", [0.2, 1, 3, 8])
+def test_it_finds_a_known_temperature(temperature: float) -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (20_000, 4)).astype(np.float32)
+    drawn = (softmax(logits).cumsum(axis=1) < rng.uniform(size=(20_000, 1))).sum(axis=1)
+    assert fit_temperature(logits * np.float32(temperature), drawn) == pytest.approx(temperature, rel=0.05)
+
+
+Answers = tuple[NDArray[np.float32], NDArray[np.int64]]  # logits (n, classes), labels (n,)
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> Answers:
+    n, classes = draw(st.integers(1, 30)), draw(st.integers(2, 6))
+    numbers = st.floats(-30, 30, width=32)
+    logits = draw(arrays(np.float32, (n, classes), elements=numbers))
+    return logits, draw(arrays(np.int64, n, elements=st.integers(0, classes - 1)))
+
+
+@given(answers())
+def test_it_never_raises_the_log_loss(given_answers: Answers) -> None:
+    logits, labels = given_answers
+    temperature = fit_temperature(logits, labels)
+    assert 0.04 < temperature < 21
+    assert log_loss(logits, labels, temperature) <= log_loss(logits, labels) + 1e-6
+
+
+@given(answers(), st.floats(0.05, 20))
+def test_it_never_changes_an_answer(given_answers: Answers, temperature: float) -> None:
+    logits, _ = given_answers
+    cooled = softmax(logits, temperature)
+    np.testing.assert_allclose(cooled.sum(axis=1), 1)
+    best = np.take_along_axis(cooled, logits.argmax(axis=1)[:, None], axis=1)[:, 0]
+    np.testing.assert_array_equal(best, cooled.max(axis=1))
+
+
+def test_logits_of_any_size_are_safe() -> None:
+    logits = np.array([[1e30, 0], [-1e30, 1e30]], np.float32)
+    np.testing.assert_array_equal(softmax(logits), [[1, 0], [0, 1]])
+    assert np.isfinite(log_softmax(logits)).all()
+
+
+def test_log_loss_by_hand() -> None:
+    logits = np.log(np.array([[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]], np.float32))
+    assert log_loss(logits, np.array([0, 1])) == pytest.approx(-(np.log(0.5) + np.log(0.1)) / 2, rel=1e-6)
