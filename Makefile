@@ -22,7 +22,7 @@ demo: $(VENV)/.installed-demo
 	@echo "Open demo/solar-cells-model/report.html in a browser."
 
 test: $(VENV)/.installed-dev browser
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
@@ -33,8 +33,12 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+# Those that need no other library, on the demo's photos; benchmarks/ has more.
 bench: $(VENV)/.installed-dev
-	$(BIN)/python -m benchmarks.run
+	$(BIN)/python benchmarks/start.py
+	$(BIN)/python benchmarks/pipeline.py "$$($(BIN)/python -c 'from whatsit.demo import photo_folder as f; print(f())')"
+	$(BIN)/python benchmarks/accuracy.py --sets elpv
+	$(BIN)/python benchmarks/memory.py
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/generate.py

@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
@@ -80,23 +80,18 @@ class Spread:
         return f"{self.low:{form}} / {self.median:{form}} / {self.high:{form}}"
 
 
-def seconds(call: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
-
-
 @dataclass(frozen=True)
 class Ran:
-    """A whole process: its wall seconds, and what it printed."""
+    """A whole process: its wall seconds, its processor seconds (its children's included), and what it printed."""
 
     seconds: float
+    cpu: float
     output: str
 
 
 def run_timed(command: Sequence[str | Path], env: dict[str, str] | None = None, cwd: Path | None = None) -> Ran:
     """Runs a process to its end. Ends the benchmark with the process's own words where it fails."""
-    start = time.perf_counter()
+    start, before = time.perf_counter(), _children_cpu()
     done = subprocess.run(
         [str(part) for part in command],
         env={**os.environ, **(env or {})},
@@ -109,7 +104,13 @@ def run_timed(command: Sequence[str | Path], env: dict[str, str] | None = None, 
     taken = time.perf_counter() - start
     if done.returncode:
         sys.exit(f"{' '.join(map(str, command))}: exit code {done.returncode}\n{done.stderr or done.stdout}")
-    return Ran(taken, done.stdout)
+    return Ran(taken, _children_cpu() - before, done.stdout)
+
+
+def _children_cpu() -> float:
+    """Processor seconds of all child processes that have ended."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def whatsit_command() -> list[str]:

@@ -3,7 +3,7 @@
 The convention, by the word behind a block's three backticks:
 
     console   lines with `$ ` are typed into a shell and must succeed; `> ` goes on with the line above. What is
-              shown below a command must be what it prints, on either stream, but numbers may differ; `…` stands
+              shown below a command must be what it prints, standard error last, but numbers may differ; `…` stands
               for anything in a line, alone for any lines. Where nothing is shown, nothing is compared.
     python    is run; all blocks of a page share their names. A `text` block directly below shows what it prints.
     csv, json with a file's name behind the word, are written to that file.
@@ -138,11 +138,10 @@ def workspace(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def run_console(block: Block, where: str) -> None:
     for command, shown in commands(block):
-        done = subprocess.run(
-            ["sh", "-c", command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=SECONDS
-        )
-        assert done.returncode == 0, f"{where}: {command}\n{done.stdout}"
-        check_shown(shown, done.stdout, f"{where}: {command}")
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=SECONDS)
+        printed = done.stdout + done.stderr
+        assert done.returncode == 0, f"{where}: {command}\n{printed}"
+        check_shown(shown, printed, f"{where}: {command}")
 
 
 def run_python(block: Block, names: dict[str, Any], where: str) -> str:

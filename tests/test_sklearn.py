@@ -1,5 +1,6 @@
 """`ImageEmbedder` and `ImageClassifier` live among scikit-learn's own: clones, pipelines, grids, cross-validation."""
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from whatsit.learning import FAMILIES, Problem, choose, fold_rounds
 from whatsit.sklearn import ImageClassifier, ImageEmbedder
 from whatsit.sklearn.classifier import FOLDS
 
-BOTH: list[Callable[[], Any]] = [ImageEmbedder, ImageClassifier]
+BOTH: list[Callable[[], Any]] = [whatsit.ImageEmbedder, whatsit.ImageClassifier]
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +64,6 @@ CHECKS = (
 @pytest.mark.parametrize("make", BOTH)
 def test_scikit_learns_checks(make: Callable[[], Any], name: str) -> None:
     getattr(estimator_checks, name)(make.__name__, make())
-
-
-def test_the_public_names_are_these() -> None:
-    assert whatsit.ImageClassifier is ImageClassifier
-    assert whatsit.ImageEmbedder is ImageEmbedder
 
 
 def test_a_clone_has_the_parameters_and_nothing_learned(fitted: ImageClassifier) -> None:
@@ -135,6 +131,12 @@ def test_cross_validation(paths: list[str], labels: list[str], cache: Path) -> N
     for x in (paths, np.array(paths)):
         scores = cross_val_score(ImageClassifier(bits="float32", cache=cache), x, labels, cv=2)
         assert scores.mean() > 0.6
+
+
+def test_it_survives_the_way_to_another_process(fitted: ImageClassifier, paths: list[str]) -> None:
+    """As joblib sends it, where `n_jobs` is told."""
+    there = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(there.predict_proba(paths), fitted.predict_proba(paths))
 
 
 def test_a_grid_over_heads(paths: list[str], labels: list[str], cache: Path) -> None:

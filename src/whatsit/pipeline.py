@@ -13,19 +13,21 @@ from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.embedding.location import cache_folder
 from whatsit.embedding.parquet import write_parquet
 from whatsit.embedding.stored import Provenance, stored_rows
+from whatsit.errors import WhatsitError
 from whatsit.evaluation import Evaluation
 from whatsit.evaluation.report import Report
 from whatsit.files import check_target
 from whatsit.images import DEFAULT_LIMITS, Limits
 from whatsit.model.classifier import Classifier
+from whatsit.model.folder import FILES
 from whatsit.options import TrainOptions
-from whatsit.steps.examine import answer, examine, test_part, write_examination
+from whatsit.steps.examine import FIGURES, answer, examine, test_part, write_examination
 from whatsit.steps.fit import better_fit, likely_fit
 from whatsit.steps.gather import Photos, gather, with_vectors
 from whatsit.steps.judge import judge
 from whatsit.steps.learn import learn
-from whatsit.steps.plan import Plan, make_plan
-from whatsit.steps.publish import publish
+from whatsit.steps.plan import Plan, make_plan, shares
+from whatsit.steps.publish import publish, quoted
 from whatsit.steps.see import FreshSight, Sight, StoredSight, Watch, unwatched
 
 DEFAULTS = TrainOptions()
@@ -51,6 +53,22 @@ def default_folder(name: str) -> Path:
     return Path(f"{name}-model")
 
 
+def _file_name(text: str) -> str:
+    """A name from someone else's model.json, as one part of a path."""
+    return text.replace("/", "_").replace("\\", "_")
+
+
+def _check_folder(target: Path, mark: str, *, overwrite: bool) -> None:
+    """Before long work: raises WhatsitError where the folder cannot be written, or would replace another's.
+
+    mark: the file that tells a folder that whatsit wrote; without it only an empty folder is replaced.
+    """
+    replaces = overwrite and target.exists() and not (target / mark).exists()
+    if replaces and (not target.is_dir() or any(target.iterdir())):
+        raise WhatsitError(f"{target}: has no {mark}, so it is not replaced. Name another with --output")
+    check_target(target, overwrite=overwrite)
+
+
 def train(
     data: str | Path,
     output: str | Path | None = None,
@@ -69,11 +87,12 @@ def train(
     separate manifests or folders; label_dict: a text file that fixes the order of the classes. Raises a
     WhatsitError, one line, for whatever the user can mend.
     """
+    shares(options)
     dataset = read_dataset(data, valid=valid, test=test, label_dict=label_dict)
     folder = Path(output) if output else default_folder(dataset.name)
-    check_target(folder, overwrite=overwrite)
+    _check_folder(folder, FILES.facts, overwrite=overwrite)
     sight = FreshSight(options, cache_folder(cache), watch)
-    return _train(dataset, sight, options, folder, str(data), overwrite, watch)
+    return _train(dataset, sight, options, folder, quoted(data), overwrite, watch)
 
 
 def train_from_embeddings(
@@ -86,11 +105,12 @@ def train_from_embeddings(
     watch: Watch = unwatched,
 ) -> Trained:
     """The same from a Parquet file of `whatsit embed`; the photos are read for the report's pictures alone."""
+    shares(options)
     sight = StoredSight(Path(file))
     dataset = sight.dataset(Path(label_dict) if label_dict else None)
     folder = Path(output) if output else default_folder(dataset.name)
-    check_target(folder, overwrite=overwrite)
-    return _train(dataset, sight, options, folder, f"--embeddings {file}", overwrite, watch)
+    _check_folder(folder, FILES.facts, overwrite=overwrite)
+    return _train(dataset, sight, options, folder, f"--embeddings {quoted(file)}", overwrite, watch)
 
 
 def _train(
@@ -152,8 +172,8 @@ def evaluate(
     """
     classifier = Classifier.load(model, device=device, limits=limits)
     dataset = test_part(read_dataset(data, classes=classifier.classes_))
-    folder = Path(output) if output else Path(f"{classifier.facts.name}-on-{dataset.name}")
-    check_target(folder, overwrite=overwrite)
+    folder = Path(output) if output else Path(f"{_file_name(classifier.facts.name)}-on-{dataset.name}")
+    _check_folder(folder, FIGURES, overwrite=overwrite)
     answers = answer(classifier, dataset, watch)
     evaluation, report = examine(classifier, answers, Path(model), folder)
     threshold = classifier.facts.unsure.threshold

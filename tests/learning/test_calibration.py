@@ -29,12 +29,38 @@ def answers(draw: st.DrawFn) -> Answers:
     return logits, draw(arrays(np.int64, n, elements=st.integers(0, classes - 1)))
 
 
+def doubted_loss(logits: NDArray[np.float32], labels: NDArray[np.int64], temperature: float) -> float:
+    """The log loss where a label is right with probability (n + 1) / (n + 2), else any other one."""
+    n, classes = logits.shape
+    targets = np.full((n, classes), 1 / (n + 2) / (classes - 1))
+    targets[np.arange(n), labels] = (n + 1) / (n + 2)
+    return float(-(targets * log_softmax(logits, temperature)).sum(axis=1).mean())
+
+
 @given(answers())
-def test_it_never_raises_the_log_loss(given_answers: Answers) -> None:
+def test_no_other_temperature_is_better(given_answers: Answers) -> None:
     logits, labels = given_answers
     temperature = fit_temperature(logits, labels)
     assert 0.04 < temperature < 21
-    assert log_loss(logits, labels, temperature) <= log_loss(logits, labels) + 1e-6
+    least = doubted_loss(logits, labels, temperature)
+    assert all(least <= doubted_loss(logits, labels, other) + 1e-6 for other in (0.1, 0.5, 1, 2, 10))
+
+
+@pytest.mark.parametrize("n", [1, 8, 300])
+def test_a_few_images_all_right_make_it_no_surer_than_they_warrant(n: int) -> None:
+    """Laplace's rule of succession: after n successes of n, one more has the probability (n + 1) / (n + 2)."""
+    logits = np.tile(np.array([[7, 0]], np.float32), (n, 1))
+    labels = np.zeros(n, np.int64)
+    assert softmax(logits, fit_temperature(logits, labels))[0, 0] == pytest.approx((n + 1) / (n + 2), abs=1e-4)
+
+
+def test_with_many_images_it_lowers_the_log_loss() -> None:
+    rng = np.random.default_rng(1)
+    logits = rng.normal(0, 2, (2000, 5)).astype(np.float32)
+    drawn = (softmax(logits).cumsum(axis=1) < rng.uniform(size=(2000, 1))).sum(axis=1)
+    for factor in (0.3, 1, 4):
+        scaled = logits * np.float32(factor)
+        assert log_loss(scaled, drawn, fit_temperature(scaled, drawn)) <= log_loss(scaled, drawn) + 1e-4
 
 
 @given(answers(), st.floats(0.05, 20))

@@ -13,8 +13,9 @@ from onnx import TensorProto, helper, numpy_helper
 from model.encoded import FORMATS, oriented
 from whatsit.embedding.backbones import FeatureExtractor, feature_extractor
 from whatsit.embedding.session import open_session, run
+from whatsit.errors import WhatsitError
 from whatsit.images import Preprocessing, load_for_network
-from whatsit.learning import FAMILIES, Familiarity, Head, Problem, learn_familiarity, softmax
+from whatsit.learning import FAMILIES, Familiarity, Head, NeighbourHead, Problem, learn_familiarity, softmax
 from whatsit.model.classifier import Classifier
 from whatsit.model.export import export_graph
 from whatsit.model.folder import FILES
@@ -108,6 +109,13 @@ def test_a_published_head_finds_everything_familiar(extractor: FeatureExtractor,
     size = extractor.preprocessing.size
     similarity = run(open_session(graph), ["similarity"], np.zeros((2, size, size, 3), np.uint8))[0]
     assert similarity.tolist() == [1, 1]
+
+
+def test_a_head_that_no_file_holds_is_said(extractor: FeatureExtractor) -> None:
+    many = np.broadcast_to(np.float32(0), (300_000, 1952))
+    head = NeighbourHead(many, many[:, :3], k=5)
+    with pytest.raises(WhatsitError, match=r"knn head of 300,000 photos has 2\.3 GB.*--head logistic"):
+        export_graph(extractor.graph, head, 1.0, None, 3)
 
 
 @pytest.mark.parametrize("opset", [13, 17, 18, 21])

@@ -3,6 +3,7 @@
 Exit codes: 0 fine, 1 the user's mistake or an image that failed, 2 wrong usage, 130 interrupted.
 """
 
+import io
 import sys
 from importlib import import_module
 
@@ -65,8 +66,22 @@ def whatsit() -> None:
     """
 
 
+def _one_line(message: str) -> str:
+    from whatsit.dataset.text import printable
+
+    return printable(message)
+
+
+def _write_any_name() -> None:
+    """A file's name need not be text in stdout's encoding: it is then escaped, where Python would raise."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def main() -> None:
     """The entry point: a `WhatsitError` becomes one line on stderr and exit code 1."""
+    _write_any_name()
     try:
         code = whatsit.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
@@ -77,11 +92,16 @@ def main() -> None:
         error.show()
         sys.exit(1)
     except WhatsitError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {_one_line(str(error))}", err=True)
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted. What was embedded is kept: run the same command again to go on.", err=True)
+        kept = " What was embedded is kept: run the same command again to go on." if _embeds() else ""
+        click.echo(f"Interrupted.{kept}", err=True)
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+
+
+def _embeds() -> bool:
+    return sys.argv[1:2] in (["train"], ["embed"], ["demo"])

@@ -1,10 +1,8 @@
 """`whatsit cache`."""
 
-import json
-
 import click
 
-from whatsit.cli.shared import cache_option, json_option
+from whatsit.cli.shared import cache_option, json_line, json_option
 
 
 @click.command(name="cache", epilog="Example: whatsit cache --clear")
@@ -18,17 +16,17 @@ def command(clear: bool, cache: str | None, as_json: bool) -> None:
     folder = cache_folder(cache)
     if clear:
         freed = clear_cache(folder)
-        click.echo(json.dumps({"freed": freed}) if as_json else f"{folder}: freed {_size(freed)}")
+        click.echo(json_line({"freed": freed}) if as_json else f"{folder}: freed {_size(freed)}")
         return
     entries = cache_contents(folder)
     if as_json:
         rows = [{"backbone": e.backbone, "vectors": e.vectors, "bytes": e.bytes, "file": str(e.file)} for e in entries]
-        click.echo(json.dumps({"folder": str(folder), "entries": rows}))
+        click.echo(json_line({"folder": str(folder), "entries": rows}))
         return
     click.echo(f"{folder}: {_size(sum(e.bytes for e in entries))}")
     for entry in entries:
         count = "damaged" if entry.vectors is None else f"{entry.vectors:,} vectors"
-        click.echo(f"  {entry.backbone:<24}{count:>18}{_size(entry.bytes):>12}")
+        click.echo(f"  {entry.file.stem:<46}{count:>18}{_size(entry.bytes):>12}")
 
 
 def _size(count: float) -> str:

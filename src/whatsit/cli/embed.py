@@ -17,7 +17,13 @@ DEFAULTS = TrainOptions()
 @click.option("--force", is_flag=True, help="Replace the file where it exists.")
 @click.option("--backbone", default=DEFAULTS.backbone, show_default=True, help="A name, or my.onnx of your own.")
 @click.option("--fit", type=click.Choice(["squash", "crop", "letterbox"]), help="How a photo becomes a square.")
-@click.option("--bits", type=click.Choice(["auto", "int8", "float32"]), default="auto", show_default=True)
+@click.option(
+    "--bits",
+    type=click.Choice(["auto", "int8", "float32"]),
+    default=DEFAULTS.bits,
+    show_default=True,
+    help="Precision of the backbone; auto is int8 where that is faster here.",
+)
 @device_option
 @cache_option
 @limit_options

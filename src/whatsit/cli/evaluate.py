@@ -1,11 +1,9 @@
 """`whatsit evaluate`."""
 
-import json
-
 import click
 
 from whatsit.cli.progress import bar
-from whatsit.cli.shared import device_option, json_option, limit_options, limits
+from whatsit.cli.shared import device_option, json_line, json_option, limit_options, limits
 
 
 @click.command(name="evaluate", epilog="Example: whatsit evaluate pets-model photos_of_this_week/")
@@ -44,6 +42,6 @@ def command(
     )
     if as_json:
         figures = {"report": done.report.location, "headline": done.report.headline}
-        click.echo(json.dumps({**figures, **done.evaluation.to_dict()}, ensure_ascii=False))
+        click.echo(json_line({**figures, **done.evaluation.to_dict()}))
     else:
         click.echo(summary(done.report))

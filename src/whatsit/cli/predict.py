@@ -2,7 +2,7 @@
 
 import csv
 import glob
-import json
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from whatsit.cli.shared import device_option, json_option, limit_options, limits
+from whatsit.cli.shared import device_option, json_line, json_option, limit_options, limits
+from whatsit.errors import ImageError, WhatsitError
 
 if TYPE_CHECKING:
     from whatsit.model.classifier import Classifier
     from whatsit.model.prediction import Prediction
 
 IMAGENET = "imagenet"
-FACTS = "model.json"  # what tells a model folder
+IN_A_MODEL = ("model.json", "model.onnx")  # either tells a model folder, so that a damaged one is told, too
+LONGEST_STEM = 80  # signs of a photo's name that the name of its heat map keeps
 IMAGENET_TOP = 5
 
 
@@ -27,7 +29,9 @@ IMAGENET_TOP = 5
     "find . -name '*.jpg' | whatsit predict pets-model - | whatsit predict photo.jpg",
 )
 @click.argument("paths", nargs=-1, required=True, metavar="[MODEL] PATH...")
-@click.option("--top", type=click.IntRange(1), default=None, help="Classes to show (default: 1; ImageNet: 5).")
+@click.option(
+    "--top", type=click.IntRange(1), default=None, help="Classes to show (default: 1; ImageNet and --json: 5)."
+)
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @click.option("--explain", metavar="DIR", help="Write each photo with a heat map of the evidence.")
@@ -49,7 +53,10 @@ def command(
     """
     from whatsit.model.load import load
 
+    if as_json and as_csv:
+        raise click.UsageError("give either --json or --csv")
     model, images = _model_and_images(paths)
+    _check_folders(images)
     classifier = load(model, device=device, limits=limits(max_bytes, max_pixels))
     shown = top or (IMAGENET_TOP if model == IMAGENET else 1)
     answers = classifier.predict_each(_few_or_stream(_expand(images)), top=top or IMAGENET_TOP)
@@ -61,32 +68,48 @@ def command(
 
 def _model_and_images(paths: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """The first path is a model where it is a model folder, or is no file and others follow."""
-    first, rest = Path(paths[0]), paths[1:]
-    is_model = (first / FACTS).exists() or (rest and paths[0] == IMAGENET)
-    meant_as_model = (
-        rest and not first.suffix and not first.exists() and not glob.has_magic(paths[0]) and paths[0] != "-"
-    )
-    if not (is_model or meant_as_model):
+    name, rest = paths[0], paths[1:]
+    is_model = any((Path(name) / file).exists() for file in IN_A_MODEL) or (rest and name == IMAGENET)
+    if not (is_model or (rest and _names_no_photo(name))):
         return IMAGENET, paths
     if not rest:
         raise click.UsageError(f"no photos to look at. Try: whatsit predict {paths[0]} PHOTO...")
     return paths[0], rest
 
 
+def _names_no_photo(name: str) -> bool:
+    """Whether it is neither a file or folder, nor a pattern, URI or list of photos, nor spelled like a photo."""
+    from whatsit.dataset.files import IMAGE_SUFFIXES
+
+    listed = name == "-" or "://" in name or glob.has_magic(name) or name.lower().endswith(IMAGE_SUFFIXES)
+    return not listed and not Path(name).exists()
+
+
+def _check_folders(paths: Iterable[str]) -> None:
+    """Raises WhatsitError, before anything is answered, for a folder without photos."""
+    for path in paths:
+        if Path(path).is_dir() and not any(_photos_in(path)):
+            raise WhatsitError(f"{path}: no images found in this folder or below it")
+
+
+def _photos_in(folder: str) -> Iterator[str]:
+    """As in training: files that are photos by content or by name, hidden ones passed over."""
+    from whatsit.dataset.files import Tally, images_below
+
+    return images_below(folder, Tally(), set())
+
+
 def _expand(paths: Iterable[str]) -> Iterator[str]:
     for path in paths:
         if path == "-":
-            yield from (line.rstrip("\n") for line in sys.stdin if line.strip())
+            yield from (os.fsdecode(name) for line in sys.stdin.buffer if (name := line.rstrip(b"\r\n")).strip())
         elif Path(path).is_dir():
-            yield from (str(p) for p in sorted(Path(path).rglob("*")) if p.is_file() and not _hidden(p, Path(path)))
+            yield from _photos_in(path)
         elif glob.has_magic(path) and not Path(path).exists():
-            yield from sorted(glob.glob(path, recursive=True))  # noqa: PTH207 (an absolute pattern is no Path's) or [path]
+            found = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 (an absolute pattern is no Path's)
+            yield from found or [path]
         else:
             yield path
-
-
-def _hidden(path: Path, root: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(root).parts)
 
 
 def _few_or_stream(paths: Iterator[str]) -> Iterable[str]:
@@ -104,20 +127,24 @@ def _print_json(answers: Iterable["Prediction"], top: int) -> int:
     failed = 0
     for answer in answers:
         failed += answer.error is not None
-        click.echo(json.dumps(answer.to_dict(), ensure_ascii=False))
+        click.echo(json_line(answer.to_dict()))
     return failed
 
 
 def _print_csv(answers: Iterable["Prediction"], top: int) -> int:
+    """The best class; with --top, the others in columns behind."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["path", "label", "probability", "unsure", "error"])
+    others = [f"{name}_{rank}" for rank in range(2, top + 1) for name in ("label", "probability")]
+    writer.writerow(["path", "label", "probability", "unsure", "error", *others])
     failed = 0
     for answer in answers:
         failed += answer.error is not None
-        if answer.error is not None:
-            writer.writerow([answer.path, "", "", "", answer.error])
-        else:
-            writer.writerow([answer.path, answer.label, f"{answer.probability:.6f}", answer.unsure, ""])
+        cells = [cell for c in answer.top[:top] for cell in (c.label, f"{c.probability:.6f}")]
+        first, more = cells[:2] or ["", ""], cells[2:]
+        path = answer.path.replace("\r", "\\r")  # which the csv module leaves unquoted
+        note = [answer.unsure, ""] if answer.error is None else ["", answer.error]
+        writer.writerow([path, *first, *note, *more, *[""] * (len(others) - len(more))])
+        sys.stdout.flush()
     return failed
 
 
@@ -131,18 +158,33 @@ def _print_table(answers: Iterable["Prediction"], top: int) -> int:
 
 
 def _lines(answer: "Prediction", top: int) -> list[str]:
+    from whatsit.dataset.text import printable
+
+    path = printable(answer.path)
     if answer.error is not None:
-        return [f"{answer.path}: error: {answer.error}"]
+        return [f"{path}: error: {printable(answer.error)}"]
     note = "" if not answer.unsure else "  unsure" if answer.familiar else "  unsure: unlike the training photos"
     first, *others = [f"{c.probability:6.1%}  {c.label}" for c in answer.top[:top]]
-    return [f"{answer.path}  {first}{note}", *(f"{'':{len(answer.path)}}  {other}" for other in others)]
+    return [f"{path}  {first}{note}", *(f"{'':{len(path)}}  {other}" for other in others)]
 
 
 def _explained(classifier: "Classifier", answers: Iterable["Prediction"], folder: Path) -> Iterator["Prediction"]:
     """Writes `<number>-<name>.jpg` a photo; numbers keep apart photos of the same name."""
-    folder.mkdir(parents=True, exist_ok=True)
+    from whatsit.files import plain_os_errors
+    from whatsit.model.prediction import Prediction
+
+    with plain_os_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     for number, answer in enumerate(answers, start=1):
-        if answer.error is None:
+        if answer.error is not None:
+            yield answer
+            continue
+        try:
             overlay = classifier.explain(answer.path, answer.label).overlay()
-            overlay.save(folder / f"{number:04d}-{Path(answer.path).stem}.jpg", quality=90)
+        except ImageError as error:  # it has gone since
+            yield Prediction(answer.path, error=str(error))
+            continue
+        file = folder / f"{number:04d}-{Path(answer.path).stem[:LONGEST_STEM]}.jpg"
+        with plain_os_errors(file):
+            overlay.save(file, quality=90)
         yield answer

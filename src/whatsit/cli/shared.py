@@ -1,5 +1,7 @@
-"""Options that several commands have."""
+"""Options that several commands have, and how they print."""
 
+import json
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -31,6 +33,16 @@ def limit_options(command: F) -> F:
         default=DEFAULT_LIMITS.max_pixels,
         help="Refuse larger images.",
     )(command)
+
+
+def json_line(value: Any) -> str:
+    """One line of JSON that stdout can hold: escaped where its encoding, or a name, is not UTF-8."""
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(value)
+    return text
 
 
 def limits(max_bytes: int, max_pixels: int) -> Limits:

@@ -1,16 +1,18 @@
 """`whatsit train`."""
 
-import json
 import time
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from whatsit.cli.progress import bar
-from whatsit.cli.shared import cache_option, device_option, json_option, limit_options, limits
+from whatsit.cli.shared import cache_option, device_option, json_line, json_option, limit_options, limits
 from whatsit.options import TrainOptions
 
 DEFAULTS = TrainOptions()
+SHARE = click.FloatRange(0, 1, max_open=True)
+NOT_WITH_EMBEDDINGS = ("valid_data", "test_data", "backbone", "fit", "bits", "cache")  # the file has settled them
 
 
 @click.command(name="train", epilog="Example: whatsit train my_photos/ --output pets-model")
@@ -51,8 +53,14 @@ DEFAULTS = TrainOptions()
     show_default=True,
     help="Wanted share of right answers; below it the answer is 'unsure'.",
 )
-@click.option("--valid", type=float, default=DEFAULTS.valid, show_default=True, help="Share of photos to choose on.")
-@click.option("--test", type=float, default=DEFAULTS.test, show_default=True, help="Share of photos to judge on.")
+@click.option("--valid", type=SHARE, default=DEFAULTS.valid, show_default=True, help="Share of photos to choose on.")
+@click.option(
+    "--test",
+    type=SHARE,
+    default=DEFAULTS.test,
+    show_default=True,
+    help="Share of photos to judge on; 0: all judge, by cross-validation.",
+)
 @click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Another seed draws other splits.")
 @device_option
 @cache_option
@@ -80,6 +88,8 @@ def command(
     from whatsit.evaluation.report import summary
     from whatsit.pipeline import train, train_from_embeddings
 
+    if embeddings is not None:
+        _check_settled()
     start = time.monotonic()
     chosen = TrainOptions(**options, limits=limits(max_bytes, max_pixels))
     if embeddings is not None and data is None:
@@ -101,7 +111,16 @@ def command(
     if as_json:
         folder = str(trained.folder)
         figures = {"model": folder, "headline": trained.report.headline, **trained.evaluation.to_dict()}
-        click.echo(json.dumps(figures, ensure_ascii=False))
+        click.echo(json_line(figures))
     else:
         click.echo(summary(trained.report))
         click.echo(f"Took {time.monotonic() - start:.1f} s.", err=True)
+
+
+def _check_settled() -> None:
+    """An option that could not have an effect is refused, not ignored."""
+    context = click.get_current_context()
+    for option in context.command.params:
+        given = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+        if given and option.name in NOT_WITH_EMBEDDINGS:
+            raise click.UsageError(f"{option.opts[0]} has no effect with --embeddings: the file has settled it")

@@ -33,7 +33,7 @@ _BLAND = 8.0  # squared whitened length at which the first two bounds have doubl
 _NEAREST = 16  # candidates a photo, by vector and by thumbnail
 _PROJECTED = 128  # dimensions of a vector that candidates are searched in
 _LEAST_CONTRAST = 3.0  # standard deviation in grey levels; a flatter thumbnail tells nothing
-_PRIOR_IMAGES = 100.0  # how many images the natural-image prior counts for beside the set's own
+_PRIOR_IMAGES = 100.0  # as many images as the prior counts for, beside the set's own
 _NOISE = 0.01  # variance of copying, of each coefficient, where an image's pixels have a variance of 1
 _BLOCK = 512  # rows, or pairs, at once: 0.2 GB of cosines where n is 100,000
 
@@ -97,7 +97,7 @@ def _through(lens: Float, images: Grey) -> Float:
 
 def _project(unit: Float) -> Float:
     """``(n, dim)`` → ``(n, at most 128)``, again of length 1: the set's main directions."""
-    if unit.shape[1] <= _PROJECTED:
+    if unit.shape[1] <= _PROJECTED or len(unit) <= unit.shape[1]:  # a small set's search is quick as it is
         return unit
     _, directions = np.linalg.eigh(unit.T @ unit)  # ascending
     return _unit(unit @ directions[:, -_PROJECTED:])
@@ -181,8 +181,8 @@ def _agree(one: Float, two: Float, least: float) -> NDArray[np.bool_]:
 def _fit_whitening(thumbnails: NDArray[np.uint8]) -> Whiten:
     """Learn from a set how its thumbnails differ. Returns ``(b, 32, 32)`` grey levels → ``(b, 256)``.
 
-    Mean and covariance are those of the set and of 100 natural images (spectrum 1 / f², Field 1987), so that a
-    small set has a covariance as well. The whitening is PCA's, with the noise of copying as its floor.
+    Mean and covariance are those of the set with 100 imagined images, so that a small set has a covariance as
+    well. The whitening is PCA's, with the noise of copying as its floor.
     """
     total, moment = np.zeros(_HALF**2), np.zeros((_HALF**2, _HALF**2))
     for block in _blocks(thumbnails):
@@ -191,7 +191,7 @@ def _fit_whitening(thumbnails: NDArray[np.uint8]) -> Whiten:
         moment += rows.T @ rows
     weight = len(thumbnails) + _PRIOR_IMAGES
     mean = total / weight
-    covariance = (moment + _PRIOR_IMAGES * np.diag(_natural_spectrum())) / weight - np.outer(mean, mean)
+    covariance = (moment + _PRIOR_IMAGES * np.diag(_prior_spectrum())) / weight - np.outer(mean, mean)
     variances, directions = np.linalg.eigh(covariance)
     unmix = (directions / np.sqrt(np.maximum(variances, 0) + _NOISE)).astype(np.float32)
     centre = mean.astype(np.float32)
@@ -216,10 +216,14 @@ def _cosines() -> Float:
     return np.asarray(rows, np.float32)
 
 
-def _natural_spectrum() -> NDArray[np.float64]:
-    """Variances ``(256,)`` of the coefficients of natural images, with pixels of variance 1."""
+def _prior_spectrum() -> NDArray[np.float64]:
+    """Variances ``(256,)`` of the coefficients, as 1 / frequency, with pixels of variance 1.
+
+    Natural images have 1 / f² (Field 1987). Whitening by that weighs fine detail so much that of ten photos'
+    crops a fifth was missed.
+    """
     k = np.arange(_HALF, dtype=np.float64)
-    power = 1 / np.maximum(k[:, None] ** 2 + k**2, 1).ravel()
+    power = 1 / np.maximum(np.hypot(k[:, None], k), 1).ravel()
     power[0] = 0
     return np.asarray(power * (_HALF**2 / power.sum()))
 

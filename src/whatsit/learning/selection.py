@@ -74,9 +74,7 @@ def _choose(problem: Problem, family: Family, rounds: Sequence[Round]) -> Chosen
     since_best = 0
     for strength, heads in zip(family.strengths, _paths(problem, family, rounds), strict=False):
         logits = _held_out(problem, heads, rounds)
-        losses[strength] = log_loss(
-            logits, labels, 1.0 if family.probabilistic else fit_temperature(logits, labels)
-        )
+        losses[strength] = log_loss(logits, labels, 1.0 if family.probabilistic else fit_temperature(logits, labels))
         since_best += 1
         if losses[strength] == min(losses.values()):
             best, since_best = (strength, logits), 0

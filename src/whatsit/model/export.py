@@ -13,7 +13,10 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from whatsit.errors import WhatsitError
 from whatsit.learning import Familiarity, Head, LinearHead, NeighbourHead
+
+MOST_BYTES = 1.9e9  # of protobuf's 2 GiB; the rest is for the backbone
 
 
 class _Tail:
@@ -77,7 +80,11 @@ class _Tail:
 def export_graph(
     backbone: bytes, head: Head, temperature: float, familiarity: Familiarity | None, classes: int
 ) -> bytes:
-    """The whole model as ONNX. Without `familiarity` (a published head) every similarity is 1."""
+    """The whole model as ONNX. Without `familiarity` (a published head) every similarity is 1.
+
+    Raises WhatsitError where the head is larger than an ONNX file can be.
+    """
+    _check_bytes(head)
     model = onnx.load_from_string(backbone)
     tail = _Tail()
     logits = tail.neighbours(head) if isinstance(head, NeighbourHead) else tail.linear(_linear(head))
@@ -94,6 +101,15 @@ def export_graph(
     onnx.checker.check_model(model)
     serialised: bytes = model.SerializeToString(deterministic=True)
     return serialised
+
+
+def _check_bytes(head: Head) -> None:
+    """A head of neighbours holds every photo that was learned from."""
+    if isinstance(head, NeighbourHead) and (size := head.directions.nbytes + head.votes.nbytes) > MOST_BYTES:
+        raise WhatsitError(
+            f"the knn head of {len(head.votes):,} photos has {size / 1e9:.1f} GB, and an ONNX file holds 2. "
+            "Use another: --head logistic"
+        )
 
 
 def _linear(head: Head) -> LinearHead:

@@ -70,7 +70,7 @@ class Predictions(Sequence[Prediction]):
         return len(self.items)
 
     def __getitem__(self, index: Any) -> Any:
-        return self.items[index]
+        return Predictions(self.items[index]) if isinstance(index, slice) else self.items[index]
 
     def _repr_html_(self) -> str:
         return "".join(item._repr_html_() for item in self.items)

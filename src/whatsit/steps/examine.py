@@ -18,6 +18,7 @@ from whatsit.files import folder_written_atomically
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
 from whatsit.steps.gallery import Shown
+from whatsit.steps.publish import quoted
 from whatsit.steps.see import Watch
 from whatsit.steps.tables import predictions_csv
 
@@ -41,6 +42,12 @@ def test_part(dataset: Dataset) -> Dataset:
         if chosen := tuple(record for record in dataset.records if record.split == split):
             return replace(dataset, records=chosen)
     return dataset
+
+
+def _protocol(dataset: Dataset) -> str:
+    splits = {record.split for record in dataset.records}
+    one = splits.pop() if len(splits) == 1 else None
+    return f"the {one} split of the photos that you gave" if one else "all labelled photos that you gave"
 
 
 def answer(classifier: Classifier, dataset: Dataset, watch: Watch) -> Answers:
@@ -67,9 +74,11 @@ def known_photos(answers: Answers, model: Path) -> NDArray[np.bool_]:
     """(n,) whether the very bytes of a photo were among those that the model was made from."""
     try:
         with (model / FILES.splits).open(newline="", encoding="utf-8") as file:
-            seen = {row["sha256"] for row in csv.DictReader(file) if row["split"] != "test"}
-    except (OSError, KeyError):
+            split_of = {row["sha256"]: row["split"] for row in csv.DictReader(file)}
+    except (OSError, KeyError, UnicodeDecodeError, csv.Error):  # missing or damaged: the model answers without it
         return np.zeros(len(answers.uris), bool)
+    judged = "test" if "test" in split_of.values() else "valid"  # in cross-validation there is neither
+    seen = {digest for digest, split in split_of.items() if split not in ("", judged)}
     return np.array([_digest(uri) in seen for uri in answers.uris], bool)
 
 
@@ -102,7 +111,7 @@ def examine(classifier: Classifier, answers: Answers, model: Path, folder: Path)
         title=f"{facts.name} on {answers.dataset.name}",
         created=datetime.now().astimezone().isoformat(timespec="seconds"),
         headline=headline(evaluation, leaks=leaks, without_leaks=fresh),
-        protocol="all labelled photos that you gave",
+        protocol=_protocol(answers.dataset),
         evaluation=evaluation,
         data=data,
         temperature=facts.temperature,
@@ -113,7 +122,7 @@ def examine(classifier: Classifier, answers: Answers, model: Path, folder: Path)
         least_sure=shown.gallery(by_confidence[::-1]),
         facts={"Model": str(model), "Trained": facts.created, "Backbone": str(facts.backbone["name"])},
         next_steps=suggest(evaluation, data, leaks=leaks, listed="The report"),
-        commands=(f"whatsit predict {model} PHOTO…",),
+        commands=(f"whatsit predict {quoted(model)} PHOTO…",),
         location=str(folder / FILES.report),
     )
     return evaluation, report

@@ -32,7 +32,8 @@ class Shown:
     @cached_property
     def root(self) -> str:
         """What all paths have in common and captions need not repeat."""
-        return "".join(os.path.commonprefix(list(self.uris)).rpartition("/")[:2])
+        common = os.path.commonprefix(list(self.uris))  # noqa: RUF071 (URIs are no paths; cut at a slash below)
+        return "".join(common.rpartition("/")[:2])
 
     def gallery(self, rows: NDArray[np.int64], predicted: Sequence[int] | None = None) -> tuple[Photo, ...]:
         """The first `MOST` of `rows`, each with the heat map of the class predicted: the top one, or as given.

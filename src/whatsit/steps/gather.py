@@ -142,4 +142,9 @@ def _reasons(photos: Photos, label: str) -> str:
 def with_vectors(photos: Photos, embeddings: Embeddings) -> Photos:
     """The same photos, seen through another backbone or fit."""
     rank = {int(place): i for i, place in enumerate(embeddings.readable)}
+    if gone := [int(place) for place in photos.places if int(place) not in rank]:
+        raise DatasetError(
+            f"{photos.dataset.records[gone[0]].uri}: {embeddings.errors.get(gone[0], 'changed')}, but it was readable "
+            "a moment ago. Run the same command again"
+        )
     return replace(photos, x=embeddings.vectors[[rank[int(place)] for place in photos.places]])

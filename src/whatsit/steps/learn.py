@@ -20,7 +20,7 @@ from whatsit.learning import (
 )
 from whatsit.options import TrainOptions
 from whatsit.steps.gather import Photos
-from whatsit.steps.plan import FOLDS, Plan, Rows
+from whatsit.steps.plan import Plan, Rows, folds_of
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ def learn(photos: Photos, plan: Plan, options: TrainOptions) -> Learned:
     threshold = choose_threshold(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels, options.precision)
     judged, judged_raw = _judge(problem, plan, chosen, options)
     out_of_sample = np.full((len(photos.labels), problem.classes), np.nan)
-    out_of_sample[plan.learn] = _held_out_everywhere(mine, photos.components[plan.learn], plan, chosen, options)
+    folds = folds_of(photos, plan.learn, options.seed)
+    out_of_sample[plan.learn] = _held_out_everywhere(mine, folds, chosen, options)
     out_of_sample[plan.judge] = judged
     familiarity = learn_familiarity(mine.x, mine.labels, photos.components[plan.learn])
     return Learned(chosen, threshold, familiarity, judged, judged_raw, out_of_sample)
@@ -76,15 +77,18 @@ def _nested(
 
 
 def _held_out_everywhere(
-    mine: Problem, components: NDArray[np.int64], plan: Plan, chosen: Chosen, options: TrainOptions
+    mine: Problem, folds: NDArray[np.int64], chosen: Chosen, options: TrainOptions
 ) -> NDArray[np.float64]:
-    """(learn, classes): of every photo learned from, the probabilities of a head that did not see it."""
+    """(learn, classes): the probabilities of a head that did not see the photo.
+
+    Of every photo learned from, but where too few are distinct to be cut into folds: there NaN.
+    """
     rows: Rows = chosen.held_out_rows
     logits = chosen.held_out_logits
-    if len(rows) < len(mine.labels):
-        rounds = fold_rounds(components % FOLDS)
+    rounds = fold_rounds(folds)
+    if len(rows) < len(mine.labels) and len(rounds) > 1:
         rows = np.concatenate([r.held_out for r in rounds])
         logits = held_out_logits(mine, FAMILIES[options.head], chosen.strength, rounds)
-    out = np.empty((len(mine.labels), mine.classes))
+    out = np.full((len(mine.labels), mine.classes), np.nan)
     out[rows] = softmax(logits, chosen.temperature)
     return out

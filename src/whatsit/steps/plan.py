@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.dataset import SplitOptions, assign_folds, assign_splits
+from whatsit.dataset.text import number
 from whatsit.errors import DatasetError
 from whatsit.learning import Round, fold_rounds
 from whatsit.options import TrainOptions
@@ -14,6 +15,7 @@ from whatsit.steps.gather import Photos
 Rows = NDArray[np.int64]
 
 FOLDS = 5  # a fifth held out each time: the usual compromise between cost and bias (Kohavi 1995)
+LEAST = 3  # distinct photos or groups: one judges, and of the others one chooses and one is learned from
 SMALL_TEST = 100  # photos; below, an accuracy of 0.9 has an interval wider than 0.12, so all photos judge instead
 MANY = 10_000  # photos to learn from; above, one held-out split chooses as well as five folds, at a fifth of the cost
 
@@ -34,23 +36,29 @@ class Plan:
         return self.folds is not None
 
 
+def shares(options: TrainOptions) -> SplitOptions:
+    """Raises DatasetError where they are no shares, or leave nothing to learn from."""
+    return SplitOptions(options.valid, options.test, options.seed)
+
+
 def make_plan(photos: Photos, options: TrainOptions) -> Plan:
-    """Raises DatasetError where a class has too few photos."""
+    """Raises DatasetError where a class has too few photos, or no photo of a split can be used."""
     if photos.dataset.has_splits:
         return _as_given(photos, options)
-    if options.test > 0 and len(photos.labels) * options.test < SMALL_TEST:
+    if len(photos.labels) * options.test < SMALL_TEST:
         return _cross_validation(photos, options)
     return _drawn(photos, options)
 
 
-def _folds(photos: Photos, rows: Rows, seed: int) -> NDArray[np.int64]:
+def folds_of(photos: Photos, rows: Rows, seed: int) -> NDArray[np.int64]:
+    """(rows,) the fold of each: stratified, components whole."""
     digests = photos.digests
     return assign_folds(photos.labels[rows], [digests[i] for i in rows], photos.components[rows], FOLDS, seed)
 
 
 def _fold_rounds(photos: Photos, rows: Rows, seed: int) -> tuple[Round, ...]:
     _check_components(photos, rows)
-    return tuple(fold_rounds(_folds(photos, rows, seed)))
+    return tuple(fold_rounds(folds_of(photos, rows, seed)))
 
 
 def _check_components(photos: Photos, rows: Rows) -> None:
@@ -59,8 +67,13 @@ def _check_components(photos: Photos, rows: Rows) -> None:
     if counts.min() < 2:
         name = photos.dataset.classes[int(counts.argmin())]
         raise DatasetError(
-            f"class '{name}' has {counts.min()} distinct photos to learn from; at least 2 are needed "
-            "(near-duplicates count once). Add photos, or remove or merge the class"
+            f"class '{name}' has {number(int(counts.min()), 'distinct photo')} to learn from; at least 2 are needed "
+            "(near-duplicates and a group's photos count once). Add photos, or remove or merge the class"
+        )
+    if (distinct := len(np.unique(pairs[1]))) < LEAST:
+        raise DatasetError(
+            f"{photos.dataset.name}: {distinct} distinct photos or groups to learn from; at least {LEAST} are needed "
+            "to hold some out. Add photos, or make the groups smaller"
         )
 
 
@@ -69,9 +82,8 @@ def _split_rows(splits: list[str]) -> dict[str, Rows]:
 
 
 def _drawn(photos: Photos, options: TrainOptions) -> Plan:
-    shares = SplitOptions(options.valid, options.test, options.seed)
-    names = photos.dataset.classes
-    splits = list(assign_splits(photos.labels, photos.digests, photos.components, photos.groups, names, shares))
+    names, cut = photos.dataset.classes, shares(options)
+    splits = list(assign_splits(photos.labels, photos.digests, photos.components, photos.groups, names, cut))
     rows = _split_rows([str(split) for split in splits])
     learn = np.sort(np.concatenate([rows["train"], rows["valid"]]))
     if len(learn) > MANY and len(rows["valid"]):
@@ -86,7 +98,8 @@ def _as_given(photos: Photos, options: TrainOptions) -> Plan:
     """Without a test split, valid judges, and choices are made within train: nobody judges what they chose."""
     splits = [record.split or "train" for record in photos.records]
     rows = _split_rows([str(split) for split in splits])
-    judge_name = "test" if len(rows["test"]) else "valid"
+    judge_name = "test" if any(record.split == "test" for record in photos.dataset.records) else "valid"
+    _check_usable(photos, rows, judge_name)
     if judge_name == "test" and len(rows["valid"]):
         learn = np.sort(np.concatenate([rows["train"], rows["valid"]]))
         rounds: tuple[Round, ...] = (Round(*(np.searchsorted(learn, rows[name]) for name in ("train", "valid"))),)
@@ -96,12 +109,28 @@ def _as_given(photos: Photos, options: TrainOptions) -> Plan:
     return Plan(f"your own {judge_name} split", tuple(splits), learn, rounds, rows[judge_name], None)
 
 
+def _check_usable(photos: Photos, rows: dict[str, Rows], judge_name: str) -> None:
+    """What was listed may have turned out to be unreadable."""
+    if not len(rows[judge_name]):
+        raise DatasetError(
+            f"{photos.dataset.name}: none of its {judge_name} photos can be used. Add readable photos, or leave "
+            f"{judge_name} out"
+        )
+    learned = np.bincount(photos.labels[rows["train"]], minlength=len(photos.dataset.classes))
+    if not learned.all():
+        name = photos.dataset.classes[int(learned.argmin())]
+        raise DatasetError(
+            f"class '{name}': none of its train photos can be used. Add readable photos, or remove the class"
+        )
+
+
 def _cross_validation(photos: Photos, options: TrainOptions) -> Plan:
     everyone = np.arange(len(photos.labels))
     _check_components(photos, everyone)
-    folds = _folds(photos, everyone, options.seed)
+    folds = folds_of(photos, everyone, options.seed)
+    why = f"a test split would have under {SMALL_TEST} photos" if options.test else "no test split was asked for"
     return Plan(
-        f"{FOLDS}-fold cross-validation; a test split would have under {SMALL_TEST} photos",
+        f"{len(np.unique(folds))}-fold cross-validation; {why}",
         tuple(f"fold {fold + 1}" for fold in folds),
         everyone,
         tuple(fold_rounds(folds)),

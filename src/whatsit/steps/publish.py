@@ -155,7 +155,8 @@ def make_report(
     )
 
 
-def quoted(path: Path) -> str:
+def quoted(path: str | Path) -> str:
+    """As a shell reads it back."""
     import shlex
 
     return shlex.quote(str(path))
@@ -164,11 +165,12 @@ def quoted(path: Path) -> str:
 def _how_made(facts: ModelFacts, learned: Learned) -> Mapping[str, str]:
     backbone, chosen = facts.backbone, learned.chosen
     strength = ", ".join(f"{name} {value}" for name, value in facts.head.items() if name != "name")
+    chosen_on = f"{len(chosen.held_out_rows):,} held-out photos"
     return {
         "Backbone": f"{backbone['name']}, {backbone['precision']}, {backbone['dim']} features",
         "Backbone's licence": f"{backbone['licence']}. {backbone['source']}",
         "Image": f"{facts.preprocessing.size} × {facts.preprocessing.size} pixels, by {facts.preprocessing.fit}",
-        "Head": f"{facts.head['name']} ({strength}), chosen by log loss on {len(chosen.held_out_rows):,} held-out photos",
+        "Head": f"{facts.head['name']} ({strength}), chosen by log loss on {chosen_on}",
         "Temperature": f"{facts.temperature:.3f}",
         "Answers “unsure” below": f"{facts.unsure.threshold:.1%} (asked for: {facts.unsure.precision:.0%} right)",
         "Answers “unsure” if unlike the training photos": f"similarity below {facts.unsure.similarity:.3f}",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -45,12 +45,15 @@ class FreshSight:
     options: TrainOptions
     cache: Path
     watch: Watch = unwatched
+    _made: dict[Fit, FeatureExtractor] = field(default_factory=dict, repr=False, compare=False)  # half a second each
 
     def fits(self, dataset: Dataset, guess: Fit, matters: bool) -> tuple[Fit, bool]:
         return (guess, matters) if self.options.fit == "auto" else (self.options.fit, False)
 
     def extractor(self, fit: Fit) -> FeatureExtractor:
-        return feature_extractor(self.options.backbone, self._precision(), fit)
+        if fit not in self._made:
+            self._made[fit] = feature_extractor(self.options.backbone, self._precision(), fit)
+        return self._made[fit]
 
     def _precision(self) -> Precision:
         if self.options.bits != "auto":

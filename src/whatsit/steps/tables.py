@@ -16,8 +16,13 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerows([_cell(value) for value in row] for row in rows)
     return file.getvalue().encode("utf-8", "backslashreplace")
+
+
+def _cell(value: object) -> object:
+    """A carriage return is escaped: the csv module writes it without quotes, and would read it as a new row."""
+    return value.replace("\r", "\\r") if isinstance(value, str) else value
 
 
 def splits_csv(photos: Photos, plan: Plan) -> bytes:

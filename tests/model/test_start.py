@@ -1,0 +1,59 @@
+"""`whatsit predict` starts fast: what only training needs is not imported; and nothing is ever unpickled."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import whatsit
+
+SOURCE = Path(whatsit.__file__).parent
+NOT_NEEDED = ("sklearn", "scipy", "pandas", "matplotlib", "onnx", "jinja2", "pyarrow", "threadpoolctl", "fsspec")
+UNPICKLERS = {"pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
+ASK = f"print('imported:', *sorted(set(sys.modules) & {set(NOT_NEEDED)}))"
+
+
+def imported_by(code: str, *arguments: str) -> list[str]:
+    """Which of them a fresh interpreter has imported once it has run the code."""
+    script = f"import sys, atexit\natexit.register(lambda: {ASK})\n{code}"
+    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("imported:")
+    return last.split()[1:]
+
+
+@pytest.mark.parametrize("module", ["whatsit", "whatsit.cli", "whatsit.cli.predict", "whatsit.model.classifier"])
+def test_importing_it_imports_nothing_that_it_does_not_need(module: str) -> None:
+    assert imported_by(f"import {module}") == []
+
+
+@pytest.mark.parametrize("options", [[], ["--json"], ["--csv", "--top", "2"]], ids=str)
+def test_predicting_imports_nothing_that_only_training_needs(
+    options: list[str], folder: Path, paths: list[str]
+) -> None:
+    code = "sys.argv[0] = 'whatsit'\nfrom whatsit.cli import main\nmain()"
+    assert imported_by(code, "predict", str(folder), *paths[:6], *options) == []
+
+
+def imports(path: Path) -> set[str]:
+    """The top names of all modules that a file imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").split(".")[0])
+    return found
+
+
+def test_nothing_is_unpickled_but_the_backbones_own_weights_under_guard() -> None:
+    """`embedding/weights.py` reads one known file format with an unpickler that refuses all but tensors."""
+    guilty = [str(path.relative_to(SOURCE)) for path in SOURCE.rglob("*.py") if imports(path) & UNPICKLERS]
+    assert guilty == ["embedding/weights.py"]
+
+
+def test_numpy_is_not_asked_to_unpickle_either() -> None:
+    assert not [path for path in SOURCE.rglob("*.py") if "allow_pickle=True" in path.read_text(encoding="utf-8")]

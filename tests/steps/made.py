@@ -1,0 +1,87 @@
+"""Small data sets on disk and photos in memory, and a network of the user's own that sees them in a millisecond."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+from whatsit.dataset import Record, Split, dataset_of
+from whatsit.options import TrainOptions
+from whatsit.steps.gather import Embeddings, Photos, gather
+
+SIDE = 32  # pixels that the network takes
+DIM = 24
+
+
+def network(folder: Path) -> str:
+    """Writes `own.onnx` and `own.json`: the mean of the maps of one random convolution. Gives its path."""
+    kernel = np.random.default_rng(0).normal(0, 0.4, (DIM, 3, 5, 5)).astype(np.float32)
+    nodes = [
+        helper.make_node("Conv", ["input", "kernel"], ["conv"], strides=[2, 2], pads=[2, 2, 2, 2]),
+        helper.make_node("Relu", ["conv"], ["maps"]),
+        helper.make_node("ReduceMean", ["maps"], ["features"], axes=[2, 3], keepdims=0),
+    ]
+    constants = [numpy_helper.from_array(kernel, "kernel")]
+    given = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", 3, SIDE, SIDE])
+    wanted = helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", DIM])
+    graph = helper.make_graph(nodes, "own", [given], [wanted], constants)
+    folder.mkdir(parents=True, exist_ok=True)
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), folder / "own.onnx"
+    )
+    says = {"size": SIDE, "layout": "nchw", "scale": 1, "features": "maps"}
+    says |= {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}
+    (folder / "own.json").write_text(json.dumps(says), encoding="utf-8")
+    return str(folder / "own.onnx")
+
+
+def picture(kind: int, seed: int) -> NDArray[np.uint8]:
+    """(48, 48, 3) in the hue of its kind, and a pattern of coarse blocks that no other seed has."""
+    rng = np.random.default_rng([kind, seed])
+    blocks = rng.integers(0, 120, (6, 6, 3)).repeat(8, axis=0).repeat(8, axis=1)
+    tint = np.eye(3)[kind % 3] * 90 + rng.normal(0, 30, 3)
+    return (blocks + tint + 20).clip(0, 255).astype(np.uint8)
+
+
+def save(path: Path, kind: int, seed: int, quality: int = 90) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture(kind, seed)).save(path, quality=quality)
+    return path
+
+
+def make_folder(folder: Path, counts: Mapping[str, int], first_seed: int = 0) -> Path:
+    """`folder/<label>/<number>.jpg`, each label a kind; gives the folder."""
+    for kind, (label, count) in enumerate(counts.items()):
+        for seed in range(first_seed, first_seed + count):
+            save(folder / label / f"{seed:03}.jpg", kind, seed)
+    return folder
+
+
+def make_photos(
+    counts: Sequence[int],
+    *,
+    groups: Sequence[str | None] = (),
+    splits: Sequence[Split | None] = (),
+    spread: float = 1.0,
+) -> Photos:
+    """Photos that no disk holds: vectors about a centre of their class, and thumbnails of noise."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(len(counts)), counts)
+    n = len(labels)
+    centres = rng.normal(0, 1, (len(counts), DIM))
+    x = (centres[labels] + spread * rng.normal(0, 1, (n, DIM))).astype(np.float32)
+    records = [
+        Record(f"{i:04}.jpg", f"class {k}", splits[i] if splits else None, groups[i] if groups else None)
+        for i, k in enumerate(labels)
+    ]
+    noise = rng.integers(0, 256, (n, 32, 32), dtype=np.uint8)
+    seen = Embeddings(tuple(f"{i:064x}" for i in range(n)), {}, x, noise)
+    return gather(dataset_of(records, "made"), seen)
+
+
+PLAIN = TrainOptions(fit="squash")
