@@ -106,7 +106,7 @@ def _fields(value: type) -> str:
     if not fields:
         return ""
     lines = source.splitlines()[fields[0].lineno - 1 : fields[-1].end_lineno]
-    return textwrap.dedent("\n".join(lines))
+    return "\n".join([f"class {node.name}:", *lines])
 
 
 def _code(text: str) -> str:

@@ -1,5 +1,5 @@
 """`python -m whatsit` is `whatsit`."""
 
-from whatsit.cli import main
+from whatsit.cli import run
 
-main()
+run()

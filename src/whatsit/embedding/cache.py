@@ -73,8 +73,8 @@ def _open(path: Path, table: str) -> sqlite3.Connection:
 def stamp(path: str) -> Stamp | None:
     """Place, size and mtime of a local file; None where there is none (a URI, a missing file)."""
     try:
-        status = Path(path).stat()
-        return Stamp(os.fsencode(Path(path).absolute()), status.st_size, status.st_mtime_ns)
+        status = os.stat(path)  # noqa: PTH116 (and below PTH100: pathlib takes twice the time, a photo at a time)
+        return Stamp(os.fsencode(os.path.abspath(path)), status.st_size, status.st_mtime_ns)  # noqa: PTH100
     except (OSError, ValueError):
         return None
 

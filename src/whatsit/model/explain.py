@@ -26,7 +26,7 @@ from whatsit.images import Limits, covered_box, from_memory, read_bytes, read_im
 if TYPE_CHECKING:
     from whatsit.model.classifier import Classifier, ImageLike
 
-OCCLUSION_GRID = 7
+OCCLUSION_GRID = 5
 GREY = 127
 OVERLAY = np.array([220, 40, 30], np.float32)  # evidence for the class, red
 OPACITY = 0.6

@@ -1,0 +1,87 @@
+"""Which fit suits the photos: a guess by their shape, then a trial on a bounded sample."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from whatsit.dataset import Dataset, read_dataset
+from whatsit.images import Fit
+from whatsit.options import TrainOptions
+from whatsit.steps import fit
+from whatsit.steps.fit import better_fit, likely_fit, sample_rows
+from whatsit.steps.gather import Embeddings, Photos
+from whatsit.steps.plan import make_plan
+
+from .made import DIM, make_photos
+
+
+def shaped(folder: Path, *sizes: tuple[int, int]) -> Dataset:
+    for label in "ab":
+        (folder / label).mkdir(parents=True)
+        for number, size in enumerate(sizes):
+            Image.new("RGB", size, (9 * number, 0, 0)).save(folder / label / f"{number}.png")
+    return read_dataset(folder)
+
+
+def test_square_photos_need_no_trial(tmp_path: Path) -> None:
+    assert likely_fit(shaped(tmp_path / "photos", (40, 40), (41, 40))) == ("squash", False)
+
+
+def test_elongated_photos_are_squashed(tmp_path: Path) -> None:
+    assert likely_fit(shaped(tmp_path / "photos", (90, 30), (30, 90), (70, 30))) == ("squash", True)
+
+
+def test_common_photos_are_cropped(tmp_path: Path) -> None:
+    assert likely_fit(shaped(tmp_path / "photos", (40, 30), (30, 40), (40, 40))) == ("crop", True)
+
+
+def test_unreadable_photos_have_no_shape(tmp_path: Path) -> None:
+    dataset = shaped(tmp_path / "photos", (40, 30))
+    for record in dataset.records:
+        Path(record.uri).write_bytes(b"")
+    assert likely_fit(dataset) == ("squash", False)
+
+
+def test_few_headers_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    monkeypatch.setattr(fit, "LOOKED_AT", 4)
+    monkeypatch.setattr(fit, "read_size", lambda uri: looked.append(uri) or (4, 3))
+    likely_fit(shaped(tmp_path / "photos", *[(8, 6)] * 20))
+    assert 4 <= len(looked) <= 8
+
+
+def test_the_sample_is_bounded_and_of_the_photos_to_learn_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit, "SAMPLE", 50)
+    photos = make_photos([360, 360])
+    plan = make_plan(photos, TrainOptions())
+    rows = sample_rows(photos, plan)
+    assert len(rows) == 50
+    assert set(rows) <= set(plan.learn)
+    assert np.all(np.diff(rows) > 0)
+
+
+def trial(photos: Photos, here: Fit, x: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Fit:
+    """What is chosen where the other fit sees `x` (n, dim)."""
+    asked: list[Fit] = []
+
+    def embed(some: Dataset, other: Fit) -> Embeddings:
+        asked.append(other)
+        places = [int(record.uri.removesuffix(".jpg")) for record in some.records]
+        digests = tuple(photos.digests[i] for i in places)
+        return Embeddings(digests, {}, x[places], photos.embeddings.thumbnails[places])
+
+    chosen = better_fit(photos, make_plan(photos, TrainOptions()), here, embed, TrainOptions())
+    assert asked == ["crop" if here == "squash" else "squash"]
+    return chosen
+
+
+def test_the_other_fit_must_be_better_by_enough() -> None:
+    photos = make_photos([30, 30], spread=2.0)
+    centres = np.random.default_rng(0).normal(0, 1, (2, DIM)).astype(np.float32)
+    clear = centres[photos.labels] + 0.3 * photos.x
+    assert trial(photos, "crop", clear) == "squash"
+    assert trial(photos, "squash", clear) == "crop"
+    assert trial(photos, "crop", photos.x) == "crop"  # as good is not better
+    assert trial(photos, "crop", np.zeros_like(photos.x)) == "crop"

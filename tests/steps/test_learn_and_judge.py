@@ -1,0 +1,157 @@
+"""No photo is judged by a head, strength or temperature that its own label had a part in."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from whatsit.dataset import Split
+from whatsit.learning import HeadName
+from whatsit.options import TrainOptions
+from whatsit.steps.gather import Photos
+from whatsit.steps.judge import judge
+from whatsit.steps.learn import learn
+from whatsit.steps.plan import make_plan
+
+from .made import make_photos
+
+HEADS: list[HeadName] = ["logistic", "svm", "knn"]
+
+
+def relabelled(photos: Photos, rows: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Photos:
+    labels = photos.labels.copy()
+    labels[rows] = 1 - labels[rows]
+    return replace(photos, labels=labels)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_in_cross_validation_every_photo_is_judged_once(head: HeadName) -> None:
+    photos, options = make_photos([20, 25, 30], spread=1.5), TrainOptions(head=head)
+    learned = learn(photos, make_plan(photos, options), options)
+    assert learned.judged.shape == learned.judged_raw.shape == (75, 3)
+    assert np.array_equal(learned.out_of_sample, learned.judged)
+    assert learned.judged.sum(axis=1) == pytest.approx(1)
+    assert 0.5 < np.mean(learned.judged.argmax(axis=1) == photos.labels)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_labels_of_a_fold_do_not_reach_its_own_judgement(head: HeadName) -> None:
+    """Flip the labels of one fold: what is said of its photos stays as it was, to the last bit; others' changes."""
+    photos, options = make_photos([20, 20], spread=1.5), TrainOptions(head=head)
+    plan = make_plan(photos, options)
+    assert plan.folds is not None
+    fold = np.flatnonzero(plan.folds == 2)
+    before, after = learn(photos, plan, options), learn(relabelled(photos, fold), plan, options)
+    assert np.array_equal(after.judged[fold], before.judged[fold])
+    assert np.array_equal(after.judged_raw[fold], before.judged_raw[fold])
+    others = np.setdiff1d(np.arange(40), fold)
+    assert not np.allclose(after.judged[others], before.judged[others])
+
+
+def given(n: int) -> Photos:
+    each: list[Split | None] = [*["train"] * (n - 8), *["valid"] * 4, *["test"] * 4]  # type: ignore[list-item]
+    return make_photos([n, n], splits=[*each, *each], spread=1.5)
+
+
+def test_labels_of_test_reach_nothing() -> None:
+    photos, options = given(24), TrainOptions()
+    plan = make_plan(photos, options)
+    before, after = learn(photos, plan, options), learn(relabelled(photos, plan.judge), plan, options)
+    assert np.array_equal(after.judged, before.judged)
+    assert after.chosen.strength == before.chosen.strength
+    assert after.threshold == before.threshold
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_photos_learned_from_are_judged_out_of_sample_too(head: HeadName) -> None:
+    """The likely mislabelled are drawn from it: its own label must not make a photo look right."""
+    photos, options = given(24), TrainOptions(head=head)
+    plan = make_plan(photos, options)
+    wrong = np.array([3])
+    learned = learn(relabelled(photos, wrong), plan, options)
+    assert not np.isnan(learned.out_of_sample).any()
+    assert np.array_equal(learned.out_of_sample[plan.judge], learned.judged)
+    assert learned.out_of_sample[3].argmax() == 0  # what it shows, not what its label now says
+
+
+def test_every_fifth_photo_of_a_class_is_judged_by_heads_that_know_the_class() -> None:
+    """Components are numbered as they come; folds by that number would hold a whole class out at once."""
+    n = 60
+    splits: list[Split | None] = ["test" if i >= 50 else "valid" if i >= 40 else "train" for i in range(n)]
+    photos = make_photos([12, 48], spread=0.3)
+    order = np.argsort([i * 5 if k == 0 else i + 0.5 for i, k in enumerate(photos.labels)], kind="stable")
+    records = [photos.dataset.records[i] for i in order]
+    records = [replace(record, split=split) for record, split in zip(records, splits, strict=True)]
+    mixed = replace(
+        photos,
+        dataset=replace(photos.dataset, records=tuple(records)),
+        x=photos.x[order],
+        labels=photos.labels[order],
+    )
+    options = TrainOptions()
+    learned = learn(mixed, make_plan(mixed, options), options)
+    rare = np.flatnonzero(mixed.labels == 0)
+    assert np.mean(learned.out_of_sample[rare].argmax(axis=1) == 0) > 0.8
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_one_component_to_learn_from_has_no_out_of_sample(head: HeadName) -> None:
+    """All of train is one group, so that no part of it can judge another; valid and test can be judged."""
+    each: list[Split | None] = ["train", "train", "train", "valid", "test"]
+    groups = ["one", "one", "one", None, None]
+    photos = make_photos([5, 5], splits=[*each, *each], groups=[*groups, *groups])
+    options = TrainOptions(head=head)
+    learned = learn(photos, make_plan(photos, options), options)
+    known = ~np.isnan(learned.out_of_sample[:, 0])
+    assert known.tolist() == [False, False, False, True, True] * 2
+
+
+def judged(photos: Photos) -> tuple[Photos, object]:
+    options = TrainOptions()
+    plan = make_plan(photos, options)
+    return photos, judge(photos, plan, learn(photos, plan, options))
+
+
+def test_rows_worth_a_look() -> None:
+    photos = relabelled(make_photos([40, 40], spread=0.4), np.array([5, 50]))
+    options = TrainOptions()
+    plan = make_plan(photos, options)
+    learned = learn(photos, plan, options)
+    result = judge(photos, plan, learned)
+    assert set(result.mislabelled) == {5, 50}
+    assert set(result.mistakes) == {5, 50}
+    top = learned.judged.max(axis=1)
+    assert np.all(np.diff(top[result.mistakes]) <= 0)
+    assert np.all(np.diff(top[result.least_sure]) >= 0)
+    assert len(result.least_sure) == 80
+    assert len(result.leaking) == 0
+    assert result.without_leaks is None
+    assert result.evaluation.n == 80
+    assert result.evaluation.accuracy.value == pytest.approx(78 / 80)
+
+
+def test_leaks_are_found_among_those_learned_from() -> None:
+    each: list[Split | None] = [*["train"] * 8, *["valid"] * 3, *["test"] * 4]  # type: ignore[list-item]
+    groups: list[str | None] = [None] * 30
+    groups[2] = groups[12] = "train and test"
+    groups[18 + 8] = groups[13] = "test and the other test"
+    groups[15 + 9] = groups[14] = "valid and test"
+    photos = make_photos([15, 15], splits=[*each, *each], groups=groups)
+    options = TrainOptions()
+    plan = make_plan(photos, options)
+    result = judge(photos, plan, learn(photos, plan, options))
+    assert result.leaking.tolist() == [12, 14]
+    assert result.evaluation.n == 8
+    assert result.without_leaks is not None
+    assert result.without_leaks.n == 6
+
+
+def test_nothing_but_leaks_has_no_figure_without() -> None:
+    each: list[Split | None] = [*["train"] * 4, "test"]  # type: ignore[list-item]
+    groups: list[str | None] = ["a", None, None, None, "a", "b", None, None, None, "b"]
+    photos = make_photos([5, 5], splits=[*each, *each], groups=groups)
+    options = TrainOptions()
+    plan = make_plan(photos, options)
+    result = judge(photos, plan, learn(photos, plan, options))
+    assert len(result.leaking) == 2
+    assert result.without_leaks is None

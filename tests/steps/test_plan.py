@@ -1,0 +1,126 @@
+"""Who learns, who chooses and who judges: never the same photos, and never two of one component."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from whatsit.dataset import Split
+from whatsit.errors import DatasetError
+from whatsit.options import TrainOptions
+from whatsit.steps import plan
+from whatsit.steps.gather import Photos
+from whatsit.steps.plan import Plan, folds_of, make_plan
+
+from .made import make_photos
+
+
+def check_rounds(made: Plan, photos: Photos) -> None:
+    """No component is fitted on and held out at once, and all rows of a round are among those learned from."""
+    components = photos.components[made.learn]
+    for one in made.rounds:
+        assert len(one.fit)
+        assert len(one.held_out)
+        assert np.intersect1d(components[one.fit], components[one.held_out]).size == 0
+        assert max(one.fit.max(), one.held_out.max()) < len(made.learn)
+
+
+def in_threes(n: int) -> list[str | None]:
+    return [f"group {i // 3}" for i in range(n)]
+
+
+def splits_of(*parts: tuple[Split, int]) -> list[Split | None]:
+    return [split for split, count in parts for _ in range(count)]
+
+
+def test_small_data_is_cross_validated() -> None:
+    photos = make_photos([30, 33], groups=in_threes(63))
+    made = make_plan(photos, TrainOptions())
+    assert made.cross_validated
+    assert made.folds is not None
+    assert sorted(made.judge) == sorted(made.learn) == list(range(63))
+    assert len(made.rounds) == plan.FOLDS
+    assert sorted(np.concatenate([one.held_out for one in made.rounds])) == list(range(63))
+    check_rounds(made, photos)
+    for component in np.unique(photos.components):
+        assert len(np.unique(made.folds[photos.components == component])) == 1
+    assert made.splits == tuple(f"fold {fold + 1}" for fold in made.folds)
+
+
+def test_enough_photos_get_a_test_split() -> None:
+    photos = make_photos([360, 345], groups=in_threes(705))
+    made = make_plan(photos, TrainOptions())
+    assert not made.cross_validated
+    assert np.intersect1d(photos.components[made.learn], photos.components[made.judge]).size == 0
+    assert len(made.learn) + len(made.judge) == 705
+    assert 70 <= len(made.judge) <= 140
+    assert [made.splits[i] for i in made.judge] == ["test"] * len(made.judge)
+    check_rounds(made, photos)
+
+
+@pytest.mark.parametrize(("test", "cross_validated"), [(0.0, True), (0.15, True), (0.5, False)])
+def test_the_share_decides(test: float, cross_validated: bool) -> None:
+    assert make_plan(make_photos([110, 110]), TrainOptions(test=test)).cross_validated is cross_validated
+
+
+def test_of_many_photos_one_split_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "MANY", 100)
+    photos = make_photos([400, 400])
+    made = make_plan(photos, TrainOptions())
+    (one,) = made.rounds
+    splits = np.array(made.splits)[made.learn]
+    assert set(splits[one.fit]) == {"train"}
+    assert set(splits[one.held_out]) == {"valid"}
+    assert len(one.fit) + len(one.held_out) == len(made.learn)
+    check_rounds(made, photos)
+
+
+def test_without_valid_many_photos_are_cut_into_folds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "MANY", 100)
+    made = make_plan(make_photos([400, 400]), TrainOptions(valid=0.0))
+    assert len(made.rounds) == plan.FOLDS
+    assert set(made.splits) == {"train", "test"}
+
+
+def given(*splits: Sequence[Split | None]) -> Photos:
+    return make_photos([len(one) for one in splits], splits=[split for one in splits for split in one])
+
+
+def test_given_splits_stand() -> None:
+    each = splits_of(("train", 8), ("valid", 3), ("test", 4))
+    made = make_plan(given(each, each), TrainOptions())
+    assert made.protocol == "your own test split"
+    assert list(made.splits) == [*each, *each]
+    splits = np.array(made.splits)
+    assert set(splits[made.judge]) == {"test"}
+    (one,) = made.rounds
+    assert set(splits[made.learn][one.fit]) == {"train"}
+    assert set(splits[made.learn][one.held_out]) == {"valid"}
+
+
+def test_where_valid_judges_it_does_not_choose() -> None:
+    each = splits_of(("train", 9), ("valid", 4))
+    photos = given(each, each)
+    made = make_plan(photos, TrainOptions())
+    assert made.protocol == "your own valid split"
+    splits = np.array(made.splits)
+    assert set(splits[made.judge]) == {"valid"}
+    assert set(splits[made.learn]) == {"train"}
+    check_rounds(made, photos)
+
+
+def test_too_few_to_hold_any_out() -> None:
+    with pytest.raises(DatasetError, match=r"class 'class 1' has 1 distinct photo to learn from; at least 2"):
+        make_plan(make_photos([5, 2], groups=[None] * 5 + ["same", "same"]), TrainOptions())
+    each = splits_of(("train", 3), ("test", 2))
+    with pytest.raises(DatasetError, match="'class 1' has 1 distinct photo to learn from"):
+        make_plan(given(each, splits_of(("train", 1), ("test", 2))), TrainOptions())
+
+
+def test_each_class_is_spread_over_the_folds() -> None:
+    """Also where every fifth photo is of one class, as manifests are often written."""
+    photos = make_photos([20, 80])
+    order = np.argsort(np.arange(100) % 5 != 0, kind="stable")
+    folds = folds_of(photos, order, seed=0)
+    for k in range(2):
+        assert np.ptp(np.bincount(folds[photos.labels[order] == k], minlength=plan.FOLDS)) <= 1

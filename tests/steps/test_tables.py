@@ -1,0 +1,61 @@
+"""The two CSV files hold any name, and read back as they were written."""
+
+import csv
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from whatsit.options import TrainOptions
+from whatsit.steps.plan import make_plan
+from whatsit.steps.tables import predictions_csv, splits_csv
+
+from .made import make_photos
+
+NAMES = ["a,b.jpg", 'say "hi".jpg', "two\nlines.jpg", "Äpfel 🍏.jpg", "  spaces  .jpg", "semi;colon\t.jpg", "=1+1.jpg"]
+ESCAPED = {"not\udcff utf-8.jpg": "not\\udcff utf-8.jpg", "back\rwards.jpg": "back\\rwards.jpg"}
+
+
+def read(data: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(data.decode("utf-8"), newline="")))
+
+
+def test_any_name_comes_back() -> None:
+    names = [*NAMES, *ESCAPED]
+    photos = make_photos([5, 4])
+    records = [replace(r, uri=name) for r, name in zip(photos.dataset.records, names, strict=True)]
+    photos = replace(photos, dataset=replace(photos.dataset, records=tuple(records)))
+    rows = read(splits_csv(photos, make_plan(photos, TrainOptions())))
+    assert [row["uri"] for row in rows] == [*NAMES, *ESCAPED.values()]
+    assert [row["sha256"] for row in rows] == list(photos.embeddings.digests)
+    assert {row["left_out"] for row in rows} == {""}
+
+
+def test_what_was_passed_over_is_listed_too() -> None:
+    photos = make_photos([5, 5])
+    skipped = (("notes.txt", "not an image"), ("x", "cannot be opened (a\nb)"))
+    photos = replace(photos, dataset=replace(photos.dataset, skipped_files=skipped))
+    rows = read(splits_csv(photos, make_plan(photos, TrainOptions())))[-2:]
+    assert [(row["uri"], row["split"], row["left_out"]) for row in rows] == [
+        ("notes.txt", "", "not an image"),
+        ("x", "", "cannot be opened (a\\nb)"),
+    ]
+
+
+def test_predictions_say_what_was_said() -> None:
+    p = np.array([[0.7, 0.2, 0.1], [0.25, 0.35, 0.4]])
+    (one, two) = read(predictions_csv(["1.jpg", "2.jpg"], np.array([0, 1]), p, ["a", "b,c", "ü"], 0.5))
+    assert one == {
+        **{"uri": "1.jpg", "label": "a", "predicted": "a"},
+        **{"probability": "0.700000", "probability_of_label": "0.700000", "unsure": "no"},
+    }
+    assert (two["label"], two["predicted"], two["unsure"]) == ("b,c", "ü", "yes")
+    assert float(two["probability_of_label"]) == pytest.approx(0.35)
+
+
+def test_lines_end_alike_everywhere(tmp_path: Path) -> None:
+    data = predictions_csv(["1.jpg"], np.array([0]), np.array([[1.0, 0.0]]), ["a", "b"], 0.5)
+    assert data.count(b"\n") == 2
+    assert b"\r" not in data
