@@ -97,7 +97,7 @@ def _signature(function: Any) -> str:
     return "\n".join(lines).rstrip().removesuffix(":")
 
 
-def _fields(value: type) -> str:
+def _fields(value: Any) -> str:
     """The fields of a dataclass as they stand in the source, with the reasons beside them."""
     source = textwrap.dedent(inspect.getsource(value))
     node = ast.parse(source).body[0]

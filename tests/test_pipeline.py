@@ -322,12 +322,15 @@ def test_other_heads(head: Any, small: Path, quick: TrainOptions, tmp_path: Path
     assert trained.classifier.predict_proba(paths).sum(axis=1) == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.parametrize("head", ["logistic", "svm", "knn"])
-def test_the_smallest_data_that_can_be_trained_on(head: Any, quick: TrainOptions, tmp_path: Path) -> None:
-    photos = make_folder(tmp_path / "photos", {"apples": 2, "pears": 2})
+@pytest.mark.parametrize(("head", "each"), [("logistic", 2), ("svm", 3), ("knn", 2)])
+def test_the_smallest_data_that_can_be_trained_on(head: Any, each: int, quick: TrainOptions, tmp_path: Path) -> None:
+    photos = make_folder(tmp_path / "photos", {"apples": each, "pears": each})
     trained = train(photos, tmp_path / "model", replace(quick, head=head))
-    assert trained.evaluation.n == 4
-    assert trained.report.protocol.startswith("4-fold")
+    assert trained.evaluation.n == 2 * each
+    assert trained.report.protocol.startswith(f"{min(5, 2 * each)}-fold")
+    (photos / "pears" / "000.jpg").unlink()
+    with pytest.raises(DatasetError, match=f"at least {each} are needed"):
+        train(photos, tmp_path / "other", replace(quick, head=head))
 
 
 def test_a_class_of_one_photo_is_too_small(quick: TrainOptions, tmp_path: Path) -> None:
@@ -491,7 +494,9 @@ def test_bad_images_are_listed_when_evaluating(trained: Trained, tmp_path: Path)
     make_folder(tmp_path / "later", {"apples": 2, "pears": 2}, first_seed=800)
     (tmp_path / "later" / "pears" / "bad.jpg").write_bytes(b"bad")
     done = evaluate(trained.folder, tmp_path / "later", tmp_path / "report")
-    assert [(Path(one.path).name, one.reason[:12]) for one in done.report.data.left_out] == [("bad.jpg", "not an image")]
+    assert [(Path(one.path).name, one.reason[:12]) for one in done.report.data.left_out] == [
+        ("bad.jpg", "not an image")
+    ]
     assert done.evaluation.n == 4
 
 
@@ -518,10 +523,9 @@ def test_stored_embeddings_give_the_same_model(
 ) -> None:
     written = embed(small, tmp_path / "vectors.parquet", quick)
     assert (written.rows, written.failed, written.computed) == (40, 0, 0)  # `trained` has embedded them
-    again = train_from_embeddings(tmp_path / "vectors.parquet", tmp_path / "model", PLAIN)
+    again = train_from_embeddings(tmp_path / "vectors.parquet", tmp_path / "model", quick)
     for name in (FILES.graph, FILES.predictions, FILES.splits):
         assert (again.folder / name).read_bytes() == (trained.folder / name).read_bytes(), name
-    assert any("whatsit train --embeddings" in step for step in again.report.next_steps) or again.report.next_steps
 
 
 def test_unreadable_photos_have_a_row_in_the_file(small: Path, quick: TrainOptions, tmp_path: Path) -> None:
@@ -529,8 +533,14 @@ def test_unreadable_photos_have_a_row_in_the_file(small: Path, quick: TrainOptio
     (photos / "pears" / "bad.jpg").write_bytes(b"")
     written = embed(photos, tmp_path / "v.parquet", quick)
     assert (written.rows, written.failed) == (41, 1)
-    trained = train_from_embeddings(tmp_path / "v.parquet", tmp_path / "model", PLAIN)
+    trained = train_from_embeddings(tmp_path / "v.parquet", tmp_path / "model", quick)
     assert splits(trained)["pears/bad.jpg"]["left_out"].startswith("empty")
+
+
+def test_a_network_of_ones_own_is_named_again(small: Path, quick: TrainOptions, tmp_path: Path) -> None:
+    embed(small, tmp_path / "v.parquet", quick)
+    with pytest.raises(EmbeddingError, match=r"made with own, a network of your own. Name it: --backbone my.onnx"):
+        train_from_embeddings(tmp_path / "v.parquet", tmp_path / "model", PLAIN)
 
 
 def test_embedding_again_needs_a_word(small: Path, quick: TrainOptions, tmp_path: Path) -> None:

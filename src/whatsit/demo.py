@@ -18,11 +18,7 @@ PAPER_ACCURACY = {"SVM": 0.824, "CNN": 0.884}
 def write_manifest(file: Path) -> None:
     """Lists the 2,624 photos with their labels. Raises MissingExtraError without the data set's package."""
     folder = photo_folder()
-    rows = [
-        line.split()
-        for line in (folder / "labels.csv").read_text(encoding="utf-8").splitlines()
-        if line.strip()
-    ]
+    rows = [line.split() for line in (folder / "labels.csv").read_text(encoding="utf-8").splitlines() if line.strip()]
     with file.open("w", newline="", encoding="utf-8") as out:
         writer = csv.writer(out)
         writer.writerow(["uri", "label"])

@@ -20,12 +20,8 @@ class TrainOptions:
     bits: PrecisionChoice = "auto"  # 8 bits where this machine runs them faster: same accuracy within noise
     device: str = "cpu"
     head: HeadName = "logistic"
-    balance: bool = (
-        False  # every class weighs the same: right where rare classes matter as much as common ones
-    )
-    precision: float = (
-        0.95  # of the answers given on held-out photos; below its threshold the answer is "unsure"
-    )
+    balance: bool = False  # every class weighs the same: right where rare classes matter as much as common ones
+    precision: float = 0.95  # of the answers given on held-out photos; below its threshold the answer is "unsure"
     valid: float = 0.15  # shares, where the data set brings no splits
     test: float = 0.15
     seed: int = 0

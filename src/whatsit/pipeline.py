@@ -104,9 +104,12 @@ def train_from_embeddings(
     overwrite: bool = False,
     watch: Watch = unwatched,
 ) -> Trained:
-    """The same from a Parquet file of `whatsit embed`; the photos are read for the report's pictures alone."""
+    """The same from a Parquet file of `whatsit embed`; the photos are read for the report's pictures alone.
+
+    options.backbone matters only where the vectors are of a network of the user's own: it names that again.
+    """
     shares(options)
-    sight = StoredSight(Path(file))
+    sight = StoredSight(Path(file), options.backbone)
     dataset = sight.dataset(Path(label_dict) if label_dict else None)
     folder = Path(output) if output else default_folder(dataset.name)
     _check_folder(folder, FILES.facts, overwrite=overwrite)

@@ -165,9 +165,7 @@ def test_any_name_will_do(tmp_path: Path) -> None:
 
 
 def test_names_that_do_not_decode(tmp_path: Path) -> None:
-    root = tree(
-        tmp_path, "a/1.jpg", os.fsdecode(b"\xe4/\xf6.jpg"), os.fsdecode(b"\xf6/1.jpg"), "two\nlines/1.jpg"
-    )
+    root = tree(tmp_path, "a/1.jpg", os.fsdecode(b"\xe4/\xf6.jpg"), os.fsdecode(b"\xf6/1.jpg"), "two\nlines/1.jpg")
     dataset = read_dataset(root)
     assert dataset.classes == ("\\xe4", "\\xf6", "a", "two\\nlines")
     assert all(Path(record.uri).is_file() for record in dataset.records)
@@ -206,9 +204,7 @@ def test_a_missing_folder(tmp_path: Path) -> None:
         read_dataset(tmp_path / "gone")
 
 
-def test_a_folder_that_cannot_be_opened_stops_the_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_that_cannot_be_opened_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tree(tmp_path, "a/1.jpg", "b/1.jpg")
     really = os.scandir
 

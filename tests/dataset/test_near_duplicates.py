@@ -74,13 +74,25 @@ def test_different_photos_are_not_paired() -> None:
     assert near_duplicates(*arrays(PHOTOS)) == []
 
 
-def test_photos_that_share_a_layout_are_not_paired() -> None:
-    """Like solar cells: strong bars that all have, faint marks that tell one from the other."""
-    bars = np.where(np.arange(120)[:, None] % 40 < 6, 0, 200).astype(np.float64)
+def cells(strength: float) -> list[Image.Image]:
+    """Like solar cells: strong bars that all have, and faint marks that tell one from the other."""
+    bars = np.where(np.arange(120)[:, None] % 40 < 6, 25, 225).astype(np.float64)
     marks = [np.array(image, np.float64) - 128 for image in PHOTOS]
-    cells = [Image.fromarray((bars + 25 + 0.15 * mark).clip(0, 255).astype(np.uint8)) for mark in marks]
-    again = [ImageEnhance.Brightness(cell).enhance(0.95) for cell in cells[:5]]
-    assert near_duplicates(*arrays(cells + again)) == [(i, N + i) for i in range(5)]
+    return [Image.fromarray((bars + strength * mark).clip(0, 255).astype(np.uint8)) for mark in marks]
+
+
+def test_photos_that_share_a_layout_are_not_paired() -> None:
+    all_alike = cells(0.15)
+    again = [ImageEnhance.Brightness(cell).enhance(0.95) for cell in all_alike[:5]]
+    assert near_duplicates(*arrays(all_alike + again)) == [(i, N + i) for i in range(5)]
+
+
+def test_a_rare_kind_is_not_one_cluster() -> None:
+    """A few that are alike among many that are not: what is rare in the set is common among them."""
+    kind = cells(0.15)[:20]
+    others = [draw(seed) for seed in range(100, 300)]
+    again = [ImageEnhance.Brightness(cell).enhance(0.95) for cell in kind[:5]]
+    assert near_duplicates(*arrays(kind + others + again)) == [(i, 220 + i) for i in range(5)]
 
 
 def test_the_order_of_the_photos_does_not_matter() -> None:

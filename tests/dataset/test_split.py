@@ -61,9 +61,7 @@ def test_a_class_with_too_few_photos_is_refused_with_the_others_like_it() -> Non
 def test_duplicates_do_not_count_as_distinct_photos() -> None:
     components = group_records(6, [(0, 1), (1, 2)], no_groups(6))
     with pytest.raises(DatasetError, match="class 'a' has 1 distinct photo; at least 2"):
-        assign_splits(
-            ints([0, 0, 0, 1, 1, 1]), digests(6), components, no_groups(6), ["a", "b"], SplitOptions(valid=0)
-        )
+        assign_splits(ints([0, 0, 0, 1, 1, 1]), digests(6), components, no_groups(6), ["a", "b"], SplitOptions(valid=0))
 
 
 def test_a_group_keeps_its_split_when_its_photos_change() -> None:
@@ -72,9 +70,7 @@ def test_a_group_keeps_its_split_when_its_photos_change() -> None:
     groups = no_groups(40) + ["tom"] * 4
     components = group_records(44, [], groups)
     found = {
-        assign_splits(
-            labels, others + digests(4, start=100 * i), components, groups, ["a"], SplitOptions(seed=3)
-        )[-1]
+        assign_splits(labels, others + digests(4, start=100 * i), components, groups, ["a"], SplitOptions(seed=3))[-1]
         for i in range(1, 6)
     }
     assert len(found) == 1
@@ -84,18 +80,14 @@ def test_components_with_the_same_key_are_one() -> None:
     n = 30
     same = digests(1) * 2 + digests(n - 2, start=1)
     for seed in range(20):
-        splits = assign_splits(
-            ints([0] * n), same, each_alone(n), no_groups(n), ["a"], SplitOptions(seed=seed)
-        )
+        splits = assign_splits(ints([0] * n), same, each_alone(n), no_groups(n), ["a"], SplitOptions(seed=seed))
         assert splits[0] == splits[1]
 
 
 def test_a_component_counts_for_the_class_of_most_of_its_records() -> None:
     components = ints([0, 0, 0, 1, 2, 3])
     labels = ints([0, 0, 1, 0, 1, 1])  # component 0 is a, and so has a two components
-    splits = assign_splits(
-        labels, digests(6), components, no_groups(6), ["a", "b"], SplitOptions(valid=0, test=0.5)
-    )
+    splits = assign_splits(labels, digests(6), components, no_groups(6), ["a", "b"], SplitOptions(valid=0, test=0.5))
     assert splits[0] == splits[1] == splits[2] != splits[3]
     assert splits[4] != splits[5]
 
@@ -104,9 +96,7 @@ def test_no_records() -> None:
     assert split_of([], []) == []
 
 
-@pytest.mark.parametrize(
-    ("valid", "test"), [(-0.1, 0.1), (1.0, 0.0), (0.1, math.nan), (0.5, 0.5), (0.1, math.inf)]
-)
+@pytest.mark.parametrize(("valid", "test"), [(-0.1, 0.1), (1.0, 0.0), (0.1, math.nan), (0.5, 0.5), (0.1, math.inf)])
 def test_impossible_shares_are_refused(valid: float, test: float) -> None:
     with pytest.raises(DatasetError, match="Expected"):
         SplitOptions(valid=valid, test=test)

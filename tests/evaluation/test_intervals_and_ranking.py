@@ -30,9 +30,7 @@ def test_wilson_of_nothing_is_everything() -> None:
         wilson(3, 2)
 
 
-@given(
-    st.lists(st.integers(0, 5), min_size=1, max_size=20), st.lists(st.integers(0, 5), min_size=1, max_size=20)
-)
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=20), st.lists(st.integers(0, 5), min_size=1, max_size=20))
 def test_auroc_is_scikit_learns(positives: list[int], negatives: list[int]) -> None:
     labels = [1] * len(positives) + [0] * len(negatives)
     expected = metrics.roc_auc_score(labels, positives + negatives)

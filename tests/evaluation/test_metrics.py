@@ -39,9 +39,7 @@ def test_balanced_accuracy_of_a_full_test_set_is_scikit_learns() -> None:
 
 def test_per_class_figures_are_scikit_learns() -> None:
     truth, p = predictions(200, 6, missing=2)
-    scores = metrics.precision_recall_fscore_support(
-        truth, p.argmax(axis=1), labels=range(6), zero_division=0.0
-    )
+    scores = metrics.precision_recall_fscore_support(truth, p.argmax(axis=1), labels=range(6), zero_division=0.0)
     got = [(c.precision, c.recall, c.f1, c.support) for c in evaluate(truth, p, names(6)).per_class]
     np.testing.assert_allclose(np.array(got), np.stack(scores, axis=1))
 

@@ -75,13 +75,9 @@ def test_shortened_text_fits_and_has_no_control(text: str, width: int) -> None:
     assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in short)
 
 
-def advice(
-    evaluation: Evaluation, train: list[int] | None = None, mislabelled: int = 0, leaks: int = 0
-) -> str:
+def advice(evaluation: Evaluation, train: list[int] | None = None, mislabelled: int = 0, leaks: int = 0) -> str:
     counts = dict(zip(evaluation.classes, train or [100] * len(evaluation.classes), strict=True))
-    return "\n".join(
-        suggest(evaluation, DataFigures({"train": counts}), mislabelled=mislabelled, leaks=leaks)
-    )
+    return "\n".join(suggest(evaluation, DataFigures({"train": counts}), mislabelled=mislabelled, leaks=leaks))
 
 
 GOOD = counted([95, 5], [4, 96], confidence=0.95)

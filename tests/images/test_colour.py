@@ -105,9 +105,7 @@ def test_lab_tiff() -> None:
     assert difference(pixels, PHOTO).mean() < 4
 
 
-TRANSPARENT = np.dstack(
-    [PHOTO, np.where(GREY > 128, 255, 0).astype(np.uint8)]
-)  # hidden colours under alpha 0
+TRANSPARENT = np.dstack([PHOTO, np.where(GREY > 128, 255, 0).astype(np.uint8)])  # hidden colours under alpha 0
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
@@ -127,9 +125,7 @@ def test_grey_with_alpha() -> None:
 
 
 @pytest.mark.parametrize(("transparency", "levels"), [(1, [10, 255, 30]), (b"\x00\xff\x80", [255, 20, 142])])
-def test_palette_with_transparency_as_index_and_as_bytes(
-    transparency: int | bytes, levels: list[int]
-) -> None:
+def test_palette_with_transparency_as_index_and_as_bytes(transparency: int | bytes, levels: list[int]) -> None:
     image = Image.new("P", (3, 1))
     image.putpalette([10, 10, 10, 20, 20, 20, 30, 30, 30])
     image.putdata([0, 1, 2])

@@ -31,9 +31,7 @@ def network(folder: Path) -> str:
     wanted = helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", DIM])
     graph = helper.make_graph(nodes, "own", [given], [wanted], constants)
     folder.mkdir(parents=True, exist_ok=True)
-    onnx.save(
-        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), folder / "own.onnx"
-    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), folder / "own.onnx")
     says = {"size": SIDE, "layout": "nchw", "scale": 1, "features": "maps"}
     says |= {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}
     (folder / "own.json").write_text(json.dumps(says), encoding="utf-8")

@@ -94,7 +94,7 @@ def test_every_fifth_photo_of_a_class_is_judged_by_heads_that_know_the_class() -
     assert np.mean(learned.out_of_sample[rare].argmax(axis=1) == 0) > 0.8
 
 
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", ["logistic", "knn"])
 def test_one_component_to_learn_from_has_no_out_of_sample(head: HeadName) -> None:
     """All of train is one group, so that no part of it can judge another; valid and test can be judged."""
     each: list[Split | None] = ["train", "train", "train", "valid", "test"]
@@ -104,12 +104,6 @@ def test_one_component_to_learn_from_has_no_out_of_sample(head: HeadName) -> Non
     learned = learn(photos, make_plan(photos, options), options)
     known = ~np.isnan(learned.out_of_sample[:, 0])
     assert known.tolist() == [False, False, False, True, True] * 2
-
-
-def judged(photos: Photos) -> tuple[Photos, object]:
-    options = TrainOptions()
-    plan = make_plan(photos, options)
-    return photos, judge(photos, plan, learn(photos, plan, options))
 
 
 def test_rows_worth_a_look() -> None:

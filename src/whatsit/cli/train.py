@@ -12,7 +12,7 @@ from whatsit.options import TrainOptions
 
 DEFAULTS = TrainOptions()
 SHARE = click.FloatRange(0, 1, max_open=True)
-NOT_WITH_EMBEDDINGS = ("valid_data", "test_data", "backbone", "fit", "bits", "cache")  # the file has settled them
+NOT_WITH_EMBEDDINGS = ("valid_data", "test_data", "fit", "bits", "cache")  # the file has settled them
 
 
 @click.command(name="train", epilog="Example: whatsit train my_photos/ --output pets-model")

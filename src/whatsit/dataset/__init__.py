@@ -2,7 +2,7 @@
 
 from whatsit.dataset.folds import assign_folds
 from whatsit.dataset.grouping import duplicates, find_conflicts, group_records
-from whatsit.dataset.near_duplicates import near_duplicates
+from whatsit.dataset.near import near_duplicates
 from whatsit.dataset.read import dataset_of, read_dataset
 from whatsit.dataset.records import Dataset, Record, Split
 from whatsit.dataset.split import SplitOptions, assign_splits

@@ -57,9 +57,7 @@ def describe(
     )
 
 
-def _keys(
-    digests: Sequence[str], components: NDArray[np.int64], groups: Sequence[str | None]
-) -> dict[int, str]:
+def _keys(digests: Sequence[str], components: NDArray[np.int64], groups: Sequence[str | None]) -> dict[int, str]:
     """Component → key. ``"group:"`` sorts before ``"sha256:"``, so that a group's name wins."""
     keys: dict[int, str] = {}
     for component, digest, group in zip(components.tolist(), digests, groups, strict=True):

@@ -59,9 +59,7 @@ def _check_flat(root: str, splits: Collection[str], total: int) -> None:
         )
 
 
-def _read_classes(
-    folder: str, split: Split | None, tally: Tally, above: set[tuple[int, int]]
-) -> Iterator[Record]:
+def _read_classes(folder: str, split: Split | None, tally: Tally, above: set[tuple[int, int]]) -> Iterator[Record]:
     listing = list_folder(folder, tally)
     _pass_over(listing.images, tally)
     for path in listing.folders:

@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def group_records(
-    n: int, pairs: Iterable[tuple[int, int]], groups: Sequence[str | None]
-) -> NDArray[np.int64]:
+def group_records(n: int, pairs: Iterable[tuple[int, int]], groups: Sequence[str | None]) -> NDArray[np.int64]:
     """Connected components of `n` records under duplicate pairs and equal group names.
 
     Returns:

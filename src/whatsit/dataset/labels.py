@@ -88,9 +88,7 @@ def check_known(records: Sequence[Record], name: str, classes: Sequence[str]) ->
         )
 
 
-def _check_dictionary(
-    name: str, dictionary: tuple[str, ...], everywhere: set[str], trained: set[str]
-) -> None:
+def _check_dictionary(name: str, dictionary: tuple[str, ...], everywhere: set[str], trained: set[str]) -> None:
     if strange := sorted(everywhere.difference(dictionary)):
         raise DatasetError(
             f"{name}: {some(strange)} {_occurs(strange)} not in the label dictionary. "

@@ -25,6 +25,7 @@ Grey = NDArray[np.uint8] | Float  # (b, 32, 32)
 Whiten = Callable[[Grey], Float]  # (b, 32, 32) → (b, 256)
 
 _SAME = 0.77  # the least whitened cosine of two thumbnails as they lie, if they have much to be told by
+_SAME_APART = 0.60  # and the least one of what sets them apart from their nearest
 _SAME_LAID = 0.85  # and of one laid onto the other, which is free to fit; then also:
 _SAME_DETAIL = 0.80  # the least correlation of fine detail,
 _SAME_VECTOR = 0.60  # and the least cosine of the vectors
@@ -55,9 +56,10 @@ def near_duplicates(vectors: Float, thumbnails: NDArray[np.uint8]) -> list[tuple
         return []
     thumbnails = thumbnails[telling]
     whiten = _fit_whitening(thumbnails)
-    photos = _Photos(_unit(vectors[telling]), thumbnails, np.concatenate(list(map(whiten, _blocks(thumbnails)))))
-    near = (_nearest(_project(photos.vectors)), _nearest(_unit(photos.whitened)))
-    pairs = _unique(np.concatenate(near), len(telling))
+    unit, whitened = _unit(vectors[telling]), np.concatenate(list(map(whiten, _blocks(thumbnails))))
+    by_thumbnail = _nearest(_unit(whitened))  # (n, k)
+    pairs = _unique(_nearest(_project(unit)), by_thumbnail)
+    photos = _Photos(unit, thumbnails, whitened, _usual(whitened, by_thumbnail))
     same = np.concatenate([_same_photo(block, photos, whiten) for block in _blocks(pairs)])
     return [(i, j) for i, j in telling[pairs[same]].tolist()]
 
@@ -69,6 +71,7 @@ class _Photos:
     vectors: Float  # (n, dim), of length 1
     thumbnails: NDArray[np.uint8]  # (n, 32, 32)
     whitened: Float  # (n, 256)
+    usual: Float  # (n, 256), what those that look most like it have in common
 
 
 def _blocks(rows: NDArray) -> Iterator[NDArray]:  # type: ignore[type-arg]
@@ -103,17 +106,16 @@ def _project(unit: Float) -> Float:
     return _unit(unit @ directions[:, -_PROJECTED:])
 
 
-def _nearest(unit: Float) -> Pairs:
-    """Each row with its 16 nearest by cosine, exactly, in blocks of ``(512, n)``."""
+def _nearest(unit: Float) -> NDArray[np.int64]:
+    """The 16 nearest of each row by cosine, exactly: ``(n, 16)``, or all others of fewer."""
     n, count = len(unit), min(_NEAREST, len(unit) - 1)
     found = []
     for start in range(0, n, _BLOCK):
-        cosines = unit[start : start + _BLOCK] @ unit.T  # (b, n)
+        cosines = unit[start : start + _BLOCK] @ unit.T  # (512, n)
         rows = np.arange(len(cosines))
         cosines[rows, start + rows] = -np.inf
-        others = _largest(cosines, count)
-        found.append(np.stack([np.repeat(start + rows, count), others.ravel()], axis=1))
-    return np.concatenate(found).astype(np.int64)
+        found.append(_largest(cosines, count))
+    return np.concatenate(found)
 
 
 def _largest(values: Float, count: int) -> NDArray[np.int64]:
@@ -136,9 +138,11 @@ def _largest(values: Float, count: int) -> NDArray[np.int64]:
     return np.take_along_axis(within, chosen, axis=1)
 
 
-def _unique(pairs: Pairs, n: int) -> Pairs:
-    """Each pair once, ``i < j``, sorted."""
-    codes = np.unique(pairs.min(1) * n + pairs.max(1))
+def _unique(*nearest: NDArray[np.int64]) -> Pairs:
+    """Each row of ``(n, k)`` with each of its nearest: every pair once, ``i < j``, sorted."""
+    n = len(nearest[0])
+    rows = np.arange(n)[:, None]
+    codes = np.unique([np.minimum(rows, others) * n + np.maximum(rows, others) for others in nearest])
     return np.stack([codes // n, codes % n], axis=1)
 
 
@@ -148,11 +152,28 @@ def _unique(pairs: Pairs, n: int) -> Pairs:
 def _same_photo(pairs: Pairs, photos: _Photos, whiten: Whiten) -> NDArray[np.bool_]:
     """Which pairs show the same photo, ``(p,)``: as they lie, or one laid onto the other."""
     i, j = pairs.T
-    same = _agree(photos.whitened[i], photos.whitened[j], _SAME)
+    same = _agree(photos.whitened[i], photos.whitened[j], _SAME) & _stand_out(pairs, photos)
     alike = np.einsum("pd,pd->p", photos.vectors[i], photos.vectors[j]) >= _SAME_VECTOR
     rest = np.flatnonzero(~same & alike)
     same[rest] = _same_when_laid(pairs[rest], photos, whiten)
     return same
+
+
+def _stand_out(pairs: Pairs, photos: _Photos) -> NDArray[np.bool_]:
+    """Whether the two agree in more than a rare kind's common look, such as that of a tenth of all cells."""
+    one, two = (photos.whitened[side] for side in pairs.T)
+    usual = (photos.usual[pairs[:, 0]] + photos.usual[pairs[:, 1]]) / 2
+    out: NDArray[np.bool_] = _cosine(one - usual, two - usual) >= _SAME_APART
+    return out | (_cosine(one, two) >= _SAME_BLAND)  # (a large cluster of copies has little else in common)
+
+
+def _usual(whitened: Float, nearest: NDArray[np.int64]) -> Float:
+    """The sum of each one's nearest over 16, so that a few are outweighed by the set's mean, which is 0."""
+    return np.concatenate([whitened[rows].sum(1) / np.float32(_NEAREST) for rows in _blocks(nearest)])
+
+
+def _cosine(one: Float, two: Float) -> Float:
+    return np.asarray(np.einsum("pd,pd->p", _unit(one), _unit(two)))
 
 
 def _same_when_laid(pairs: Pairs, photos: _Photos, whiten: Whiten) -> NDArray[np.bool_]:

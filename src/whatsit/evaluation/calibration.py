@@ -52,8 +52,7 @@ def ece_by_chance(confidence: Floats, seed: int, bins: int = BINS) -> float:
     index = bin_of(confidence, bins)  # (n,)
     claimed = np.bincount(index, weights=confidence, minlength=bins)
     gaps = [
-        np.bincount(index[generator.random(n) < confidence], minlength=bins) - claimed
-        for _ in range(resamples(n))
+        np.bincount(index[generator.random(n) < confidence], minlength=bins) - claimed for _ in range(resamples(n))
     ]  # each (bins,)
     return float(np.quantile(np.abs(np.stack(gaps)).sum(axis=1) / n, 0.95))
 

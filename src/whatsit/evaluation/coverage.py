@@ -30,9 +30,7 @@ def coverage_curve(confidence: NDArray[np.float64], right: NDArray[np.bool_]) ->
     )
 
 
-def selective(
-    truth: NDArray[np.int64], probabilities: NDArray[np.floating[Any]], threshold: float
-) -> Answered:
+def selective(truth: NDArray[np.int64], probabilities: NDArray[np.floating[Any]], threshold: float) -> Answered:
     """Coverage and accuracy when a top probability below `threshold` means "unsure".
 
     truth (n,) class indices, probabilities (n, k), threshold in [0, 1].

@@ -67,8 +67,7 @@ def check(
     """ValueError unless truth (n,) indexes the columns of probabilities (n, k), with n >= 1 and k names."""
     if probabilities.ndim != 2 or truth.shape != probabilities.shape[:1]:
         raise ValueError(
-            f"truth and probabilities: got shapes {truth.shape} and {probabilities.shape}, "
-            "expected (n,) and (n, k)"
+            f"truth and probabilities: got shapes {truth.shape} and {probabilities.shape}, expected (n,) and (n, k)"
         )
     n, k = probabilities.shape
     if n == 0 or k == 0:

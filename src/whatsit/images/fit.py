@@ -35,9 +35,7 @@ class Preprocessing:
         if self.fit not in get_args(Fit):
             raise ValueError(f"fit must be one of {get_args(Fit)}, got {self.fit!r}")
         if self.interpolation not in get_args(Interpolation):
-            raise ValueError(
-                f"interpolation must be one of {get_args(Interpolation)}, got {self.interpolation!r}"
-            )
+            raise ValueError(f"interpolation must be one of {get_args(Interpolation)}, got {self.interpolation!r}")
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON; `from_dict` reads it."""

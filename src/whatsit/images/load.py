@@ -28,9 +28,7 @@ class Loaded:
     height: int
 
 
-def read_image(
-    source: Source, *, limits: Limits = DEFAULT_LIMITS, at_least: int | None = None
-) -> NDArray[np.uint8]:
+def read_image(source: Source, *, limits: Limits = DEFAULT_LIMITS, at_least: int | None = None) -> NDArray[np.uint8]:
     """An image file → upright RGB `uint8 (H, W, 3)`, C-contiguous.
 
     `at_least` (pixels) lets the JPEG decoder scale down by 2, 4 or 8 while the shorter side stays that long;
@@ -47,9 +45,7 @@ def load_for_network(
     return np.array(fit(_decode_for(source, preprocessing, limits).image, preprocessing))
 
 
-def load_with_thumbnail(
-    source: Source, preprocessing: Preprocessing, limits: Limits = DEFAULT_LIMITS
-) -> Loaded:
+def load_with_thumbnail(source: Source, preprocessing: Preprocessing, limits: Limits = DEFAULT_LIMITS) -> Loaded:
     """The same input with a thumbnail and the original's size, from the same decode. Raises `ImageError`."""
     decoded = _decode_for(source, preprocessing, limits)
     pixels = np.array(fit(decoded.image, preprocessing))

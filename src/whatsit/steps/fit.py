@@ -59,8 +59,8 @@ def better_fit(
     there = embed(sample, other)
     both = there.readable  # a photo may have gone since
     rows = rows[both]
-    saved = 1 - _loss(photos, rows, there.vectors, options) / _loss(photos, rows, photos.x[rows], options)
-    return other if saved > GAIN else here
+    loss_here, loss_there = (_loss(photos, rows, x, options) for x in (photos.x[rows], there.vectors))
+    return other if loss_there < (1 - GAIN) * loss_here else here
 
 
 def _loss(photos: Photos, rows: Rows, x: NDArray[np.float32], options: TrainOptions) -> float:

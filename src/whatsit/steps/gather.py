@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.dataset import Dataset, Record, duplicates, find_conflicts, group_records
-from whatsit.dataset.near_duplicates import near_duplicates
+from whatsit.dataset.near import near_duplicates
 from whatsit.errors import DatasetError
 
 

@@ -15,6 +15,7 @@ from whatsit.steps.gather import Photos
 Rows = NDArray[np.int64]
 
 FOLDS = 5  # a fifth held out each time: the usual compromise between cost and bias (Kohavi 1995)
+LEAST_OF_CLASS = {"logistic": 2, "svm": 3, "knn": 2}  # an svm needs two classes in every part of a part
 LEAST = 3  # distinct photos or groups: one judges, and of the others one chooses and one is learned from
 SMALL_TEST = 100  # photos; below, an accuracy of 0.9 has an interval wider than 0.12, so all photos judge instead
 MANY = 10_000  # photos to learn from; above, one held-out split chooses as well as five folds, at a fifth of the cost
@@ -56,18 +57,19 @@ def folds_of(photos: Photos, rows: Rows, seed: int) -> NDArray[np.int64]:
     return assign_folds(photos.labels[rows], [digests[i] for i in rows], photos.components[rows], FOLDS, seed)
 
 
-def _fold_rounds(photos: Photos, rows: Rows, seed: int) -> tuple[Round, ...]:
-    _check_components(photos, rows)
-    return tuple(fold_rounds(folds_of(photos, rows, seed)))
+def _fold_rounds(photos: Photos, rows: Rows, options: TrainOptions) -> tuple[Round, ...]:
+    _check_components(photos, rows, options)
+    return tuple(fold_rounds(folds_of(photos, rows, options.seed)))
 
 
-def _check_components(photos: Photos, rows: Rows) -> None:
+def _check_components(photos: Photos, rows: Rows, options: TrainOptions) -> None:
+    least = LEAST_OF_CLASS[options.head]
     pairs = np.unique(np.stack([photos.labels[rows], photos.components[rows]]), axis=1)
     counts = np.bincount(pairs[0], minlength=len(photos.dataset.classes))
-    if counts.min() < 2:
+    if counts.min() < least:
         name = photos.dataset.classes[int(counts.argmin())]
         raise DatasetError(
-            f"class '{name}' has {number(int(counts.min()), 'distinct photo')} to learn from; at least 2 are needed "
+            f"class '{name}' has {number(int(counts.min()), 'distinct photo')} to learn from; at least {least} are needed "
             "(near-duplicates and a group's photos count once). Add photos, or remove or merge the class"
         )
     if (distinct := len(np.unique(pairs[1]))) < LEAST:
@@ -89,7 +91,7 @@ def _drawn(photos: Photos, options: TrainOptions) -> Plan:
     if len(learn) > MANY and len(rows["valid"]):
         rounds: tuple[Round, ...] = (Round(*(np.searchsorted(learn, rows[name]) for name in ("train", "valid"))),)
     else:
-        rounds = _fold_rounds(photos, learn, options.seed)
+        rounds = _fold_rounds(photos, learn, options)
     protocol = f"test split: {options.test:.0%} of the photos, drawn and set aside at the start"
     return Plan(protocol, tuple(splits), learn, rounds, rows["test"], None)
 
@@ -103,9 +105,11 @@ def _as_given(photos: Photos, options: TrainOptions) -> Plan:
     if judge_name == "test" and len(rows["valid"]):
         learn = np.sort(np.concatenate([rows["train"], rows["valid"]]))
         rounds: tuple[Round, ...] = (Round(*(np.searchsorted(learn, rows[name]) for name in ("train", "valid"))),)
+        if options.head == "svm":
+            _check_components(photos, learn, options)
     else:
         learn = rows["train"]
-        rounds = _fold_rounds(photos, learn, options.seed)
+        rounds = _fold_rounds(photos, learn, options)
     return Plan(f"your own {judge_name} split", tuple(splits), learn, rounds, rows[judge_name], None)
 
 
@@ -126,7 +130,7 @@ def _check_usable(photos: Photos, rows: dict[str, Rows], judge_name: str) -> Non
 
 def _cross_validation(photos: Photos, options: TrainOptions) -> Plan:
     everyone = np.arange(len(photos.labels))
-    _check_components(photos, everyone)
+    _check_components(photos, everyone, options)
     folds = folds_of(photos, everyone, options.seed)
     why = f"a test split would have under {SMALL_TEST} photos" if options.test else "no test split was asked for"
     return Plan(

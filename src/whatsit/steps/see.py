@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from whatsit.dataset import Dataset, Record, dataset_of
-from whatsit.embedding.backbones import FeatureExtractor, Precision, feature_extractor, is_custom
+from whatsit.embedding.backbones import BACKBONES, FeatureExtractor, Precision, feature_extractor, is_custom
 from whatsit.embedding.embedder import Embedder
 from whatsit.embedding.parquet import read_parquet
 from whatsit.embedding.precision import faster_precision
@@ -81,13 +81,21 @@ class FreshSight:
 
 
 class StoredSight:
-    """Takes the vectors from a Parquet file of `whatsit embed`; its fit is settled."""
+    """Takes the vectors from a Parquet file of `whatsit embed`; its fit is settled.
 
-    def __init__(self, path: Path) -> None:
+    backbone: looked at where the file was made with a network of the user's own, which it does not hold.
+    """
+
+    def __init__(self, path: Path, backbone: str) -> None:
         self._path = path
         self._stored: StoredEmbeddings = read_parquet(path)
         made = self._stored.provenance
-        self._extractor = feature_extractor(made.backbone, made.precision, made.fit)
+        known = made.backbone in BACKBONES
+        if not known and not is_custom(backbone):
+            raise EmbeddingError(
+                f"{path}: made with {made.backbone}, a network of your own. Name it: --backbone my.onnx"
+            )
+        self._extractor = feature_extractor(made.backbone if known else backbone, made.precision, made.fit)
         if self._extractor.fingerprint != made.fingerprint:
             raise EmbeddingError(
                 f"{path}: made by another version of {made.backbone} ({made.fingerprint}, here "

@@ -61,9 +61,7 @@ def suggest(
     """
     case = _Case(evaluation, data, mislabelled, leaks, train, listed)
     said = tuple(sentence for rule in RULES if (sentence := rule(case)))
-    return said or (
-        "Nothing stands out. Photos from another place, day or camera would tell how far this carries.",
-    )
+    return said or ("Nothing stands out. Photos from another place, day or camera would tell how far this carries.",)
 
 
 def _no_better_than_constant(case: _Case) -> str | None:
@@ -181,8 +179,7 @@ def _left_out(case: _Case) -> str | None:
     if not n:
         return None
     return (
-        f"{count(n, 'file')} {'was' if n == 1 else 'were'} left out: mend or remove {_them(n)}. "
-        f"{case.listed} says why."
+        f"{count(n, 'file')} {'was' if n == 1 else 'were'} left out: mend or remove {_them(n)}. {case.listed} says why."
     )
 
 

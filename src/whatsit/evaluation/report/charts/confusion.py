@@ -45,9 +45,7 @@ def confusion_chart(evaluation: Evaluation) -> Markup:
     ]
     parts = [grid.background(), *grid.labels(names), *cells]
     wrong = int(evaluation.n - np.trace(evaluation.confusion))
-    description = (
-        f"{evaluation.n - wrong:,} of {evaluation.n:,} photos lie on the diagonal, {wrong:,} off it."
-    )
+    description = f"{evaluation.n - wrong:,} of {evaluation.n:,} photos lie on the diagonal, {wrong:,} off it."
     look = "large" if grid.k > 20 else "medium" if grid.k > 8 else "small"  # how far it may shrink
     return picture("confusion", grid.size, "Confusion matrix", description, parts, look)
 
@@ -99,9 +97,7 @@ class _Grid:
             parts.append(tag("text", tag("title", name), short, x=x, y=y, class_="label", transform=turned))
         return parts
 
-    def cell(
-        self, names: list[str], matrix: NDArray[np.int64], rows: NDArray[np.int64], r: int, c: int
-    ) -> Markup:
+    def cell(self, names: list[str], matrix: NDArray[np.int64], rows: NDArray[np.int64], r: int, c: int) -> Markup:
         n, of = int(matrix[r, c]), int(rows[r])
         kind, level = ("hit" if r == c else "miss"), shade(n / of)
         x, y, side = self.left + c * self.step, self.top + r * self.step, self.step

@@ -19,9 +19,7 @@ def distribution_chart(evaluation: Evaluation) -> Markup:
     for i, row in enumerate(rows):
         parts.append(_bars(row, 4 + ROW * i, (WIDTH - LEFT - 48) / longest))
     size = (WIDTH, 8 + ROW * len(rows))
-    description = (
-        "For each class, the upper bar is its photos and the lower, striped bar how many were called it."
-    )
+    description = "For each class, the upper bar is its photos and the lower, striped bar how many were called it."
     return picture("distribution", size, "Photos of each class and predictions of it", description, parts)
 
 
@@ -41,9 +39,7 @@ def _stripes() -> Markup:
 def _bars(row: ClassFigures, top: float, scale: float) -> Markup:
     said = f"{row.label}: {count(row.support, 'photo')}, called so {count(row.predicted, 'time')}"
     parts = [tag("title", said)]
-    parts.append(
-        tag("text", shorten(row.label, 15), x=LEFT - 8, y=top + 17, class_="label", text_anchor="end")
-    )
+    parts.append(tag("text", shorten(row.label, 15), x=LEFT - 8, y=top + 17, class_="label", text_anchor="end"))
     for n, y, look in ((row.support, top, "truth"), (row.predicted, top + BAR + 1, "said")):
         width = n * scale
         parts.append(tag("rect", x=LEFT, y=y, width=max(width, 0.5), height=BAR, rx=1.5, class_=look))

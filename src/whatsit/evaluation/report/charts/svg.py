@@ -14,9 +14,7 @@ def tag(name: str, *children: object, **attributes: object) -> Markup:
     >>> tag("text", "a < b", x=1.25, class_="label")
     Markup('<text x="1.25" class="label">a &lt; b</text>')
     """
-    written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{_value(value)}"' for key, value in attributes.items()
-    )
+    written = "".join(f' {key.rstrip("_").replace("_", "-")}="{_value(value)}"' for key, value in attributes.items())
     return Markup(f"<{name}{written}>{escape(Markup('').join(map(escape, children)))}</{name}>")
 
 
@@ -83,9 +81,7 @@ class Axes:
         centre = self.left + self.width / 2
         parts.append(tag("text", x_label, x=centre, y=bottom + 38, class_="axis", text_anchor="middle"))
         turned = f"rotate(-90 12 {middle:g})"
-        parts.append(
-            tag("text", y_label, x=12, y=middle, class_="axis", text_anchor="middle", transform=turned)
-        )
+        parts.append(tag("text", y_label, x=12, y=middle, class_="axis", text_anchor="middle", transform=turned))
         return parts
 
     def _horizontal(self, value: float) -> Markup:

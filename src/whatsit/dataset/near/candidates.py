@@ -1,0 +1,68 @@
+"""Which pairs of photos are worth a look: each one's nearest, by vector and by thumbnail."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatsit.dataset.near.lenses import BLOCK, Float, Pairs, unit_rows
+
+NEAREST_BY_VECTOR = 4  # and by vector: where that helps at all, a copy is among the four nearest
+NEAREST = 16  # candidates a photo by thumbnail, which tells copies of photos that all look alike
+_PROJECTED = 128  # dimensions of a vector that candidates are searched in
+_SKETCH_STEPS = 2  # power iterations of the randomised search for the main directions
+
+
+def project(unit: Float) -> Float:
+    """``(n, dim)`` → ``(n, at most 128)``, again of length 1: the set's main directions."""
+    if unit.shape[1] <= _PROJECTED or len(unit) <= _PROJECTED:
+        return unit
+    return unit_rows(unit @ _main_directions(unit))
+
+
+def _main_directions(unit: Float) -> Float:
+    """``(dim, 128)``, orthonormal and nearly the first principal ones (Halko et al. 2011), seeded."""
+    sketch = np.random.default_rng(0).standard_normal((unit.shape[1], _PROJECTED), np.float32)
+    for _ in range(_SKETCH_STEPS):
+        sketch = np.linalg.qr(unit.T @ (unit @ sketch))[0]
+    return np.asarray(sketch, np.float32)
+
+
+def nearest(unit: Float, most: int) -> NDArray[np.int64]:
+    """The nearest of each row by cosine, exactly: ``(n, most)``, or all others of fewer."""
+    n, count = len(unit), min(most, len(unit) - 1)
+    found = []
+    for start in range(0, n, BLOCK):
+        cosines = unit[start : start + BLOCK] @ unit.T  # (512, n)
+        rows = np.arange(len(cosines))
+        cosines[rows, start + rows] = -np.inf
+        found.append(_largest(cosines, count))
+    return np.concatenate(found)
+
+
+def _largest(values: Float, count: int) -> NDArray[np.int64]:
+    """Indices ``(b, count)`` of each row's largest values, unordered.
+
+    They lie in the `count` runs of 64 with the largest maxima, and a maximum costs a tenth of a partition.
+    """
+    b, n = values.shape
+    width = 64
+    if n < 4 * width * count:
+        return np.argpartition(values, n - count, axis=1)[:, n - count :]
+    runs = n // width
+    maxima = values[:, : runs * width].reshape(b, runs, width).max(2)
+    best = np.argpartition(maxima, runs - count, axis=1)[:, runs - count :]  # (b, count)
+    within = (best[:, :, None] * width + np.arange(width)).reshape(b, -1)
+    rest = np.broadcast_to(np.arange(runs * width, n), (b, n - runs * width))
+    within = np.concatenate([within, rest], axis=1)
+    some = np.take_along_axis(values, within, axis=1)
+    chosen = np.argpartition(some, some.shape[1] - count, axis=1)[:, some.shape[1] - count :]
+    return np.take_along_axis(within, chosen, axis=1)
+
+
+def unique(*nearest: NDArray[np.int64]) -> Pairs:
+    """Each row of ``(n, k)`` with each of its nearest: every pair once, ``i < j``, sorted."""
+    n = len(nearest[0])
+    rows = np.arange(n)[:, None]
+    codes = np.unique(
+        np.concatenate([(np.minimum(rows, others) * n + np.maximum(rows, others)).ravel() for others in nearest])
+    )
+    return np.stack([codes // n, codes % n], axis=1)

@@ -1,0 +1,124 @@
+"""Find near-duplicates: the same photo again, re-encoded, resized, cropped a little or brightened.
+
+Split apart, such pairs let a classifier be tested on what it has learned by heart. Two steps find them:
+
+1. Candidates: each photo's nearest ones by vector (which sees through a crop) and by thumbnail (which sees
+   through compression of photos that all look alike).
+2. A check on the 32 x 32 thumbnails: as they are, and after one is laid onto the other (two shifts, two scales).
+
+The check must not pair photos that merely share a layout, such as solar cells, all with the same bars. So
+thumbnails are compared *whitened*: less what the set has in common, each way they differ by its rarity in the
+set. Every figure here was chosen on one half of six sets and reported on the other (`benchmarks/`). It knows
+neither files nor labels, nor how the vectors came about; mirrored and rotated copies are not looked for.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatsit.dataset.near.alignment import align, detail, guess, inverse, lay
+from whatsit.dataset.near.candidates import NEAREST, NEAREST_BY_VECTOR, nearest, project, unique
+from whatsit.dataset.near.lenses import Float, Pairs, blocks, unit_rows
+from whatsit.dataset.near.whitening import Whiten, fit_whitening
+from whatsit.machine import blas_threads, cores
+
+_SAME = 0.77  # the least whitened cosine of two thumbnails as they lie, if they have much to be told by
+_SAME_APART = 0.60  # and the least one of what sets them apart from their nearest
+_SAME_LAID = 0.85  # and of one laid onto the other, which is free to fit; then also:
+_SAME_DETAIL = 0.80  # the least correlation of fine detail,
+_SAME_VECTOR = 0.60  # and the least cosine of the vectors
+_SAME_BLAND = 0.96  # the whitened cosine that is always enough, however little there is to be told by
+_BLAND = 8.0  # squared whitened length at which the first two bounds have doubled
+_LEAST_CONTRAST = 3.0  # standard deviation in grey levels; a flatter thumbnail tells nothing
+
+
+def near_duplicates(vectors: Float, thumbnails: NDArray[np.uint8]) -> list[tuple[int, int]]:
+    """Pairs of near-duplicates among `n` photos.
+
+    Args:
+        vectors: ``(n, dim) float32``, the photos' embeddings.
+        thumbnails: ``(n, 32, 32) uint8``, the whole photos squashed, in grey.
+
+    Returns:
+        ``(i, j)`` with ``i < j``, sorted: enough to connect a cluster, not all pairs of a large one.
+    """
+    telling = np.flatnonzero(_contrast(thumbnails) >= _LEAST_CONTRAST)
+    if len(telling) < 2:
+        return []
+    thumbnails = thumbnails[telling]
+    whiten = fit_whitening(thumbnails)
+    unit, whitened = unit_rows(vectors[telling]), np.concatenate(list(map(whiten, blocks(thumbnails))))
+    by_thumbnail = nearest(unit_rows(whitened), NEAREST)  # (n, k)
+    pairs = unique(nearest(project(unit), NEAREST_BY_VECTOR), by_thumbnail)
+    photos = _Photos(unit, thumbnails, whitened, _usual(whitened, by_thumbnail))
+    with blas_threads(0), ThreadPoolExecutor(cores()) as pool:
+        same = np.concatenate(list(pool.map(lambda block: _same_photo(block, photos, whiten), blocks(pairs))))
+    return [(i, j) for i, j in telling[pairs[same]].tolist()]
+
+
+@dataclass(frozen=True)
+class _Photos:
+    """What is known of `n` photos."""
+
+    vectors: Float  # (n, dim), of length 1
+    thumbnails: NDArray[np.uint8]  # (n, 32, 32)
+    whitened: Float  # (n, 256)
+    usual: Float  # (n, 256), what those that look most like it have in common
+
+
+def _contrast(thumbnails: NDArray[np.uint8]) -> Float:
+    """``(n,)`` grey levels."""
+    parts = [block.astype(np.float32).std((1, 2)) for block in blocks(thumbnails)]
+    return np.concatenate([*parts, np.empty(0, np.float32)])
+
+
+def _same_photo(pairs: Pairs, photos: _Photos, whiten: Whiten) -> NDArray[np.bool_]:
+    """Which pairs show the same photo, ``(p,)``: as they lie, or one laid onto the other."""
+    i, j = pairs.T
+    same = _agree(photos.whitened[i], photos.whitened[j], _SAME) & _stand_out(pairs, photos)
+    alike = np.einsum("pd,pd->p", photos.vectors[i], photos.vectors[j]) >= _SAME_VECTOR
+    rest = np.flatnonzero(~same & alike)
+    same[rest] = _same_when_laid(pairs[rest], photos, whiten)
+    return same
+
+
+def _stand_out(pairs: Pairs, photos: _Photos) -> NDArray[np.bool_]:
+    """Whether the two agree in more than a rare kind's common look, such as that of a tenth of all cells."""
+    one, two = (photos.whitened[side] for side in pairs.T)
+    usual = (photos.usual[pairs[:, 0]] + photos.usual[pairs[:, 1]]) / 2
+    out: NDArray[np.bool_] = _cosine(one - usual, two - usual) >= _SAME_APART
+    return out | (_cosine(one, two) >= _SAME_BLAND)  # (a large cluster of copies has little else in common)
+
+
+def _usual(whitened: Float, nearest: NDArray[np.int64]) -> Float:
+    """The sum of each one's nearest over 16, so that a few are outweighed by the set's mean, which is 0."""
+    return np.concatenate([whitened[rows].sum(1) / np.float32(NEAREST) for rows in blocks(nearest)])
+
+
+def _cosine(one: Float, two: Float) -> Float:
+    return np.asarray(np.einsum("pd,pd->p", unit_rows(one), unit_rows(two)))
+
+
+def _same_when_laid(pairs: Pairs, photos: _Photos, whiten: Whiten) -> NDArray[np.bool_]:
+    same = np.zeros(len(pairs), np.bool_)
+    fits, turned, places = guess(*(photos.thumbnails[side].astype(np.float32) for side in pairs.T))
+    i, j = np.where(turned[:, None], pairs[fits, ::-1], pairs[fits]).T  # j lies within i
+    one, two = (photos.thumbnails[side].astype(np.float32) for side in (i, j))
+    places = align(one, two, places)
+    onto_two = _agree(whiten(lay(one, two, places)), photos.whitened[j], _SAME_LAID)
+    onto_one = _agree(whiten(lay(two, one, inverse(places))), photos.whitened[i], _SAME_LAID)
+    same[fits] = (onto_two | onto_one) & (detail(one, two, places) >= _SAME_DETAIL)
+    return same
+
+
+def _agree(one: Float, two: Float, least: float) -> NDArray[np.bool_]:
+    """Whether whitened thumbnails ``(p, 256)`` agree by cosine: by `least`, and more the blander they are.
+
+    Chance makes any two of short length agree, since they differ from the set's mean in a few ways only.
+    """
+    products = np.einsum("pd,pd->p", one, two)
+    energy = np.sqrt(np.einsum("pd,pd->p", one, one) * np.einsum("pd,pd->p", two, two))
+    agree: NDArray[np.bool_] = products >= np.minimum(_SAME_BLAND * energy, least * (energy + _BLAND))
+    return agree
