@@ -4,7 +4,7 @@ import csv
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ def splits(trained: Trained) -> dict[str, Row]:
     return {"/".join(Path(row["uri"]).parts[-2:]): row for row in rows(trained.folder / FILES.splits)}
 
 
-def manifest(file: Path, header: str, lines: list[tuple[str, ...]]) -> Path:
+def manifest(file: Path, header: str, lines: Sequence[tuple[str, ...]]) -> Path:
     with file.open("w", newline="", encoding="utf-8") as opened:
         csv.writer(opened).writerows([header.split(","), *lines])
     return file
@@ -144,7 +144,7 @@ def test_no_test_split_where_none_is_asked_for(small: Path, quick: TrainOptions,
 
 @pytest.mark.parametrize("shares", [{"test": 1.5}, {"valid": -0.1}, {"valid": 0.5, "test": 0.5}])
 def test_shares_that_are_none_are_refused_at_once(shares: dict[str, float], tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="share|leave nothing"):
+    with pytest.raises(DatasetError, match=r"share|leave nothing"):
         train(tmp_path / "not even looked at", options=TrainOptions(**shares))  # type: ignore[arg-type]
 
 
@@ -460,7 +460,7 @@ def test_later_photos_are_matched_by_name(trained: Trained, tmp_path: Path) -> N
 
 def test_an_unknown_label_is_an_error(trained: Trained, tmp_path: Path) -> None:
     make_folder(tmp_path / "later", {"apples": 1, "plums": 1})
-    with pytest.raises(DatasetError, match="'plums' is no class of the model. Expected one of its 2 classes"):
+    with pytest.raises(DatasetError, match=r"'plums' is no class of the model\. Expected one of its 2 classes"):
         evaluate(trained.folder, tmp_path / "later", tmp_path / "report")
 
 

@@ -43,7 +43,8 @@ def picture(kind: int, seed: int) -> NDArray[np.uint8]:
     rng = np.random.default_rng([kind, seed])
     blocks = rng.integers(0, 120, (6, 6, 3)).repeat(8, axis=0).repeat(8, axis=1)
     tint = np.eye(3)[kind % 3] * 90 + rng.normal(0, 30, 3)
-    return (blocks + tint + 20).clip(0, 255).astype(np.uint8)
+    pixels: NDArray[np.uint8] = (blocks + tint + 20).clip(0, 255).astype(np.uint8)
+    return pixels
 
 
 def save(path: Path, kind: int, seed: int, quality: int = 90) -> Path:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from whatsit.dataset import Dataset, read_dataset
-from whatsit.images import Fit
+from whatsit.images import Fit, read_size
 from whatsit.options import TrainOptions
 from whatsit.steps import fit
 from whatsit.steps.fit import better_fit, likely_fit, sample_rows
@@ -46,9 +46,14 @@ def test_unreadable_photos_have_no_shape(tmp_path: Path) -> None:
 
 def test_few_headers_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
+
+    def count(uri: str) -> tuple[int, int]:
+        looked.append(uri)
+        return read_size(uri)
+
     monkeypatch.setattr(fit, "LOOKED_AT", 4)
-    monkeypatch.setattr(fit, "read_size", lambda uri: looked.append(uri) or (4, 3))
-    likely_fit(shaped(tmp_path / "photos", *[(8, 6)] * 20))
+    monkeypatch.setattr(fit, "read_size", count)
+    assert likely_fit(shaped(tmp_path / "photos", *[(8, 6)] * 20)) == ("crop", True)
     assert 4 <= len(looked) <= 8
 
 

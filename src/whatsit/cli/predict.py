@@ -96,7 +96,7 @@ def _photos_in(folder: str) -> Iterator[str]:
     """As in training: files that are photos by content or by name, hidden ones passed over."""
     from whatsit.dataset.files import Tally, images_below
 
-    return images_below(folder, Tally(), set())
+    return (str(Path(path)) for path in images_below(folder, Tally(), set()))
 
 
 def _expand(paths: Iterable[str]) -> Iterator[str]:

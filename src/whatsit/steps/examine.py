@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.dataset import Dataset
+from whatsit.dataset.text import printable
 from whatsit.errors import DatasetError
 from whatsit.evaluation import Evaluation, evaluate, selective
 from whatsit.evaluation.report import DataFigures, LeftOut, Report, headline, render_report, suggest
@@ -59,7 +60,7 @@ def answer(classifier: Classifier, dataset: Dataset, watch: Watch) -> Answers:
         for record, one in zip(dataset.records, said, strict=True):
             advance(1)
             if one.error is not None:
-                left_out.append(LeftOut(record.uri, one.error))
+                left_out.append(LeftOut(printable(record.uri), one.error))
                 continue
             uris.append(record.uri)
             labels.append(index[record.label])

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from whatsit.dataset.text import printable
 from whatsit.errors import ImageError
 from whatsit.evaluation.report import Photo
 from whatsit.model.classifier import Classifier
@@ -51,7 +52,7 @@ class Shown:
         except ImageError:
             return None
         return Photo(
-            path=self.uris[row].removeprefix(self.root),
+            path=printable(self.uris[row].removeprefix(self.root)),
             thumbnail=_jpeg(Image.fromarray(explanation.photo)),
             truth=classes[self.labels[row]],
             predicted=classes[predicted],

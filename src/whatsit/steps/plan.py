@@ -69,8 +69,8 @@ def _check_components(photos: Photos, rows: Rows, options: TrainOptions) -> None
     if counts.min() < least:
         name = photos.dataset.classes[int(counts.argmin())]
         raise DatasetError(
-            f"class '{name}' has {number(int(counts.min()), 'distinct photo')} to learn from; at least {least} are needed "
-            "(near-duplicates and a group's photos count once). Add photos, or remove or merge the class"
+            f"class '{name}' has {number(int(counts.min()), 'distinct photo')} to learn from; at least {least} "
+            "are needed (near-duplicates and a group's photos count once). Add photos, or remove or merge the class"
         )
     if (distinct := len(np.unique(pairs[1]))) < LEAST:
         raise DatasetError(

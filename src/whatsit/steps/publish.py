@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from whatsit import __version__
+from whatsit.dataset.text import printable
 from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.evaluation.report import DataFigures, LeftOut, Report, headline, render_report, suggest
 from whatsit.files import folder_written_atomically
@@ -98,7 +99,7 @@ def _data_figures(photos: Photos, plan: Plan) -> DataFigures:
     return DataFigures(
         counts=_counts(photos, plan),
         skipped=sum(photos.dataset.skipped.values()),
-        left_out=tuple(LeftOut(records[one.place].uri, one.reason) for one in photos.left_out),
+        left_out=tuple(LeftOut(printable(records[one.place].uri), one.reason) for one in photos.left_out),
         exact_duplicates=photos.exact_duplicates,
         near_duplicate_groups=photos.near_duplicate_groups,
         conflicts=photos.conflicts,

@@ -1,0 +1,98 @@
+"""The commands in general: help, version, cache, completion, demo, and how mistakes end."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from whatsit.cli import COMMANDS
+from whatsit.demo import LICENCE, compare, write_manifest
+from whatsit.pipeline import Trained
+
+from .shell import Shell, check_mistake, process
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help(name: str, flag: str, shell: Shell) -> None:
+    done = shell(name, flag)
+    assert (done.code, done.err) == (0, "")
+    assert "Example" in done.out
+    assert f"whatsit {name}" in done.out.rpartition("Example")[2]
+
+
+def test_the_first_help_names_every_command(shell: Shell) -> None:
+    done = shell("--help")
+    assert done.code == 0
+    for name, line in COMMANDS.items():
+        assert name in done.out
+        assert line.split(".")[0][:40] in " ".join(done.out.split())
+
+
+def test_python_m_whatsit_is_whatsit(shell: Shell) -> None:
+    done = process("--version")
+    assert (done.code, done.err) == (0, "")
+    assert done.out == shell("--version").out
+    assert done.out.startswith("whatsit ")
+
+
+def test_nothing_asked_is_wrong_usage(shell: Shell) -> None:
+    done = shell()
+    assert done.code == 2
+    assert "Usage" in done.err
+
+
+def test_the_cache_is_shown_and_cleared(
+    shell: Shell, fruit: Path, own: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("WHATSIT_CACHE", str(cache))
+    assert shell("cache").out.startswith(f"{cache}: 0 bytes")
+    assert shell("embed", fruit, "-o", tmp_path / "v.parquet", "--backbone", own, "--fit", "squash").code == 0
+    (cache / "mine.txt").write_text("not whatsit's", encoding="utf-8")
+    shown = shell("cache")
+    assert (shown.code, shown.err) == (0, "")
+    assert "own" in shown.out
+    assert "24 vectors" in shown.out
+    (entry,) = json.loads(shell("cache", "--json").out)["entries"]
+    assert (entry["backbone"], entry["vectors"]) == ("own", 24)
+    assert Path(entry["file"]).parent == cache
+    assert "freed" in shell("cache", "--clear").out
+    assert [path.name for path in cache.iterdir()] == ["mine.txt"]
+    assert json.loads(shell("cache", "--json", "--cache", cache).out)["entries"] == []
+    assert json.loads(shell("cache", "--clear", "--json").out) == {"freed": 0}
+
+
+def test_a_cache_that_cannot_be(shell: Shell, fruit: Path, own: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    done = shell(
+        *("embed", fruit, "-o", tmp_path / "v.parquet", "--backbone", own, "--fit", "squash"),
+        *("--cache", tmp_path / "file" / "cache"),
+    )
+    check_mistake(done, "embedding cache", "--cache DIR")
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script(name: str, shell: Shell) -> None:
+    done = shell("completion", name)
+    assert done.code == 0
+    assert "_WHATSIT_COMPLETE" in done.out
+
+
+def test_the_demo_lists_its_photos(tmp_path: Path) -> None:
+    write_manifest(tmp_path / "cells.csv")
+    with (tmp_path / "cells.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2624
+    assert {row["label"] for row in rows} == {"defective", "functional"}
+    assert len({row["uri"] for row in rows}) == 2624
+    assert all(Path(row["uri"]).is_file() for row in rows[::100])
+
+
+def test_the_demo_stands_beside_the_paper(model: Trained) -> None:
+    text = compare(model.evaluation)
+    assert f"{model.evaluation.accuracy.value:.1%}" in text
+    for figure in ("82.4%", "88.4%", "arXiv 1807.02894", LICENCE, "The protocols differ"):
+        assert figure in text
+    assert max(map(len, text.splitlines())) <= 100

@@ -1,0 +1,203 @@
+"""`whatsit train`, `evaluate` and `embed`: what they print, what they leave, and how they end."""
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from drawn import draw_folder
+from steps.made import make_folder, save
+
+from whatsit.evaluation.report.words import columns
+
+from .shell import Shell, check_mistake, process
+
+
+def quick(own: str) -> list[str]:
+    return ["--backbone", own, "--fit", "squash"]
+
+
+def check_summary(text: str, commands: int) -> list[str]:
+    """At most 25 lines; all but the place of the report and the commands at most 80 columns wide."""
+    lines = text.splitlines()
+    assert len(lines) <= 25
+    assert "\x1b" not in text
+    assert [line for line in lines[: -commands - 1] if columns(line) > 80] == []
+    return lines
+
+
+def test_the_summary_ends_with_the_next_commands(shell: Shell, fruit: Path, own: str, tmp_path: Path) -> None:
+    model = tmp_path / "my model"
+    done = shell("train", fruit, "-o", model, *quick(own))
+    lines = check_summary(done.out, commands=2)
+    assert done.code == 0
+    assert lines[0].startswith("Cross-validated on 24 photos")
+    assert lines[-3].split(maxsplit=1) == ["report", str(model / "report.html")]
+    assert lines[-2].split(maxsplit=1) == ["next", f"whatsit predict '{model}' PHOTO…"]
+    assert lines[-1].strip() == f"whatsit evaluate '{model}' OTHER_PHOTOS"
+    assert done.err.startswith("Took ")
+    assert done.err.count("\n") == 1
+
+
+def test_a_full_summary_still_fits(shell: Shell, own: str, tmp_path: Path) -> None:
+    """Bad files, conflicts, copies, unbalanced and oddly named classes: all have a line, or give way."""
+    counts = {"Äpfel und viele andere rote Früchte": 40, "🍐" * 30: 6, "c" * 200: 6, "two\nlines": 6}
+    photos = make_folder(tmp_path / "photos", counts)
+    first = photos / "Äpfel und viele andere rote Früchte"
+    shutil.copy(first / "000.jpg", photos / ("c" * 200))
+    shutil.copy(first / "001.jpg", first / "copy.jpg")
+    save(first / "again.jpg", 0, 2, quality=60)
+    (first / "bad\x1b.jpg").write_bytes(b"")
+    done = shell("train", photos, "-o", tmp_path / "model", *quick(own))
+    lines = check_summary(done.out, commands=2)
+    assert done.code == 0
+    for label in ("left out", "unbalanced"):
+        assert any(line.startswith(label) for line in lines), label
+
+
+def test_json_is_one_line(shell: Shell, fruit: Path, own: str, tmp_path: Path) -> None:
+    done = shell("train", fruit, "-o", tmp_path / "model", *quick(own), "--json")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.count("\n") == 1
+    figures = json.loads(done.out)
+    assert figures["model"] == str(tmp_path / "model")
+    assert figures["n"] == 24
+    assert figures["classes"] == ["apples", "pears"]
+    assert 0 <= figures["accuracy"]["low"] <= figures["accuracy"]["value"] <= figures["accuracy"]["high"] <= 1
+
+
+def test_options_reach_the_model(shell: Shell, fruit: Path, own: str, tmp_path: Path) -> None:
+    order = tmp_path / "dict.txt"
+    order.write_text("pears\napples\n", encoding="utf-8")
+    given = ["--head", "knn", "--seed", "7", "--precision", "0.9", "--balance", "--labels", str(order)]
+    done = shell("train", fruit, "-o", tmp_path / "model", *quick(own), *given)
+    facts = json.loads((tmp_path / "model" / "model.json").read_text(encoding="utf-8"))
+    assert done.code == 0
+    assert facts["labels"] == ["pears", "apples"]
+    assert facts["head"]["name"] == "knn"
+    assert facts["training"] | {"seed": 7, "precision": 0.9, "balance": True} == facts["training"]
+
+
+def test_mistakes_are_one_line(shell: Shell, fruit: Path, fruit_model: Path, own: str, tmp_path: Path) -> None:
+    (tmp_path / "no photos").mkdir()
+    make_folder(tmp_path / "one", {"apples": 3})
+    make_folder(tmp_path / "few", {"apples": 3, "pears": 1})
+    (tmp_path / "columns.csv").write_text("path,class,x\na.jpg,b,c\n", encoding="utf-8")
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    at = ["-o", str(tmp_path / "model"), *quick(own)]
+    check_mistake(shell("train", tmp_path / "nothing", *at), "nothing: no such folder or manifest")
+    check_mistake(shell("train", tmp_path / "no photos", *at), "no images found")
+    check_mistake(shell("train", tmp_path / "one", *at), "only one class")
+    check_mistake(shell("train", tmp_path / "few", *at), "'pears' has 1 distinct photo", "at least 2")
+    check_mistake(shell("train", tmp_path / "columns.csv", *at), "no column 'uri' and 'label'")
+    check_mistake(shell("train", fruit, "-o", fruit_model, *quick(own)), "exists", "--force")
+    check_mistake(shell("train", fruit, "-o", fruit, "--force", *quick(own)), "no model.json", "not replaced")
+    check_mistake(shell("train", fruit, "-o", tmp_path / "file" / "model", *quick(own)), "cannot write")
+    check_mistake(shell("train", fruit, "-o", tmp_path / "model", "--backbone", "resnet"), "no backbone 'resnet'")
+    check_mistake(shell("train", "two\nlines"), "two\\nlines: no such folder")
+    check_mistake(shell("train", "--embeddings", tmp_path / "none.parquet"), "none.parquet")
+    check_mistake(shell("evaluate", tmp_path, fruit), "not a model folder")
+    check_mistake(shell("evaluate", fruit_model, tmp_path / "one" / ".."), "no class of the model")
+    check_mistake(shell("embed", fruit, "-o", tmp_path / "file", *quick(own)), "file exists")
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train"],
+        ["train", "photos", "--embeddings", "v.parquet"],
+        ["train", "--embeddings", "v.parquet", "--test-data", "x"],
+        ["train", "--embeddings", "v.parquet", "--fit", "crop"],
+        ["train", "photos", "--test", "1"],
+        ["train", "photos", "--valid", "-0.1"],
+        ["train", "photos", "--precision", "95"],
+        ["train", "photos", "--head", "tree"],
+        ["evaluate", "model"],
+        ["embed", "photos"],
+        ["tarin", "photos"],
+        ["completion", "tcsh"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage(arguments: list[str], shell: Shell) -> None:
+    done = shell(*arguments)
+    assert done.code == 2
+    assert done.out == ""
+    assert "Error: " in done.err
+    assert "Traceback" not in done.err
+
+
+def test_evaluate(shell: Shell, fruit_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_folder(tmp_path / "later", {"apples": 4, "pears": 3}, first_seed=600)
+    done = shell("evaluate", fruit_model, "later")
+    lines = check_summary(done.out, commands=1)
+    assert (done.code, done.err) == (0, "")
+    assert lines[0].startswith("On 7 photos that it never saw")
+    assert lines[-1].split(maxsplit=1) == ["next", f"whatsit predict '{fruit_model}' PHOTO…"]
+    again = shell("evaluate", fruit_model, "later", "--force", "--json")
+    figures = json.loads(again.out)
+    assert again.out.count("\n") == 1
+    assert figures["n"] == 7
+    assert Path(figures["report"]).exists()
+    assert figures["report"] == "fruit-on-later/report.html"
+
+
+def test_embed_then_train(shell: Shell, fruit: Path, own: str, tmp_path: Path) -> None:
+    photos = shutil.copytree(fruit, tmp_path / "photos")
+    (photos / "pears" / "bad.jpg").write_bytes(b"")
+    done = shell("embed", photos, "-o", tmp_path / "v.parquet", *quick(own), "--cache", tmp_path / "cache")
+    assert (done.code, done.err) == (0, "")
+    assert done.out == f"{tmp_path / 'v.parquet'}: 25 rows, 1 of them unreadable; 24 embedded anew\n"
+    trained = shell("train", "--embeddings", tmp_path / "v.parquet", "-o", tmp_path / "model", "--backbone", own)
+    assert trained.code == 0
+    assert trained.out.startswith("Cross-validated on 24 photos")
+
+
+def rows(cache: Path) -> int:
+    """How many vectors a cache holds; 0 while there is none."""
+    total = 0
+    for path in cache.glob("*-*.sqlite"):
+        with closing(sqlite3.connect(path, timeout=30)) as database:
+            if database.execute("SELECT name FROM sqlite_master WHERE name = 'vectors'").fetchone():
+                total += database.execute("SELECT count(*) FROM vectors").fetchone()[0]
+    return total
+
+
+def test_an_interrupted_training_goes_on_where_it_was(tmp_path: Path) -> None:
+    photos, cache, model = draw_folder(tmp_path / "photos", per_class=40), tmp_path / "cache", tmp_path / "model"
+    arguments = ["train", str(photos), "-o", str(model), "--cache", str(cache), "--fit", "squash", "--bits", "float32"]
+    command = [sys.executable, "-m", "whatsit", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        while running.poll() is None and not rows(cache):
+            time.sleep(0.02)
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+    assert running.returncode == 130, err
+    assert out == b""
+    assert err.decode().strip() == "Interrupted. What was embedded is kept: run the same command again to go on."
+    kept = rows(cache)
+    assert 0 < kept <= 120
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "photos"]
+    done = process(*arguments)
+    assert done.code == 0, done.err
+    assert done.out.startswith("Cross-validated on 120 photos")
+    assert rows(cache) == 120
+    assert (model / "model.json").exists()
+
+
+def test_output_in_a_pipe_is_plain(fruit: Path, own: str, tmp_path: Path) -> None:
+    done = process("train", fruit, "-o", "model", *quick(own), folder=tmp_path, env={"FORCE_COLOR": "1"})
+    assert done.code == 0
+    assert "\x1b" not in done.out + done.err
+    assert "\r" not in done.out + done.err
+    assert done.err.count("\n") == 1  # how long it took
+    assert os.listdir(tmp_path) == ["model"]  # noqa: PTH208 (names alone)
