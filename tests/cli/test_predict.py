@@ -220,3 +220,11 @@ def test_a_photo_that_is_not_there_needs_no_model(shell: Shell) -> None:
     done = shell("predict", "no-such-photo.jpg")
     assert done.code == 1
     assert done.out == "no-such-photo.jpg: error: no such file\n"
+
+
+def test_stdout_on_a_full_disk(fruit: Path, fruit_model: Path) -> None:
+    command = [sys.executable, "-m", "whatsit", "predict", str(fruit_model), str(fruit / "apples"), "--csv"]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=120)
+    assert done.returncode == 1
+    assert done.stderr == b"Error: cannot print the answer: no space left where stdout goes\n"

@@ -3,6 +3,7 @@
 Exit codes: 0 fine, 1 the user's mistake or an image that failed, 2 wrong usage, 130 interrupted.
 """
 
+import errno
 import gc
 import io
 import os
@@ -103,6 +104,11 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
+        sys.exit(1)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        click.echo("Error: cannot print the answer: no space left where stdout goes", err=True)
         sys.exit(1)
 
 

@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from whatsit.dataset import assign_folds, duplicates, group_records
-from whatsit.dataset.near_duplicates import near_duplicates
+from whatsit.dataset.near import near_duplicates
 from whatsit.embedding.backbones import DEFAULT_BACKBONE
 from whatsit.images import Fit, Limits
 from whatsit.learning import FAMILIES, HeadName, Problem, choose, fold_rounds, softmax
