@@ -17,7 +17,7 @@ from whatsit.images import Fit, Preprocessing
 
 Precision = Literal["int8", "float32"]
 DEFAULT_BACKBONE = "efficientnet-lite0"
-VECTOR_FORMAT = 2  # counts up when the same graph and image would give another vector or thumbnail
+VECTOR_FORMAT = 3  # counts up when the same graph and image would give another vector or thumbnail
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def load_with_thumbnail(source: Source, preprocessing: Preprocessing, limits: Li
     """The same input with a thumbnail and the original's size, from the same decode. Raises `ImageError`."""
     decoded = _decode_for(source, preprocessing, limits)
     pixels = np.array(fit(decoded.image, preprocessing))
-    small = decoded.image.resize(_THUMBNAIL, Image.Resampling.BOX, reducing_gap=2)
+    small = decoded.image.resize(_THUMBNAIL, Image.Resampling.BOX)
     return Loaded(pixels, np.array(small.convert("L")), decoded.width, decoded.height)
 
 

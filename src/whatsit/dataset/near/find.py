@@ -8,8 +8,9 @@ Split apart, such pairs let a classifier be tested on what it has learned by hea
 
 The check must not pair photos that merely share a layout, such as solar cells, all with the same bars. So
 thumbnails are compared *whitened*: less what the set has in common, each way they differ by its rarity in the
-set. Every figure here was chosen on one half of six sets and reported on the other (`benchmarks/`). It knows
-neither files nor labels, nor how the vectors came about; mirrored and rotated copies are not looked for.
+set. The bounds were chosen on one half of six sets and reported on the other (`benchmarks/RESULTS.md`), but for
+`_SAME_APART` and the prior of the whitening, which were set in sight of both. It knows neither files nor labels, nor
+how the vectors came about; mirrored and rotated copies are not looked for.
 """
 
 from concurrent.futures import ThreadPoolExecutor
