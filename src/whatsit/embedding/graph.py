@@ -30,14 +30,12 @@ def embedding_dim(convs: Sequence[Conv]) -> int:
     return sum(conv.weight.shape[0] for conv in convs if conv.tapped)
 
 
-class GraphWriter:
+class NodeWriter:
     """Collects nodes and constants; a node is named after its output."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
-        self.constant("zero", np.float32(0))
-        self.constant("six", np.float32(6))
 
     def constant(self, name: str, value: NDArray[np.generic] | np.generic) -> str:
         self.constants.append(numpy_helper.from_array(np.array(value, order="C"), name))
@@ -46,6 +44,15 @@ class GraphWriter:
     def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
         self.nodes.append(helper.make_node(kind, list(inputs), [output], name=output, **attributes))
         return output
+
+
+class GraphWriter(NodeWriter):
+    """The nodes that both precisions of a backbone are made of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.constant("zero", np.float32(0))
+        self.constant("six", np.float32(6))
 
     def normalised_image(self) -> str:
         """uint8 (n, h, w, 3) → float32 (n, 3, h, w): one DequantizeLinear normalises exactly."""

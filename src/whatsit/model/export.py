@@ -5,34 +5,20 @@ image uint8 (n, size, size, 3) → probabilities float32 (n, classes)
                                  similarity    float32 (n,)   cosine to the nearest reference photo
 """
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
+from whatsit.embedding.graph import NodeWriter
 from whatsit.errors import WhatsitError
 from whatsit.learning import Familiarity, Head, LinearHead, NeighbourHead
 
 MOST_BYTES = 1.9e9  # of protobuf's 2 GiB; the rest is for the backbone
 
 
-class _Tail:
-    """Nodes and constants that follow the backbone; nodes that mean the same from opset 13 on, as backbones differ."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-
-    def constant(self, name: str, value: Any) -> str:
-        self.constants.append(numpy_helper.from_array(np.array(value, order="C"), name))
-        return name
-
-    def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
-        self.nodes.append(helper.make_node(kind, list(inputs), [output], name=output, **attributes))
-        return output
+class _Tail(NodeWriter):
+    """What follows the backbone, in nodes that mean the same from opset 13 on, as backbones differ."""
 
     def direction(self) -> str:
         """embedding / ‖embedding‖, made once."""
