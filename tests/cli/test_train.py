@@ -172,11 +172,18 @@ def rows(cache: Path) -> int:
     return total
 
 
+def heed_interrupts() -> None:
+    """A shell starts its background jobs deaf to Ctrl-C, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupted_training_goes_on_where_it_was(tmp_path: Path) -> None:
     photos, cache, model = draw_folder(tmp_path / "photos", per_class=40), tmp_path / "cache", tmp_path / "model"
     arguments = ["train", str(photos), "-o", str(model), "--cache", str(cache), "--fit", "squash", "--bits", "float32"]
     command = [sys.executable, "-m", "whatsit", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed_interrupts
+    ) as running:
         while running.poll() is None and not rows(cache):
             time.sleep(0.02)
         running.send_signal(signal.SIGINT)
