@@ -4,26 +4,19 @@ from pathlib import Path
 
 import click
 
+from whatsit.cli.backbone import backbone_option, bits_option
 from whatsit.cli.progress import bar
 from whatsit.cli.shared import cache_option, device_option, limit_options, limits
 from whatsit.options import TrainOptions
-
-DEFAULTS = TrainOptions()
 
 
 @click.command(name="embed", epilog="Example: whatsit embed my_photos/ -o vectors.parquet")
 @click.argument("data")
 @click.option("-o", "--output", required=True, metavar="FILE", help="Parquet file to write.")
 @click.option("--force", is_flag=True, help="Replace the file where it exists.")
-@click.option("--backbone", default=DEFAULTS.backbone, show_default=True, help="A name, or my.onnx of your own.")
+@backbone_option
 @click.option("--fit", type=click.Choice(["squash", "crop", "letterbox"]), help="How a photo becomes a square.")
-@click.option(
-    "--bits",
-    type=click.Choice(["auto", "int8", "float32"]),
-    default=DEFAULTS.bits,
-    show_default=True,
-    help="Precision of the backbone; auto is int8 where that is faster here.",
-)
+@bits_option
 @device_option
 @cache_option
 @limit_options

@@ -6,11 +6,11 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from whatsit.cli.backbone import DEFAULTS, backbone_option, bits_option
 from whatsit.cli.progress import bar
 from whatsit.cli.shared import cache_option, device_option, json_line, json_option, limit_options, limits
 from whatsit.options import TrainOptions
 
-DEFAULTS = TrainOptions()
 SHARE = click.FloatRange(0, 1, max_open=True)
 NOT_WITH_EMBEDDINGS = ("valid_data", "test_data", "fit", "bits", "cache")  # the file has settled them
 
@@ -23,7 +23,7 @@ NOT_WITH_EMBEDDINGS = ("valid_data", "test_data", "fit", "bits", "cache")  # the
 @click.option("--test-data", metavar="DATA", help="Test photos: a manifest or folder of their own.")
 @click.option("--labels", "label_dict", metavar="FILE", help="One label a line: fixes the order of the classes.")
 @click.option("--embeddings", metavar="FILE", help="Start from a Parquet file of 'whatsit embed', without DATA.")
-@click.option("--backbone", default=DEFAULTS.backbone, show_default=True, help="A name, or my.onnx of your own.")
+@backbone_option
 @click.option(
     "--fit",
     type=click.Choice(["auto", "squash", "crop", "letterbox"]),
@@ -31,13 +31,7 @@ NOT_WITH_EMBEDDINGS = ("valid_data", "test_data", "fit", "bits", "cache")  # the
     show_default=True,
     help="How a photo becomes a square.",
 )
-@click.option(
-    "--bits",
-    type=click.Choice(["auto", "int8", "float32"]),
-    default=DEFAULTS.bits,
-    show_default=True,
-    help="Precision of the backbone; auto is int8 where that is faster here.",
-)
+@bits_option
 @click.option(
     "--head",
     type=click.Choice(["logistic", "svm", "knn"]),

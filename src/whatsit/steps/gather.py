@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,15 +52,15 @@ class Photos:
     near_duplicate_groups: int  # of photos that differ in bytes
     conflicts: int  # photos whose bytes stand under two labels
 
-    @property
+    @cached_property
     def records(self) -> list[Record]:
         return [self.dataset.records[i] for i in self.places]
 
-    @property
+    @cached_property
     def digests(self) -> list[str]:
         return [self.embeddings.digests[i] or "" for i in self.places]
 
-    @property
+    @cached_property
     def groups(self) -> list[str | None]:
         return [record.group for record in self.records]
 
