@@ -19,7 +19,7 @@ from sets import SETS, PhotoSet, add_set_options
 
 from whatsit.dataset import Dataset, assign_folds, read_dataset
 from whatsit.embedding.backbones import Precision
-from whatsit.images import Fit
+from whatsit.images.preprocessing import Fit
 from whatsit.learning import FAMILIES, Problem, choose, fold_rounds
 from whatsit.options import TrainOptions
 from whatsit.steps.fit import better_fit, likely_fit

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from whatsit.embedding.backbones import DEFAULT_BACKBONE, FeatureExtractor, Precision, feature_extractor
 from whatsit.embedding.embedder import Embedder
 from whatsit.embedding.session import find_device, open_session, run
-from whatsit.images import load_with_thumbnail, read_bytes
+from whatsit.images.load import load_with_thumbnail
+from whatsit.images.source import read_bytes
 from whatsit.machine import cores
 
 DEVICE = "cpu"

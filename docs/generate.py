@@ -27,7 +27,6 @@ RETURNED = (
     "whatsit.evaluation.Figure",
     "whatsit.evaluation.ClassFigures",
     "whatsit.evaluation.Answered",
-    "whatsit.images.Limits",
 )
 """What the public functions give and take, beside the public names themselves."""
 

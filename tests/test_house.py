@@ -23,6 +23,8 @@ SOURCE = ROOT / "src" / "whatsit"
 
 ROOMS = (
     "errors",
+    "text",  # names as they are shown
+    "later",
     "machine",  # what this process may use
     "files",  # atomic writing
     "images",

@@ -20,6 +20,7 @@ _WHERE = {
     "Classifier": "whatsit.model.classifier",
     "ImageClassifier": "whatsit.sklearn",
     "ImageEmbedder": "whatsit.sklearn",
+    "Limits": "whatsit.images.limits",
     "TrainOptions": "whatsit.options",
     "WhatsitError": "whatsit.errors",
     "evaluate": "whatsit.pipeline",
@@ -31,6 +32,7 @@ __all__ = ["__version__", *_WHERE]
 
 if TYPE_CHECKING:
     from whatsit.errors import WhatsitError as WhatsitError
+    from whatsit.images.limits import Limits as Limits
     from whatsit.model.classifier import Classifier as Classifier
     from whatsit.model.load import load as load
     from whatsit.options import TrainOptions as TrainOptions

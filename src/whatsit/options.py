@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from whatsit.embedding.backbones import DEFAULT_BACKBONE, Precision
-from whatsit.images import DEFAULT_LIMITS, Fit, Limits
+from whatsit.images.limits import DEFAULT_LIMITS, Limits
+from whatsit.images.preprocessing import Fit
 from whatsit.learning.names import HeadName
 
 FitChoice = Fit | Literal["auto"]

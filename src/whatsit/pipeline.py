@@ -17,7 +17,7 @@ from whatsit.errors import WhatsitError
 from whatsit.evaluation import Evaluation
 from whatsit.evaluation.report import Report
 from whatsit.files import check_target
-from whatsit.images import DEFAULT_LIMITS, Limits
+from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
 from whatsit.options import TrainOptions

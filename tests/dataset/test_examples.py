@@ -4,7 +4,8 @@ import doctest
 
 import pytest
 
-from whatsit.dataset import grouping, text
+from whatsit import text
+from whatsit.dataset import grouping
 
 
 @pytest.mark.parametrize("module", [grouping, text])

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
 from whatsit.errors import ImageError
-from whatsit.images import Limits, Preprocessing, load_with_thumbnail, read_image
+from whatsit.images.limits import Limits
+from whatsit.images.load import load_with_thumbnail, read_image
+from whatsit.images.preprocessing import Preprocessing
 
 from .samples import encode, photo
 

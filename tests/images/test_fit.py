@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from whatsit.images import Fit, Interpolation, Preprocessing, fit_image
+from whatsit.images.fit import fit_image
+from whatsit.images.preprocessing import Fit, Interpolation, Preprocessing
 
 from .samples import photo
 

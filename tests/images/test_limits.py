@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from whatsit.errors import ImageError
-from whatsit.images import Limits, Preprocessing, load_for_network, read_image
+from whatsit.images.limits import Limits
+from whatsit.images.load import load_for_network, read_image
+from whatsit.images.preprocessing import Preprocessing
 
 from .samples import encode, photo, png
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import whatsit.images
-from whatsit.images import Fit, Preprocessing, fit_image, load_for_network, load_with_thumbnail, read_image
+from whatsit.images.fit import fit_image
+from whatsit.images.load import load_for_network, load_with_thumbnail, read_image
+from whatsit.images.preprocessing import Fit, Preprocessing
 
 from .samples import difference, encode, photo, real_photos
 
@@ -85,13 +86,8 @@ def test_the_thumbnail_of_one_pixel() -> None:
     assert (loaded.thumbnail == 77).all()
 
 
-def test_the_public_names() -> None:
-    assert sorted(whatsit.images.__all__) == whatsit.images.__all__
-    assert all(hasattr(whatsit.images, name) for name in whatsit.images.__all__)
-
-
 def test_importing_the_room_is_cheap() -> None:
     heavy = "{'pillow_heif', 'fsspec', 'scipy', 'onnxruntime'}"
-    code = f"import sys, whatsit.images; print(*{heavy} & set(sys.modules))"
+    code = f"import sys, whatsit.images.load; print(*{heavy} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == ""

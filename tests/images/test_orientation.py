@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from whatsit.images import Preprocessing, load_with_thumbnail, read_image
+from whatsit.images.load import load_with_thumbnail, read_image
+from whatsit.images.preprocessing import Preprocessing
 
 from .samples import difference, encode, photo
 

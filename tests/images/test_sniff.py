@@ -5,7 +5,7 @@ import doctest
 import pytest
 
 import whatsit.images.formats
-from whatsit.images import sniff
+from whatsit.images.formats import sniff
 
 from .samples import encode, photo
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from whatsit.errors import ImageError
-from whatsit.images import Limits, read_bytes
+from whatsit.images.limits import Limits
+from whatsit.images.source import read_bytes
 
 
 def test_bytes_path_string_and_uri_give_the_same_bytes(tmp_path: Path) -> None:

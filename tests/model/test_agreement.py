@@ -14,7 +14,8 @@ from model.encoded import FORMATS, oriented
 from whatsit.embedding.backbones import FeatureExtractor, feature_extractor
 from whatsit.embedding.session import open_session, run
 from whatsit.errors import WhatsitError
-from whatsit.images import Preprocessing, load_for_network
+from whatsit.images.load import load_for_network
+from whatsit.images.preprocessing import Preprocessing
 from whatsit.learning import FAMILIES, Familiarity, Head, NeighbourHead, Problem, learn_familiarity, softmax
 from whatsit.model.classifier import Classifier
 from whatsit.model.export import export_graph

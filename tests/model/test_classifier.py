@@ -15,7 +15,7 @@ from PIL import Image
 
 import whatsit
 from whatsit.errors import BackboneError, ImageError, WhatsitError
-from whatsit.images import Limits
+from whatsit.images.limits import Limits
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES, Unsure
 from whatsit.model.prediction import Prediction, Predictions

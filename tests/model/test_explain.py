@@ -17,7 +17,8 @@ from PIL import Image
 from whatsit.embedding.backbones import feature_extractor
 from whatsit.embedding.session import open_session, run
 from whatsit.errors import WhatsitError
-from whatsit.images import Fit, Limits, Preprocessing
+from whatsit.images.limits import Limits
+from whatsit.images.preprocessing import Fit, Preprocessing
 from whatsit.learning import FAMILIES, Head, LinearHead, Problem, learn_familiarity
 from whatsit.model.classifier import Classifier
 from whatsit.model.explain import OCCLUSION_GRID, Explanation, _resized

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from whatsit.dataset import Dataset, read_dataset
-from whatsit.images import Fit, read_size
+from whatsit.images.load import read_size
+from whatsit.images.preprocessing import Fit
 from whatsit.options import TrainOptions
 from whatsit.steps import fit
 from whatsit.steps.fit import better_fit, likely_fit, sample_rows

@@ -71,7 +71,7 @@ def whatsit() -> None:
 
 
 def _one_line(message: str) -> str:
-    from whatsit.dataset.text import printable
+    from whatsit.text import printable
 
     return printable(message)
 

@@ -158,7 +158,7 @@ def _print_table(answers: Iterable["Prediction"], top: int) -> int:
 
 
 def _lines(answer: "Prediction", top: int) -> list[str]:
-    from whatsit.dataset.text import printable
+    from whatsit.text import printable
 
     path = printable(answer.path)
     if answer.error is not None:

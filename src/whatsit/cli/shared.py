@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from whatsit.images import DEFAULT_LIMITS, Limits
+from whatsit.images.limits import DEFAULT_LIMITS, Limits
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from whatsit.dataset.text import printable
 from whatsit.errors import DatasetError
+from whatsit.text import printable
 
 _HEAD = 32  # bytes that `sniff` wants
 
@@ -152,7 +152,7 @@ def _kind(entry: os.DirEntry[str]) -> int:
 
 
 def _unlike_photo(path: str) -> str | None:
-    from whatsit.images import sniff
+    from whatsit.images.formats import sniff
 
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 (one system call less than Path)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from whatsit.dataset.files import Tally, at_and_above, images_below, list_folder
 from whatsit.dataset.records import SPLIT_NAMES, Record, Split
-from whatsit.dataset.text import clean_label, number, printable, some
 from whatsit.errors import DatasetError
+from whatsit.text import clean_label, number, printable, some
 
 
 def read_folder(root: str) -> tuple[list[Record], Tally]:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from whatsit.dataset.records import Record
-from whatsit.dataset.text import clean_label, number, printable, some
 from whatsit.errors import DatasetError
+from whatsit.text import clean_label, number, printable, some
 
 
 def read_text(path: Path) -> str:

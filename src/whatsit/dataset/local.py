@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from whatsit.dataset.manifest import Row
-from whatsit.dataset.text import number, printable, some
 from whatsit.errors import DatasetError
+from whatsit.text import number, printable, some
 
 
 def check_files(rows: Sequence[Row], manifest: str) -> list[Row]:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from whatsit.dataset.labels import read_text
 from whatsit.dataset.records import SPLIT_NAMES, Record, Split
-from whatsit.dataset.text import clean_label, number, printable, some
 from whatsit.errors import DatasetError
+from whatsit.text import clean_label, number, printable, some
 
 _HEADERLESS = ("uri", "label")
 _EXPECTED = "Expected the header uri,label[,split][,group], or two columns without a header"

@@ -12,8 +12,8 @@ from whatsit.dataset.labels import check_known, find_classes, read_label_dict
 from whatsit.dataset.local import check_files
 from whatsit.dataset.manifest import read_rows
 from whatsit.dataset.records import Dataset, Record, Split
-from whatsit.dataset.text import printable
 from whatsit.errors import DatasetError
+from whatsit.text import printable
 
 
 def read_dataset(

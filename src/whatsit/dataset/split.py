@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from whatsit.dataset.components import describe
 from whatsit.dataset.records import Split
-from whatsit.dataset.text import number, printable
 from whatsit.errors import DatasetError
+from whatsit.text import number, printable
 
 _LINE: tuple[Split, ...] = ("test", "valid", "train")  # the order of the parts along the line
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from whatsit.errors import BackboneError, MissingExtraError
-from whatsit.images import Fit, Preprocessing
+from whatsit.images.preprocessing import Fit, Preprocessing
 
 Precision = Literal["int8", "float32"]
 DEFAULT_BACKBONE = "efficientnet-lite0"

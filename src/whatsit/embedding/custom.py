@@ -14,7 +14,7 @@ from whatsit.embedding.description import Description, read_description
 from whatsit.embedding.trial import check_features, try_on_noise
 from whatsit.embedding.wrap import Ends, wrap
 from whatsit.errors import BackboneError
-from whatsit.images import Fit, Preprocessing
+from whatsit.images.preprocessing import Fit, Preprocessing
 
 OLDEST_OPSET = 13  # from then on the nodes of `wrap.py`, and those of a head, mean what they mean today
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from whatsit.errors import BackboneError
-from whatsit.images import Interpolation
+from whatsit.images.preprocessing import Interpolation
 
 Layout = Literal["nchw", "nhwc"]
 

@@ -19,7 +19,9 @@ from whatsit.embedding.cache import Cache, Stamp, stamp
 from whatsit.embedding.session import find_device, open_session, run
 from whatsit.embedding.stream import Item, Loaded, batched, stream
 from whatsit.errors import ImageError
-from whatsit.images import DEFAULT_LIMITS, Limits, load_with_thumbnail, read_bytes
+from whatsit.images.limits import DEFAULT_LIMITS, Limits
+from whatsit.images.load import load_with_thumbnail
+from whatsit.images.source import read_bytes
 from whatsit.machine import cores
 
 Progress = Callable[[int], None]  # called with how many more images are done

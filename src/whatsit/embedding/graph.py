@@ -18,12 +18,7 @@ from whatsit.embedding.efficientnet import Conv
 OPSET = 17  # has all that is needed here; IR version 8 goes with it, and old runtimes read both
 IR_VERSION = 8
 PIXEL_MEAN, PIXEL_SCALE = np.uint8(127), np.float32(1 / 128)  # x ↦ (x − 127) / 128, as the Lites were trained
-
-
-FEATURES = (
-    "features",
-    "features.middle",
-)  # the feature maps whose means make up the embedding, in this order
+FEATURES = ("features", "features.middle")  # the maps whose means make up the embedding, in this order
 
 
 def embedding_dim(convs: Sequence[Conv]) -> int:
@@ -49,31 +44,14 @@ class NodeWriter:
 class GraphWriter(NodeWriter):
     """The nodes that both precisions of a backbone are made of."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.constant("zero", np.float32(0))
-        self.constant("six", np.float32(6))
+    def channels_first(self) -> str:
+        """uint8 (n, h, w, 3) → uint8 (n, 3, h, w)"""
+        return self.node("Transpose", ["image"], "channels_first", perm=[0, 3, 1, 2])
 
-    def normalised_image(self) -> str:
-        """uint8 (n, h, w, 3) → float32 (n, 3, h, w): one DequantizeLinear normalises exactly."""
-        channels_first = self.node("Transpose", ["image"], "channels_first", perm=[0, 3, 1, 2])
-        scale = self.constant("pixel_scale", PIXEL_SCALE)
-        mean = self.constant("pixel_mean", PIXEL_MEAN)
-        return self.node("DequantizeLinear", [channels_first, scale, mean], "normalised")
-
-    def conv(self, conv: Conv, source: str, weight: str, bias: str) -> str:
-        """The convolution and, where it has one, its ReLU6."""
+    def convolution(self, kind: str, conv: Conv, inputs: Sequence[str], output: str) -> str:
         kernel = conv.weight.shape[-1]
-        y = self.node(
-            "Conv",
-            [source, weight, bias],
-            f"{conv.name}.conv",
-            kernel_shape=[kernel, kernel],
-            strides=[conv.stride, conv.stride],
-            group=conv.groups,
-            auto_pad="SAME_UPPER",
-        )
-        return self.node("Clip", [y, "zero", "six"], f"{conv.name}.relu6") if conv.relu6 else y
+        sides = {"kernel_shape": [kernel, kernel], "strides": [conv.stride, conv.stride]}
+        return self.node(kind, inputs, output, **sides, group=conv.groups, auto_pad="SAME_UPPER")
 
     def model(self, taps: Sequence[str], dim: int, size: int) -> onnx.ModelProto:
         """Closes the graph: the means of the tapped feature maps, the last one first, are the embedding."""
@@ -96,16 +74,33 @@ class WriteGraph(Protocol):
     def __call__(self, convs: Sequence[Conv], size: int) -> onnx.ModelProto: ...
 
 
+class _PlainWriter(GraphWriter):
+    def __init__(self) -> None:
+        super().__init__()
+        self.constant("zero", np.float32(0))
+        self.constant("six", np.float32(6))
+
+    def normalised_image(self) -> str:
+        """uint8 (n, h, w, 3) → float32 (n, 3, h, w): one DequantizeLinear normalises exactly."""
+        grid = [self.constant("pixel_scale", PIXEL_SCALE), self.constant("pixel_mean", PIXEL_MEAN)]
+        return self.node("DequantizeLinear", [self.channels_first(), *grid], "normalised")
+
+    def conv(self, conv: Conv, source: str) -> str:
+        """The convolution and, where it has one, its ReLU6."""
+        weight = self.constant(f"{conv.name}.weight", conv.weight)
+        bias = self.constant(f"{conv.name}.bias", conv.bias)
+        y = self.convolution("Conv", conv, [source, weight, bias], f"{conv.name}.conv")
+        return self.node("Clip", [y, "zero", "six"], f"{conv.name}.relu6") if conv.relu6 else y
+
+
 def float32_graph(convs: Sequence[Conv], size: int) -> onnx.ModelProto:
     """The network in float32, for images of `size` pixels a side."""
-    writer = GraphWriter()
+    writer = _PlainWriter()
     x = writer.normalised_image()
     outputs: dict[str, str] = {}
     taps: list[str] = []
     for conv in convs:
-        weight = writer.constant(f"{conv.name}.weight", conv.weight)
-        bias = writer.constant(f"{conv.name}.bias", conv.bias)
-        x = writer.conv(conv, x, weight, bias)
+        x = writer.conv(conv, x)
         if conv.adds:
             x = writer.node("Add", [x, outputs[conv.adds]], f"{conv.name}.sum")
         outputs[conv.name] = x

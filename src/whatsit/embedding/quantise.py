@@ -7,8 +7,8 @@ the bias. That shift is computed in float64: the last bit of a float32 sum diffe
 integer of the graph would now and then differ with it, and with that the fingerprint.
 
 Weights are kept small enough that a product of two neighbours cannot overflow the 16-bit sums of processors
-without VNNI, so that a model answers the same there. The form is QDQ (QuantizeLinear / DequantizeLinear
-pairs): standard ONNX.
+without VNNI, so that a model answers the same there. The form is standard ONNX: QLinearConv, so that a runtime has
+little to rewrite (it opens in half the time of QuantizeLinear and DequantizeLinear pairs around each Conv).
 """
 
 from collections.abc import Sequence
@@ -89,48 +89,66 @@ def _mean_shift(conv: Conv, rounded: Array, entering: Array | Precise) -> Precis
     return shift
 
 
+@dataclass(frozen=True)
+class Bytes:
+    """A tensor of the graph in 8 bits, and what its bytes mean."""
+
+    name: str
+    statistics: Statistics
+    scale: np.float32
+    grid: tuple[str, str]  # the constants of its scale and zero
+
+
 class _QuantisedWriter(GraphWriter):
-    def dequantised(self, name: str, integers: NDArray[np.generic], scale: Array) -> str:
-        inputs = [
-            self.constant(f"{name}.q", integers),
-            self.constant(f"{name}.scale", scale),
-            self.constant(f"{name}.zero", np.zeros(len(scale), integers.dtype)),
+    def bytes_of(self, name: str, statistics: Statistics, scale: np.float32, zero: np.uint8) -> Bytes:
+        grid = self.constant(f"{name}.scale", scale), self.constant(f"{name}.zero", zero)
+        return Bytes(name, statistics, scale, grid)
+
+    def image(self) -> Bytes:
+        """A pixel is a quantised number as it stands."""
+        mean = (IMAGENET_MEAN_COLOUR - PIXEL_MEAN) * PIXEL_SCALE
+        statistics = Statistics(mean, np.zeros_like(mean))
+        return self.bytes_of(self.channels_first(), statistics, PIXEL_SCALE, PIXEL_MEAN)
+
+    def conv(self, conv: Conv, x: Bytes) -> Bytes:
+        """The convolution and its ReLU6, which is the range of its output: bytes end where it does."""
+        statistics = Statistics.after(conv)
+        y = self.bytes_of(f"{conv.name}.conv", statistics, *statistics.scale_and_zero())
+        weight_scale = _weight_scale(conv, x.scale)
+        integers = np.rint(conv.weight / weight_scale[:, None, None, None]).astype(np.int8)
+        shift = _mean_shift(conv, integers * weight_scale[:, None, None, None], x.statistics.mean)
+        bias = np.rint((conv.bias - shift) / (x.scale * weight_scale)).astype(np.int32)
+        weight = [
+            self.constant(f"{conv.name}.weight.q", integers),
+            self.constant(f"{conv.name}.weight.scale", weight_scale),
+            self.constant(f"{conv.name}.weight.zero", np.zeros(len(integers), np.int8)),
         ]
-        return self.node("DequantizeLinear", inputs, f"{name}.dq", axis=0)
+        inputs = [x.name, *x.grid, *weight, *y.grid, self.constant(f"{conv.name}.bias.q", bias)]
+        self.convolution("QLinearConv", conv, inputs, y.name)
+        return y
 
-    def weights(self, conv: Conv, input_scale: np.float32, entering: Array | Precise) -> tuple[str, str]:
-        """int8 weights, and an int32 bias in units of input scale × weight scale."""
-        scale = _weight_scale(conv, input_scale)
-        integers = np.rint(conv.weight / scale[:, None, None, None]).astype(np.int8)
-        bias = conv.bias - _mean_shift(conv, integers * scale[:, None, None, None], entering)
-        weight = self.dequantised(f"{conv.name}.weight", integers, scale)
-        whole = np.rint(bias / (input_scale * scale)).astype(np.int32)
-        return weight, self.dequantised(f"{conv.name}.bias", whole, input_scale * scale)
+    def sum(self, a: Bytes, b: Bytes, name: str) -> Bytes:
+        """A runtime fuses these nodes into one."""
+        statistics = a.statistics + b.statistics
+        y = self.bytes_of(name, statistics, *statistics.scale_and_zero())
+        terms = [self.dequantised(one, f"{name}.{which}") for which, one in zip("ab", (a, b), strict=True)]
+        self.node("QuantizeLinear", [self.node("Add", terms, f"{name}.float32"), *y.grid], name)
+        return y
 
-    def rounded(self, source: str, scale: np.float32, zero: np.uint8) -> str:
-        """To uint8 and back; a runtime fuses the pair into the operators around it."""
-        grid = [self.constant(f"{source}.scale", scale), self.constant(f"{source}.zero", zero)]
-        q = self.node("QuantizeLinear", [source, *grid], f"{source}.q")
-        return self.node("DequantizeLinear", [q, *grid], f"{source}.dq")
+    def dequantised(self, x: Bytes, name: str) -> str:
+        return self.node("DequantizeLinear", [x.name, *x.grid], name)
 
 
 def int8_graph(convs: Sequence[Conv], size: int) -> onnx.ModelProto:
     """The network in 8 bits, for images of `size` pixels a side."""
     writer = _QuantisedWriter()
-    x, scale = writer.normalised_image(), PIXEL_SCALE
-    entering = (IMAGENET_MEAN_COLOUR - PIXEL_MEAN) * PIXEL_SCALE
-    outputs: dict[str, tuple[str, Statistics]] = {}
+    x = writer.image()
+    outputs: dict[str, Bytes] = {}
     taps: list[str] = []
     for conv in convs:
-        weight, bias = writer.weights(conv, scale, entering)
-        y, statistics = writer.conv(conv, x, weight, bias), Statistics.after(conv)
-        scale, zero = statistics.scale_and_zero()
-        x = writer.rounded(y, scale, zero)
+        x = writer.conv(conv, x)
         if conv.adds:
-            other, other_statistics = outputs[conv.adds]
-            statistics = statistics + other_statistics
-            scale, zero = statistics.scale_and_zero()
-            x = writer.rounded(writer.node("Add", [x, other], f"{conv.name}.sum"), scale, zero)
-        outputs[conv.name], entering = (x, statistics), statistics.mean
-        taps += [x] if conv.tapped else []
+            x = writer.sum(x, outputs[conv.adds], f"{conv.name}.sum")
+        outputs[conv.name] = x
+        taps += [writer.dequantised(x, f"{x.name}.float32")] if conv.tapped else []
     return writer.model(taps, embedding_dim(convs), size)

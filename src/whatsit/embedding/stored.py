@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from whatsit.dataset import Record, Split
 from whatsit.embedding.backbones import FeatureExtractor, Precision
 from whatsit.embedding.embedder import Embedded, Embedder
-from whatsit.images import Fit
+from whatsit.images.preprocessing import Fit
 
 AT_ONCE = 1024  # rows read from the cache, and written, at a time: 6 MB for 1,280 numbers each
 

@@ -67,10 +67,15 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
 def stream(
     sources: Iterable[Source], load: Load[Source], run: Run, *, batch: int, workers: int
 ) -> Generator[Item[Source]]:
-    """One `Item` a source, in the order given. `load` and `run` are called from several threads at once.
+    """One `Item` a source, in the order given. `load` and `run` are called from several threads at once, or with
+    no workers from the caller's.
 
     An error that either raises ends it. Closed early, it drops what waits and returns when its threads have.
     """
+    if not workers:
+        for some in batched(sources, batch):
+            yield from _work(some, load, run)
+        return
     with ThreadPoolExecutor(workers, thread_name_prefix="embed") as pool:
         flying: deque[Future[list[Item[Source]]]] = deque()
         try:

@@ -10,29 +10,3 @@ to float on, is in the network's graph. This room knows nothing of labels, data 
 
 Every failure is an `ImageError` with a one-line reason; safe to call from many threads at once.
 """
-
-from whatsit.images.fit import Fit, Interpolation, Preprocessing, covered_box, fit_image
-from whatsit.images.formats import sniff
-from whatsit.images.limits import DEFAULT_LIMITS, Limits
-from whatsit.images.load import Loaded, load_for_network, load_with_thumbnail, read_image, read_size
-from whatsit.images.memory import from_memory
-from whatsit.images.source import Source, read_bytes
-
-__all__ = [
-    "DEFAULT_LIMITS",
-    "Fit",
-    "Interpolation",
-    "Limits",
-    "Loaded",
-    "Preprocessing",
-    "Source",
-    "covered_box",
-    "fit_image",
-    "from_memory",
-    "load_for_network",
-    "load_with_thumbnail",
-    "read_bytes",
-    "read_image",
-    "read_size",
-    "sniff",
-]

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from whatsit.images.decode import Decoded, decode, header_size
-from whatsit.images.fit import Preprocessing, fit
+from whatsit.images.fit import fit
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
+from whatsit.images.preprocessing import Preprocessing
 from whatsit.images.source import Source, read_bytes
 
 # A JPEG's shorter side is decoded to at least this many times the network's size. Measured on 100 photos, all

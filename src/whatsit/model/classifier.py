@@ -5,9 +5,8 @@ the model folder's graph. Nothing is left in between that could differ from trai
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,39 +14,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.embedding.session import DEVICES, run
-from whatsit.embedding.stream import Item, Loaded, stream
 from whatsit.errors import ImageError, WhatsitError
-from whatsit.images import DEFAULT_LIMITS, Limits, fit_image, from_memory, load_for_network
+from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.machine import cores
 from whatsit.model.folder import ModelFacts, read_model
-from whatsit.model.prediction import Candidate, Prediction, Predictions
 from whatsit.model.sessions import OUTPUTS, Sessions
 
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
+    from whatsit.embedding.stream import Item
     from whatsit.model.explain import Explainer, Explanation
+    from whatsit.model.prediction import Classified, Prediction
 
     ImageLike: TypeAlias = str | PathLike[str] | bytes | PillowImage.Image | NDArray[np.uint8]
 else:
     ImageLike = Any
 
-PATHS = (str, PathLike)
 FEW = 4  # images; so many or fewer share the cores one after the other
-
-
-NOTHING = np.empty(0, np.float32)
-
-
-@dataclass(frozen=True)
-class Classified:
-    """What the graph says of one image. With an `error` there is no number."""
-
-    source: ImageLike
-    probabilities: NDArray[np.float32] = field(default_factory=lambda: NOTHING)  # (classes,) calibrated
-    similarity: float = 0.0  # cosine to the most similar reference photo
-    embedding: NDArray[np.float32] = field(default_factory=lambda: NOTHING)  # (dim,)
-    error: str | None = None
 
 
 class Classifier:
@@ -77,20 +61,24 @@ class Classifier:
 
         top: how many classes an answer names, at least 1; all where there are fewer.
         """
+        from whatsit.model.prediction import Predictions
+
         answers = tuple(self.predict_each(_as_many(images), top=top))
         return answers[0] if _is_one(images) else Predictions(answers)
 
-    def predict_each(self, images: Iterable[ImageLike], *, top: int = 5) -> Iterator[Prediction]:
+    def predict_each(self, images: Iterable[ImageLike], *, top: int = 5) -> Iterator["Prediction"]:
         """Answers one by one, in the order asked and in constant memory."""
         if top < 1:
             raise WhatsitError(f"top is {top}, expected 1 or more classes to name")
         for one in self.classify(images):
-            yield self._prediction(one, top)
+            yield one.prediction(self.classes_, self.facts.unsure, top)
 
     def classify(self, images: Iterable[ImageLike]) -> Iterator["Classified"]:
         """All that the graph says of each image, in the order asked and in constant memory."""
-        classes = len(self.classes_)
-        for item in self._rows(images):
+        classes, rows = len(self.classes_), self._rows(images)
+        from whatsit.model.prediction import Classified
+
+        for item in rows:
             if item.row is None:
                 yield Classified(item.source, error=item.error)
             else:
@@ -125,6 +113,10 @@ class Classifier:
 
     def pixels(self, image: ImageLike) -> NDArray[np.uint8]:
         """The network's input, (size, size, 3) uint8. Raises ImageError."""
+        from whatsit.images.fit import fit_image
+        from whatsit.images.load import load_for_network
+        from whatsit.images.memory import from_memory
+
         if isinstance(image, str | bytes | PathLike):
             return load_for_network(image, self.facts.preprocessing, self.limits)
         return fit_image(from_memory(image), self.facts.preprocessing)
@@ -132,18 +124,20 @@ class Classifier:
     def _all(self, images: ImageLike | Iterable[ImageLike]) -> Iterator["Classified"]:
         for number, one in enumerate(self.classify(_as_many(images)), start=1):
             if one.error is not None:
-                name = _name(one.source)
-                raise ImageError(f"{name if isinstance(one.source, PATHS) else f'image {number}'}: {one.error}")
+                name = one.source if isinstance(one.source, str | PathLike) else f"image {number}"
+                raise ImageError(f"{name}: {one.error}")
             yield one
 
-    def _rows(self, images: Iterable[ImageLike]) -> Iterator[Item[ImageLike]]:
+    def _rows(self, images: Iterable[ImageLike]) -> Iterator["Item[ImageLike]"]:
         """A row an image: probabilities, similarity, embedding, side by side."""
         few = isinstance(images, Sequence) and len(images) <= FEW
-        session = self._sessions.get(few)
+        opening = self._sessions.begin(few)
+        from whatsit.embedding.stream import Loaded, stream  # while it opens, as all that can wait
+
         batch = 1 if few else DEVICES[self.device].batch
 
         def forward(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-            probabilities, similarity, embedding = run(session, OUTPUTS, pixels)
+            probabilities, similarity, embedding = run(opening.result(), OUTPUTS, pixels)
             return np.concatenate([probabilities, similarity[:, None], embedding], axis=1)
 
         def load(image: ImageLike) -> Loaded:
@@ -152,16 +146,7 @@ class Classifier:
             except ImageError as error:
                 return Loaded(None, error=str(error))
 
-        return stream(images, load, forward, batch=batch, workers=1 if few else cores())
-
-    def _prediction(self, one: "Classified", top: int) -> Prediction:
-        if one.error is not None:
-            return Prediction(_name(one.source), error=one.error)
-        order = np.argsort(-one.probabilities, kind="stable")[:top]
-        candidates = tuple(Candidate(self.classes_[i], float(one.probabilities[i])) for i in order)
-        familiar = one.similarity >= self.facts.unsure.similarity
-        unsure = not familiar or candidates[0].probability < self.facts.unsure.threshold
-        return Prediction(_name(one.source), candidates, unsure, one.similarity, familiar)
+        return stream(images, load, forward, batch=batch, workers=0 if few else cores())
 
     def __repr__(self) -> str:
         return f"<Classifier {self.facts.name!r}: {len(self.classes_)} classes, {self.facts.backbone['name']}>"
@@ -176,7 +161,3 @@ def _is_one(images: Any) -> bool:
     if isinstance(images, np.ndarray):
         return images.ndim <= 3 and images.dtype != object and images.dtype.kind not in "US"
     return isinstance(images, str | bytes | bytearray | PathLike) or not isinstance(images, Iterable)
-
-
-def _name(image: ImageLike) -> str:
-    return fspath(image) if isinstance(image, PATHS) else f"<{type(image).__name__}>"

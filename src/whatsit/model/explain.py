@@ -21,7 +21,11 @@ from PIL import Image
 from whatsit.embedding.graph import FEATURES
 from whatsit.embedding.session import open_session, run
 from whatsit.errors import ImageError
-from whatsit.images import Limits, covered_box, from_memory, read_bytes, read_image
+from whatsit.images.fit import covered_box
+from whatsit.images.limits import Limits
+from whatsit.images.load import read_image
+from whatsit.images.memory import from_memory
+from whatsit.images.source import read_bytes
 
 if TYPE_CHECKING:
     from whatsit.model.classifier import Classifier, ImageLike

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from whatsit.errors import ModelFolderError
-from whatsit.images import Preprocessing
+from whatsit.images.preprocessing import Preprocessing
 from whatsit.model.rules import check_values
 from whatsit.model.sealed import check_sealed
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from whatsit.embedding.backbones import BACKBONES, DEFAULT_BACKBONE, feature_extractor, weights_file
 from whatsit.embedding.weights import read_state_dict
-from whatsit.images import Limits
+from whatsit.images.limits import Limits
 from whatsit.model.classifier import Classifier
 from whatsit.model.export import export_graph
 from whatsit.model.folder import ModelFacts, Unsure

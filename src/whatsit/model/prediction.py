@@ -1,12 +1,20 @@
-"""An answer about one image, as people and programs read it."""
+"""What the graph says of one image, and the answer that people and programs read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from os import PathLike, fspath
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatsit.model.folder import Unsure
 
 
 @dataclass(frozen=True)
 class Candidate:
+    """A class that the image may be of."""
+
     label: str
     probability: float  # calibrated, in [0, 1]
 
@@ -74,3 +82,29 @@ class Predictions(Sequence[Prediction]):
 
     def _repr_html_(self) -> str:
         return "".join(item._repr_html_() for item in self.items)
+
+
+def _no_numbers() -> NDArray[np.float32]:
+    return np.empty(0, np.float32)
+
+
+@dataclass(frozen=True)
+class Classified:
+    """The numbers behind an answer. With an `error` there are none."""
+
+    source: Any  # the image, as it was given
+    probabilities: NDArray[np.float32] = field(default_factory=_no_numbers)  # (classes,) calibrated
+    similarity: float = 0.0  # cosine to the most similar reference photo
+    embedding: NDArray[np.float32] = field(default_factory=_no_numbers)  # (dim,)
+    error: str | None = None
+
+    def prediction(self, classes: Sequence[str], unsure: Unsure, top: int) -> Prediction:
+        """The answer, which names the `top` most probable classes."""
+        name = fspath(self.source) if isinstance(self.source, str | PathLike) else f"<{type(self.source).__name__}>"
+        if self.error is not None:
+            return Prediction(name, error=self.error)
+        order = np.argsort(-self.probabilities, kind="stable")[:top]
+        candidates = tuple(Candidate(classes[i], float(self.probabilities[i])) for i in order)
+        familiar = self.similarity >= unsure.similarity
+        is_unsure = not familiar or candidates[0].probability < unsure.threshold
+        return Prediction(name, candidates, is_unsure, self.similarity, familiar)

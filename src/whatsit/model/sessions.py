@@ -5,6 +5,7 @@ from typing import Any
 
 from whatsit.embedding.session import open_session
 from whatsit.errors import ModelFolderError
+from whatsit.later import Later
 from whatsit.machine import cores
 from whatsit.model.folder import ModelFacts
 
@@ -12,24 +13,30 @@ OUTPUTS = ["probabilities", "similarity", "embedding"]
 
 
 class Sessions:
-    """Each is opened and checked when first asked for, as a process often needs one of the two alone."""
+    """Each is opened when first asked for, as a process often needs one of the two alone."""
 
     def __init__(self, facts: ModelFacts, graph: bytes, device: str) -> None:
         self._facts = facts
         self._graph = graph
         self._device = device
-        self._opened: dict[int, Any] = {}
+        self._begun: dict[int, Later[Any]] = {}
         self._lock = threading.Lock()
 
-    def get(self, few: bool) -> Any:
-        """An ONNX Runtime session. Raises ModelFolderError where the graph does not fit model.json."""
+    def begin(self, few: bool) -> Later[Any]:
+        """Begins to open an ONNX Runtime session, on a thread of its own, and returns at once.
+
+        The result raises ModelFolderError where the graph does not fit model.json.
+        """
         threads = cores() if few else 1
         with self._lock:
-            if threads not in self._opened:
-                session = open_session(self._graph, self._device, threads)
-                _check(session, self._facts)
-                self._opened[threads] = session
-            return self._opened[threads]
+            if threads not in self._begun:
+                self._begun[threads] = Later(lambda: self._open(threads))
+            return self._begun[threads]
+
+    def _open(self, threads: int) -> Any:
+        session = open_session(self._graph, self._device, threads)
+        _check(session, self._facts)
+        return session
 
 
 def _check(session: Any, facts: ModelFacts) -> None:

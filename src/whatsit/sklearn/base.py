@@ -20,7 +20,11 @@ from whatsit.embedding.precision import faster_precision
 from whatsit.embedding.session import find_device, open_session, run
 from whatsit.embedding.stream import Item, Loaded, stream
 from whatsit.errors import ImageError
-from whatsit.images import DEFAULT_LIMITS, Fit, Limits, fit_image, from_memory, load_with_thumbnail
+from whatsit.images.fit import fit_image
+from whatsit.images.limits import DEFAULT_LIMITS, Limits
+from whatsit.images.load import load_with_thumbnail
+from whatsit.images.memory import from_memory
+from whatsit.images.preprocessing import Fit
 from whatsit.machine import cores
 from whatsit.options import PrecisionChoice
 

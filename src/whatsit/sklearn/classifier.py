@@ -13,7 +13,8 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from whatsit.dataset import assign_folds, duplicates, group_records
 from whatsit.dataset.near import near_duplicates
 from whatsit.embedding.backbones import DEFAULT_BACKBONE
-from whatsit.images import Fit, Limits
+from whatsit.images.limits import Limits
+from whatsit.images.preprocessing import Fit
 from whatsit.learning import FAMILIES, HeadName, Problem, choose, fold_rounds, softmax
 from whatsit.options import PrecisionChoice
 from whatsit.sklearn.base import ImageEstimator, Seen, check_choice, images_of

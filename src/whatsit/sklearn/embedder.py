@@ -9,7 +9,8 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from whatsit.embedding.backbones import DEFAULT_BACKBONE
-from whatsit.images import Fit, Limits
+from whatsit.images.limits import Limits
+from whatsit.images.preprocessing import Fit
 from whatsit.options import PrecisionChoice
 from whatsit.sklearn.base import ImageEstimator, images_of
 

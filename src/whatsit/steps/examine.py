@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.dataset import Dataset
-from whatsit.dataset.text import printable
 from whatsit.errors import DatasetError
 from whatsit.evaluation import Evaluation, evaluate, selective
 from whatsit.evaluation.report import DataFigures, LeftOut, Report, headline, render_report, suggest
@@ -22,6 +21,7 @@ from whatsit.steps.gallery import Shown
 from whatsit.steps.publish import quoted
 from whatsit.steps.see import Watch
 from whatsit.steps.tables import predictions_csv
+from whatsit.text import printable
 
 FIGURES = "evaluation.json"
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from whatsit.dataset import Dataset, assign_folds
 from whatsit.errors import ImageError
-from whatsit.images import Fit, read_size
+from whatsit.images.load import read_size
+from whatsit.images.preprocessing import Fit
 from whatsit.learning import FAMILIES, Problem, choose, fold_rounds
 from whatsit.options import TrainOptions
 from whatsit.steps.gather import Embeddings, Photos

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from whatsit.dataset.text import printable
 from whatsit.errors import ImageError
 from whatsit.evaluation.report import Photo
 from whatsit.model.classifier import Classifier
+from whatsit.text import printable
 
 SIDE = 240  # pixels: reads well, at about 10 kB
 MOST = 12  # photos a gallery

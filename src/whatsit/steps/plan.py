@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.dataset import SplitOptions, assign_folds, assign_splits
-from whatsit.dataset.text import number
 from whatsit.errors import DatasetError
 from whatsit.learning import Round, fold_rounds
 from whatsit.options import TrainOptions
 from whatsit.steps.gather import Photos
+from whatsit.text import number
 
 Rows = NDArray[np.int64]
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from whatsit import __version__
-from whatsit.dataset.text import printable
 from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.evaluation.report import DataFigures, LeftOut, Report, headline, render_report, suggest
 from whatsit.files import folder_written_atomically
@@ -26,6 +25,7 @@ from whatsit.steps.judge import Judged
 from whatsit.steps.learn import Learned
 from whatsit.steps.plan import Plan
 from whatsit.steps.tables import predictions_csv, splits_csv
+from whatsit.text import printable
 
 SOFTWARE = ("numpy", "onnx", "onnxruntime", "pillow", "scikit-learn", "scipy")
 

@@ -13,7 +13,7 @@ from whatsit.embedding.parquet import read_parquet
 from whatsit.embedding.precision import faster_precision
 from whatsit.embedding.stored import StoredEmbeddings
 from whatsit.errors import EmbeddingError
-from whatsit.images import Fit
+from whatsit.images.preprocessing import Fit
 from whatsit.options import TrainOptions
 from whatsit.steps.gather import Embeddings
 

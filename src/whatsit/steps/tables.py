@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.dataset.text import printable
 from whatsit.steps.gather import Photos
 from whatsit.steps.plan import Plan
+from whatsit.text import printable
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
