@@ -22,7 +22,10 @@ def test_it_begins_before_it_is_asked_for() -> None:
 
 
 def test_an_error_is_raised_where_it_is_asked_for() -> None:
-    later = Later(lambda: {}["no such key"])
+    def compute() -> int:
+        raise KeyError("no such key")
+
+    later = Later(compute)
     for _ in range(2):
         with pytest.raises(KeyError, match="no such key"):
             later.result()
