@@ -22,6 +22,7 @@ from whatsit.errors import ImageError
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.images.load import load_with_thumbnail
 from whatsit.images.source import read_bytes
+from whatsit.later import Later
 from whatsit.machine import cores
 
 Progress = Callable[[int], None]  # called with how many more images are done
@@ -100,7 +101,8 @@ class Embedder:
         if not sources:
             return
         device = find_device(self.device)
-        session = open_session(self.extractor.graph, self.device, 1 if device.own_threads else cores())
+        threads = 1 if device.own_threads else cores()
+        opening = Later(lambda: open_session(self.extractor.graph, self.device, threads))
         wanted = _Claims(self.cache)
 
         def load(source: str) -> Loaded:
@@ -118,7 +120,7 @@ class Embedder:
         yield from stream(
             _shuffled_blocks(sources),
             load,
-            lambda pixels: run(session, ["embedding"], pixels)[0],
+            lambda pixels: run(opening.result(), ["embedding"], pixels)[0],
             batch=device.batch,
             workers=cores(),
         )

@@ -34,7 +34,10 @@ def _read_path(path: Path, limits: Limits) -> bytes:
             raise ImageError("not a file" if not path.is_dir() else "a folder, not a file")
         check_bytes(status.st_size, limits)
         with path.open("rb") as file:
-            return file.read(limits.max_bytes + 1)  # one more, to notice a file that has grown
+            data = file.read(status.st_size + 1)  # a bound of 64 MB would be allocated, for each photo
+            if len(data) > status.st_size:  # it has grown meanwhile
+                data += file.read(max(0, limits.max_bytes + 1 - len(data)))
+            return data
     except FileNotFoundError:
         raise ImageError("no such file") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
