@@ -537,6 +537,15 @@ def test_unreadable_photos_have_a_row_in_the_file(small: Path, quick: TrainOptio
     assert splits(trained)["pears/bad.jpg"]["left_out"].startswith("empty")
 
 
+def test_photos_without_labels_are_embedded_and_not_trained_on(
+    small: Path, quick: TrainOptions, tmp_path: Path
+) -> None:
+    written = embed(small / "pears", tmp_path / "v.parquet", quick)
+    assert (written.rows, written.failed) == (20, 0)
+    with pytest.raises(EmbeddingError, match=r"\.jpg has no label\. Embed labelled photos"):
+        train_from_embeddings(tmp_path / "v.parquet", tmp_path / "model", quick)
+
+
 def test_a_network_of_ones_own_is_named_again(small: Path, quick: TrainOptions, tmp_path: Path) -> None:
     embed(small, tmp_path / "v.parquet", quick)
     with pytest.raises(EmbeddingError, match=r"made with own, a network of your own. Name it: --backbone my.onnx"):

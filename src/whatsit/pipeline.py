@@ -8,7 +8,7 @@ Each step is one file of `steps/`. Data goes one way, and the test photos are lo
 from dataclasses import dataclass
 from pathlib import Path
 
-from whatsit.dataset import Dataset, read_dataset
+from whatsit.dataset import Dataset, read_dataset, read_photos
 from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.embedding.location import cache_folder
 from whatsit.embedding.parquet import write_parquet
@@ -202,12 +202,12 @@ def embed(
     overwrite: bool = False,
     watch: Watch = unwatched,
 ) -> Written:
-    """Writes the embeddings of a data set to a Parquet file, in constant memory.
+    """Writes the embeddings of photos to a Parquet file, in constant memory. They need no labels.
 
     Raises a WhatsitError for whatever the user can mend.
     """
     check_target(Path(output), overwrite=overwrite)
-    dataset = read_dataset(data)
+    dataset = read_photos(data)
     sight = FreshSight(options, cache_folder(cache), watch)
     fit, _ = sight.fits(dataset, *likely_fit(dataset))
     with sight.embedder(fit) as embedder, watch("embedding", len(dataset.records)) as advance:

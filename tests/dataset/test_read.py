@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from whatsit.dataset import read_dataset
+from whatsit.dataset import read_dataset, read_photos
 from whatsit.errors import DatasetError
 
 from .build import manifest, tree
@@ -74,3 +74,15 @@ def test_dictionaries_that_do_not_fit(tmp_path: Path, content: bytes, message: s
 def test_a_dictionary_that_is_missing(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="cannot be read"):
         read_dataset(tree(tmp_path / "photos", "a/1.jpg", "b/1.jpg"), label_dict=tmp_path / "gone.txt")
+
+
+def test_photos_alone_need_no_classes(tmp_path: Path) -> None:
+    tree(tmp_path, "one/1.jpg", "one/cat/2.jpg", "one/cat/old/3.jpg", "one/.x")
+    dataset = read_photos(tmp_path / "one")
+    assert [(Path(r.uri).name, r.label) for r in dataset.records] == [("1.jpg", ""), ("2.jpg", "cat"), ("3.jpg", "cat")]
+    assert dataset.classes == ("cat",)
+    listed = manifest(tmp_path / "one.csv", "a.jpg,x\nb.jpg,x\na.jpg,x\n", "a.jpg", "b.jpg")
+    assert [record.label for record in read_photos(listed).records] == ["x", "x"]
+    (tmp_path / "none").mkdir()
+    with pytest.raises(DatasetError, match="none/: no images found"):
+        read_photos(tmp_path / "none")

@@ -34,8 +34,8 @@ def command(
 ) -> None:
     """Write the embeddings of photos to a Parquet file, for other tools or for 'whatsit train --embeddings'.
 
-    DATA is as for 'whatsit train'. Without --fit, the shape of the photos decides: crop, or squash where a crop
-    would lose half of them.
+    DATA is as for 'whatsit train', or any folder: photos in no class folder have no label. Without --fit, the shape
+    of the photos decides: crop, or squash where a crop would lose half of them.
     """
     from whatsit.pipeline import embed
 

@@ -3,7 +3,7 @@
 from whatsit.dataset.folds import assign_folds
 from whatsit.dataset.grouping import duplicates, find_conflicts, group_records
 from whatsit.dataset.near import near_duplicates
-from whatsit.dataset.read import dataset_of, read_dataset
+from whatsit.dataset.read import dataset_of, read_dataset, read_photos
 from whatsit.dataset.records import Dataset, Record, Split
 from whatsit.dataset.split import SplitOptions, assign_splits
 
@@ -20,4 +20,5 @@ __all__ = [
     "group_records",
     "near_duplicates",
     "read_dataset",
+    "read_photos",
 ]

@@ -13,6 +13,8 @@ from whatsit.dataset.records import SPLIT_NAMES, Record, Split
 from whatsit.errors import DatasetError
 from whatsit.text import clean_label, number, printable, some
 
+NO_CLASS = "no class folder"
+
 
 def read_folder(root: str) -> tuple[list[Record], Tally]:
     """Every photo of a folder tree, sorted by path, and what was passed over.
@@ -21,12 +23,30 @@ def read_folder(root: str) -> tuple[list[Record], Tally]:
         DatasetError: There is no photo in a class folder, the layout can be read in two ways, or a folder
             cannot be listed.
     """
+    records, tally = _list(root)
+    if not records:
+        raise DatasetError(_nothing_found(root, tally))
+    return records, tally
+
+
+def read_all_photos(root: str) -> list[Record]:
+    """The same with the photos that are in no class folder, which have no label.
+
+    Raises:
+        DatasetError: As `read_folder`, but only where there is no photo at all.
+    """
+    records, tally = _list(root)
+    records += [Record(uri, label="") for uri, reason in tally.skipped_files if reason == NO_CLASS]
+    if not records:
+        raise DatasetError(_nothing_found(root, tally))
+    return sorted(records, key=lambda record: record.uri)
+
+
+def _list(root: str) -> tuple[list[Record], Tally]:
     tally = Tally()
     records: list[Record] = []
     for folder, split in _sections(root, tally):
         records.extend(_read_classes(folder, split, tally, at_and_above(folder)))
-    if not records:
-        raise DatasetError(_nothing_found(root, tally))
     return sorted(records, key=lambda record: record.uri), tally
 
 
@@ -74,12 +94,12 @@ def _read_classes(folder: str, split: Split | None, tally: Tally, above: set[tup
 
 def _pass_over(images: list[str], tally: Tally) -> None:
     for image in images:
-        tally.skip(image, "no class folder")
+        tally.skip(image, NO_CLASS)
 
 
 def _nothing_found(root: str, tally: Tally) -> str:
     looked = f"looked at {number(tally.files, 'file')} in {number(tally.folders, 'folder')}"
-    if loose := tally.skipped["no class folder"]:
+    if loose := tally.skipped[NO_CLASS]:
         looked += f"; {number(loose, 'image')} in no class folder"
     return (
         f"{_shown(root)}: no images found ({looked}). "

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from whatsit.dataset.files import Tally
-from whatsit.dataset.folder import read_folder
+from whatsit.dataset.folder import read_all_photos, read_folder
 from whatsit.dataset.labels import check_known, find_classes, read_label_dict
 from whatsit.dataset.local import check_files
 from whatsit.dataset.manifest import read_rows
@@ -49,6 +49,21 @@ def read_dataset(
         skipped=dict(sorted(skipped.items())),
         skipped_files=tuple(sorted(file for _, tally in parts for file in tally.skipped_files)),
     )
+
+
+def read_photos(source: str | Path) -> Dataset:
+    """List photos for what needs no classes: a folder of any shape, or a CSV manifest. No image is decoded.
+
+    Raises:
+        DatasetError: There is no photo, or the folder or manifest cannot be read.
+    """
+    path = Path(source)
+    if path.is_dir():
+        records: Sequence[Record] = read_all_photos(str(path))
+    else:
+        records, _ = _read_folder_or_manifest(path)
+    records = _listed_once(records, printable(str(source)), Counter())
+    return Dataset(_name(path), records, tuple(sorted({r.label for r in records if r.label})), {}, ())
 
 
 def dataset_of(

@@ -27,7 +27,8 @@ class Record:
 
     Attributes:
         uri: A path that opens from the working directory, or a URI that fsspec opens.
-        label: The class, in Unicode's normal form C, without control characters.
+        label: The class, in Unicode's normal form C, without control characters; empty where a photo has none, which
+            is no hindrance to embedding it.
         split: The split that the user gave it, if any.
         group: The user's name for photos that belong together (a patient, a video), if any.
     """

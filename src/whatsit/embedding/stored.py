@@ -77,4 +77,4 @@ def stored_rows(records: Sequence[Record], embedded: Embedded, embedder: Embedde
             one, digest, error = records[i], embedded.digests[i], embedded.errors.get(i)
             sha256 = digest.hex() if digest else None
             found = (None, None) if error else (next(vectors), next(thumbnails))
-            yield Row(one.uri, one.label, one.split, one.group, sha256, error, *found)
+            yield Row(one.uri, one.label or None, one.split, one.group, sha256, error, *found)
