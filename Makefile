@@ -36,7 +36,7 @@ format: $(VENV)/.installed-dev
 # Those that need no other library, on the demo's photos; benchmarks/ has more.
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/start.py
-	$(BIN)/python benchmarks/pipeline.py "$$($(BIN)/python -c 'from whatsit.demo import photo_folder as f; print(f())')"
+	$(BIN)/python benchmarks/throughput.py "$$($(BIN)/python -c 'from whatsit.demo import photo_folder as f; print(f())')"
 	$(BIN)/python benchmarks/accuracy.py --sets elpv
 	$(BIN)/python benchmarks/memory.py
 

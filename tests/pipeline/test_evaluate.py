@@ -1,0 +1,86 @@
+"""A model measured on other photos."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from steps.made import make_folder, save
+
+from whatsit.errors import DatasetError
+from whatsit.model.folder import FILES
+from whatsit.options import TrainOptions
+from whatsit.pipeline import Trained, evaluate, train
+
+from .given import rows, split_folder
+
+
+def test_later_photos_are_matched_by_name(trained: Trained, tmp_path: Path) -> None:
+    for number in range(6):  # as the folder's only class, pears would be number 0
+        save(tmp_path / "later" / "pears" / f"{number}.jpg", 1, 700 + number)
+    done = evaluate(trained.folder, tmp_path / "later", tmp_path / "report")
+    assert done.evaluation.classes == ("apples", "pears")
+    assert done.evaluation.truth_counts == (0, 6)
+    assert done.evaluation.accuracy.value > 0.6
+    assert done.report.leaks == 0
+    assert {path.name for path in done.folder.iterdir()} == {"report.html", "predictions.csv", "evaluation.json"}
+    said = rows(done.folder / FILES.predictions)
+    answers = trained.classifier.predict([row["uri"] for row in said])
+    assert [row["predicted"] for row in said] == [answer.label for answer in answers]
+    assert done.report.commands == (f"whatsit predict '{trained.folder}' PHOTO…",)
+
+
+def test_an_unknown_label_is_an_error(trained: Trained, tmp_path: Path) -> None:
+    make_folder(tmp_path / "later", {"apples": 1, "plums": 1})
+    with pytest.raises(DatasetError, match=r"'plums' is no class of the model\. Expected one of its 2 classes"):
+        evaluate(trained.folder, tmp_path / "later", tmp_path / "report")
+
+
+def test_photos_that_it_was_made_from_are_counted(trained: Trained, small: Path, tmp_path: Path) -> None:
+    make_folder(tmp_path / "later", {"apples": 4, "pears": 4}, first_seed=800)
+    shutil.copy(small / "apples" / "000.jpg", tmp_path / "later" / "apples" / "known.jpg")
+    done = evaluate(trained.folder, tmp_path / "later", tmp_path / "report")
+    assert done.report.leaks == 1
+    assert done.evaluation.n == 9
+    assert done.report.without_leaks is not None
+    assert done.report.without_leaks.n == 8
+
+
+def test_photos_that_judged_are_not_known_ones(quick: TrainOptions, tmp_path: Path) -> None:
+    """It learned from train, and in want of a test split valid judged; conflicts were left out."""
+    photos = split_folder(tmp_path / "photos", {"train": 8, "valid": 4})
+    shutil.copy(photos / "train" / "apples" / "000.jpg", photos / "train" / "pears" / "conflict.jpg")
+    model = train(photos, tmp_path / "model", quick).folder
+    assert evaluate(model, photos, tmp_path / "valid").report.leaks == 0
+    assert evaluate(model, photos / "train", tmp_path / "train").report.leaks == 15
+
+
+def test_of_a_split_data_set_its_test_is_evaluated(trained: Trained, tmp_path: Path) -> None:
+    photos = split_folder(tmp_path / "photos", {"train": 3, "valid": 2, "test": 4})
+    done = evaluate(trained.folder, photos, tmp_path / "report")
+    assert done.evaluation.n == 8
+    assert done.report.protocol == "the test split of the photos that you gave"
+
+
+def test_bad_images_are_listed_when_evaluating(trained: Trained, tmp_path: Path) -> None:
+    make_folder(tmp_path / "later", {"apples": 2, "pears": 2}, first_seed=800)
+    (tmp_path / "later" / "pears" / "bad.jpg").write_bytes(b"bad")
+    done = evaluate(trained.folder, tmp_path / "later", tmp_path / "report")
+    assert [(Path(one.path).name, one.reason[:12]) for one in done.report.data.left_out] == [
+        ("bad.jpg", "not an image")
+    ]
+    assert done.evaluation.n == 4
+
+
+def test_only_bad_images_are_an_error(trained: Trained, tmp_path: Path) -> None:
+    (tmp_path / "later" / "pears").mkdir(parents=True)
+    (tmp_path / "later" / "pears" / "bad.jpg").write_bytes(b"bad")
+    with pytest.raises(DatasetError, match=r"later: no image can be read \(the first, .*bad.jpg: not an image"):
+        evaluate(trained.folder, tmp_path / "later", tmp_path / "report")
+
+
+def test_a_damaged_list_of_known_photos_does_not_matter(trained: Trained, tmp_path: Path) -> None:
+    model = shutil.copytree(trained.folder, tmp_path / "model")
+    make_folder(tmp_path / "later", {"apples": 2, "pears": 2}, first_seed=800)
+    for number, data in enumerate((b"\xff\xfe\x00", b"other,columns\n1,2\n", None)):
+        (model / FILES.splits).unlink() if data is None else (model / FILES.splits).write_bytes(data)
+        assert evaluate(model, tmp_path / "later", tmp_path / f"report {number}").evaluation.n == 4

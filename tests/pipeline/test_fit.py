@@ -1,0 +1,40 @@
+"""The fit that suits the photos."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from steps.made import picture
+
+from whatsit.options import TrainOptions
+from whatsit.pipeline import train
+
+
+def test_the_better_fit_is_found_by_trying(quick: TrainOptions, tmp_path: Path) -> None:
+    """Wide pictures that tell their class at the far ends alone: a crop, the likelier fit, cannot see it."""
+    for kind in range(2):
+        for seed in range(20):
+            middle = picture(2, 100 * kind + seed)
+            end = np.full((48, 16, 3), (200, 30, 30) if kind else (30, 30, 200), np.uint8)
+            path = tmp_path / "photos" / f"kind {kind}" / f"{seed}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.hstack([end, middle, end])).save(path)
+    steps: list[str] = []
+    trained = train(tmp_path / "photos", tmp_path / "model", replace(quick, fit="auto"), watch=watching(steps))
+    assert steps[:3] == ["embedding", "trying squash", "embedding by squash"]
+    assert trained.classifier.facts.preprocessing.fit == "squash"
+    assert trained.evaluation.accuracy.value == 1
+
+
+def watching(steps: list[str]) -> Callable[..., Any]:
+    from contextlib import contextmanager
+
+    @contextmanager
+    def watch(step: str, total: int | None) -> Any:
+        steps.append(step)
+        yield lambda n: None
+
+    return watch

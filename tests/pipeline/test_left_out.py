@@ -1,0 +1,89 @@
+"""Photos that take no part: damaged, in conflict, near-duplicates across splits."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from steps.made import save
+
+from whatsit.errors import DatasetError
+from whatsit.model.folder import FILES
+from whatsit.options import TrainOptions
+from whatsit.pipeline import train
+
+from .given import rows, split_folder, splits
+
+
+def test_the_same_bytes_under_two_labels_take_no_part(small: Path, quick: TrainOptions, tmp_path: Path) -> None:
+    photos = shutil.copytree(small, tmp_path / "photos")
+    shutil.copy(photos / "apples" / "000.jpg", photos / "pears" / "apple.jpg")
+    trained = train(photos, tmp_path / "model", quick)
+    found = splits(trained)
+    for uri in ("apples/000.jpg", "pears/apple.jpg"):
+        assert found[uri]["split"] == ""
+        assert found[uri]["left_out"] == "two labels for the same bytes: apples and pears"
+    assert trained.report.data.conflicts == 2
+    assert trained.evaluation.n == 39
+    scored = {Path(row["uri"]).name for row in rows(trained.folder / FILES.predictions)}
+    assert "apple.jpg" not in scored
+
+
+def test_copies_are_never_parted(small: Path, quick: TrainOptions, tmp_path: Path) -> None:
+    photos = shutil.copytree(small, tmp_path / "photos")
+    shutil.copy(photos / "apples" / "001.jpg", photos / "apples" / "exact.jpg")
+    save(photos / "apples" / "encoded.jpg", 0, 1, quality=60)
+    trained = train(photos, tmp_path / "model", quick)
+    found = splits(trained)
+    assert len({found[f"apples/{name}.jpg"]["split"] for name in ("001", "exact", "encoded")}) == 1
+    assert trained.report.data.exact_duplicates == 1
+    assert trained.report.data.near_duplicate_groups == 1
+
+
+def test_no_bad_image_is_lost_or_scored(small: Path, quick: TrainOptions, tmp_path: Path) -> None:
+    photos = shutil.copytree(small, tmp_path / "photos")
+    good = (photos / "apples" / "000.jpg").read_bytes()
+    bad = {"empty.jpg": b"", "truncated.jpg": good[: len(good) // 2], "fake.jpg": b"<html>no photo</html>"}
+    for name, data in bad.items():
+        (photos / "pears" / name).write_bytes(data)
+    (photos / "pears" / "notes.txt").write_text("no photo either", encoding="utf-8")
+    trained = train(photos, tmp_path / "model", quick)
+    found = splits(trained)
+    for name, words in {"empty.jpg": "empty", "truncated.jpg": "truncated", "fake.jpg": "not an image"}.items():
+        assert found[f"pears/{name}"]["split"] == ""
+        assert words in found[f"pears/{name}"]["left_out"]
+    assert found["pears/notes.txt"]["left_out"] == "not an image"
+    assert {Path(one.path).name for one in trained.report.data.left_out} == set(bad)
+    scored = {Path(row["uri"]).name for row in rows(trained.folder / FILES.predictions)}
+    assert len(scored & {f"{i:03}.jpg" for i in range(20)}) == 20
+    assert scored.isdisjoint({*bad, "notes.txt"})
+    assert trained.evaluation.n == 40
+
+
+def test_a_split_whose_photos_cannot_be_read_is_an_error(quick: TrainOptions, tmp_path: Path) -> None:
+    photos = split_folder(tmp_path / "photos", {"train": 6, "valid": 3, "test": 2})
+    for path in (photos / "test").rglob("*.jpg"):
+        path.write_bytes(b"")
+    with pytest.raises(DatasetError, match="none of its test photos can be used"):
+        train(photos, tmp_path / "model", quick)
+
+
+def test_a_class_that_cannot_be_learned_is_an_error(quick: TrainOptions, tmp_path: Path) -> None:
+    photos = split_folder(tmp_path / "photos", {"train": 6, "valid": 3, "test": 2})
+    for path in (photos / "train" / "pears").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(DatasetError, match="class 'pears': none of its train photos can be used"):
+        train(photos, tmp_path / "model", quick)
+
+
+def test_leaking_test_photos_are_counted_and_taken_out(quick: TrainOptions, tmp_path: Path) -> None:
+    photos = split_folder(tmp_path / "photos", {"train": 12, "test": 6})
+    save(photos / "test" / "apples" / "again.jpg", 0, 3, quality=55)  # the fourth of train, encoded anew
+    shutil.copy(photos / "train" / "pears" / "004.jpg", photos / "test" / "pears" / "again.jpg")
+    trained = train(photos, tmp_path / "model", quick)
+    report = trained.report
+    assert report.leaks == 2
+    assert report.evaluation.n == 14
+    assert report.without_leaks is not None
+    assert report.without_leaks.n == 12
+    assert "2 of which have near-copies among its training photos" in report.headline
+    assert "On the 12 that are new to it" in report.headline

@@ -1,0 +1,103 @@
+"""Which photos are learned from, and which judge."""
+
+import shutil
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from steps.made import make_folder, save
+
+from whatsit.errors import DatasetError
+from whatsit.model.folder import FILES
+from whatsit.options import TrainOptions
+from whatsit.pipeline import train
+
+from .given import manifest, rows, split_folder, splits
+
+
+def test_another_seed_draws_another_split(
+    small: Path, quick: TrainOptions, tmp_path: Path, few_are_enough: None
+) -> None:
+    options = replace(quick, test=0.25)
+    one = train(small, tmp_path / "0", options)
+    other = train(small, tmp_path / "1", replace(options, seed=1))
+    parts = [{uri: row["split"] for uri, row in splits(trained).items()} for trained in (one, other)]
+    assert parts[0] != parts[1]
+    for part in parts:
+        assert set(part.values()) == {"train", "valid", "test"}
+    assert one.report.protocol.startswith("test split: 25% of the photos")
+    assert one.evaluation.n == Counter(parts[0].values())["test"] == len(rows(one.folder / FILES.predictions))
+
+
+def test_added_photos_move_no_others(small: Path, quick: TrainOptions, tmp_path: Path, few_are_enough: None) -> None:
+    more = shutil.copytree(small, tmp_path / "photos")
+    options = replace(quick, test=0.25)
+    before = splits(train(small, tmp_path / "before", options))
+    make_folder(more, {"apples": 10, "pears": 10}, first_seed=500)
+    after = splits(train(more, tmp_path / "after", options))
+    assert len(after) == len(before) + 20
+    moved = [uri for uri, row in before.items() if after[uri]["split"] != row["split"]]
+    assert moved == []
+
+
+def test_no_test_split_where_none_is_asked_for(small: Path, quick: TrainOptions, tmp_path: Path) -> None:
+    trained = train(small, tmp_path / "model", replace(quick, test=0.0))
+    assert trained.report.protocol == "5-fold cross-validation; no test split was asked for"
+    assert trained.evaluation.n == 40
+
+
+@pytest.mark.parametrize("shares", [{"test": 1.5}, {"valid": -0.1}, {"valid": 0.5, "test": 0.5}])
+def test_shares_that_are_none_are_refused_at_once(shares: dict[str, float], tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"share|leave nothing"):
+        train(tmp_path / "not even looked at", options=TrainOptions(**shares))  # type: ignore[arg-type]
+
+
+def test_the_users_own_split_is_taken(quick: TrainOptions, tmp_path: Path) -> None:
+    photos = split_folder(tmp_path / "photos", {"train": 12, "valid": 5, "test": 6})
+    trained = train(photos, tmp_path / "model", quick)
+    assert trained.report.protocol == "your own test split"
+    assert trained.report.data.counts == {
+        "train": {"apples": 12, "pears": 12},
+        "valid": {"apples": 5, "pears": 5},
+        "test": {"apples": 6, "pears": 6},
+    }
+    assert all("/test/" in row["uri"] for row in rows(trained.folder / FILES.predictions))
+    assert trained.evaluation.n == 12
+
+
+def test_without_test_valid_judges(quick: TrainOptions, tmp_path: Path) -> None:
+    photos = split_folder(tmp_path / "photos", {"train": 12, "val": 5})
+    trained = train(photos, tmp_path / "model", quick)
+    assert trained.report.protocol == "your own valid split"
+    assert all("/val/" in row["uri"] for row in rows(trained.folder / FILES.predictions))
+    assert trained.evaluation.n == 10
+
+
+def test_manifests_of_their_own(quick: TrainOptions, tmp_path: Path) -> None:
+    files = {}
+    for number, (split, count) in enumerate({"train": 12, "valid": 4, "test": 6}.items()):
+        for kind, label in enumerate(("apples", "pears")):
+            for i in range(count):
+                save(tmp_path / f"{split}-{label}-{i}.jpg", kind, 100 * number + i)
+        listed = [(f"{split}-{label}-{i}.jpg", label) for label in ("apples", "pears") for i in range(count)]
+        files[split] = manifest(tmp_path / f"{split}.csv", "uri,label", listed)
+    trained = train(files["train"], tmp_path / "model", quick, valid=files["valid"], test=files["test"])
+    assert Counter(row["split"] for row in splits(trained).values()) == {"train": 24, "valid": 8, "test": 12}
+
+
+def test_groups_stay_together(quick: TrainOptions, tmp_path: Path, few_are_enough: None) -> None:
+    lines = []
+    for kind, label in enumerate(("apples", "pears")):
+        for i in range(24):
+            save(tmp_path / label / f"{i}.jpg", kind, i)
+            lines.append((f"{label}/{i}.jpg", label, f"tree {label} {i // 3}"))
+    listed = manifest(tmp_path / "all.csv", "uri,label,group", lines)
+    trained = train(listed, tmp_path / "model", replace(quick, test=0.3))
+    split_of = {uri: row["split"] for uri, row in splits(trained).items()}
+    of_group: dict[str, set[str]] = {}
+    for uri, _, group in lines:
+        of_group.setdefault(group, set()).add(split_of[uri])
+    assert len(of_group) == 16
+    assert all(len(found) == 1 for found in of_group.values())
+    assert set.union(*of_group.values()) == {"train", "valid", "test"}

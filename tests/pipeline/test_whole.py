@@ -1,0 +1,57 @@
+"""The pipeline as a whole, with the backbone and the options that everyone gets."""
+
+import json
+from pathlib import Path
+
+import pytest
+from drawn import KINDS
+
+from whatsit.embedding.backbones import feature_extractor
+from whatsit.embedding.embedder import Embedder
+from whatsit.embedding.location import cache_contents
+from whatsit.model.folder import FILES
+from whatsit.pipeline import Trained, train
+
+from .given import rows, splits
+
+
+def test_a_folder_of_photos_becomes_a_model_folder(model: Trained) -> None:
+    assert {path.name for path in model.folder.iterdir()} == {
+        *("model.onnx", "model.json", "labels.txt", "splits.csv", "predictions.csv", "report.html")
+    }
+    assert model.report.headline.startswith("Cross-validated on 90 photos")
+    assert "Cross-validated on 90" in (model.folder / FILES.report).read_text(encoding="utf-8").replace("\xa0", " ")
+    assert (model.folder / FILES.labels).read_text(encoding="utf-8").splitlines() == sorted(KINDS)
+    assert model.classifier.classes_ == tuple(sorted(KINDS))
+    assert model.evaluation.n == 90
+    assert model.evaluation.accuracy.low > 0.6  # a third would be chance
+    assert model.report.protocol.startswith("5-fold cross-validation; a test split would have under 100")
+    assert model.report.headline in model._repr_html_()
+
+
+def test_predictions_are_those_of_the_headline(model: Trained) -> None:
+    said = rows(model.folder / FILES.predictions)
+    right = sum(row["label"] == row["predicted"] for row in said)
+    assert len(said) == model.evaluation.n
+    assert right / len(said) == pytest.approx(model.evaluation.accuracy.value)
+    assert {row["split"] for row in splits(model).values()} == {f"fold {k}" for k in range(1, 6)}
+
+
+def test_trained_twice_is_the_same_byte_for_byte(model: Trained, photos: Path, cache: Path, tmp_path: Path) -> None:
+    """Also: the second run finds every embedding in the cache."""
+    before = [(entry.file, entry.vectors) for entry in cache_contents(cache)]
+    again = train(photos, tmp_path / "again", cache=cache)
+    assert [(entry.file, entry.vectors) for entry in cache_contents(cache)] == before
+    for name in (FILES.graph, FILES.labels, FILES.splits, FILES.predictions):
+        assert (again.folder / name).read_bytes() == (model.folder / name).read_bytes(), name
+    first, second = (json.loads((t.folder / FILES.facts).read_text(encoding="utf-8")) for t in (model, again))
+    for facts in (first, second):
+        del facts["created"], facts["checksums"][FILES.facts]
+    assert second == first
+
+
+def test_a_second_run_embeds_nothing(model: Trained, photos: Path, cache: Path) -> None:
+    facts = model.classifier.facts
+    extractor = feature_extractor(facts.backbone["name"], facts.backbone["precision"], facts.preprocessing.fit)
+    with Embedder(extractor, cache) as embedder:
+        assert embedder.fill([str(path) for path in photos.rglob("*.jpg")]).computed == 0
