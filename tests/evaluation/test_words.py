@@ -52,7 +52,7 @@ def test_headline_of_cross_validation_and_leaks() -> None:
     leaky = headline(made, leaks=50, without_leaks=clean)
     assert "never saw" not in leaky
     assert leaky.endswith("On the 50 that are new to it: 80 times out of 100 (95 % interval: 67 to 89).")
-    assert "1 of which has a near-copy" in headline(made, leaks=1)
+    assert "1 of which has a copy" in headline(made, leaks=1)
 
 
 def test_hundred_is_said_only_of_all() -> None:
@@ -94,7 +94,7 @@ def test_good_figures_get_no_alarm() -> None:
         (advice(counted([9, 1], [5, 5])), "With 20 tested photos the interval is"),
         (advice(counted([90, 0], [10, 0])), "always saying “class 0” would be right 90 times out of 100"),
         (advice(GOOD, train=[7, 100]), "Add photos of “class 0” (7): fewer than 20 to train on."),
-        (advice(GOOD, leaks=3), "3 tested photos out of 200 have a near-copy"),
+        (advice(GOOD, leaks=3), "3 tested photos out of 200 have a copy"),
         (advice(GOOD, mislabelled=1), "1 label may be wrong"),
         (advice(GOOD), "“class 0” was called “class 1” in 5 of 100 photos"),
         (advice(counted([95, 5], [5, 95], confidence=0.6)), "35.0\xa0points on average, mostly too modest"),

@@ -85,5 +85,5 @@ def test_leaking_test_photos_are_counted_and_taken_out(quick: TrainOptions, tmp_
     assert report.evaluation.n == 14
     assert report.without_leaks is not None
     assert report.without_leaks.n == 12
-    assert "2 of which have near-copies among its training photos" in report.headline
+    assert "2 of which have copies among its training photos" in report.headline
     assert "On the 12 that are new to it" in report.headline

@@ -79,7 +79,7 @@ def _leaks(case: _Case) -> str | None:
     if not case.leaks:
         return None
     return (
-        f"{count(case.leaks, 'tested photo')} out of {case.evaluation.n:,} {_have(case.leaks)} a near-copy "
+        f"{count(case.leaks, 'tested photo')} out of {case.evaluation.n:,} {_have(case.leaks)} a copy "
         "among the training photos: quote the figure without them."
     )
 

@@ -14,7 +14,7 @@ def headline(
     """The result in one or two sentences.
 
     cross_validated: each photo was judged by a classifier that had not seen it. leaks: how many of the photos
-    have a near-copy among the training photos; without_leaks: the evaluation of the others, if any is left.
+    have a copy among the training photos; without_leaks: the evaluation of the others, if any is left.
     """
     right = f"the right class {_times(evaluation.accuracy)}"
     photos = count(evaluation.n, "photo")
@@ -22,7 +22,7 @@ def headline(
         return f"Cross-validated on {photos}, each judged by a classifier that never saw it: {right}."
     if not leaks:
         return f"On {photos} that it never saw, this classifier named {right}."
-    copies = f"{leaks:,} of which {'has a near-copy' if leaks == 1 else 'have near-copies'}"
+    copies = f"{leaks:,} of which {'has a copy' if leaks == 1 else 'have copies'}"
     first = f"On {photos}, {copies} among its training photos, this classifier named {right}."
     if without_leaks is None:
         return first

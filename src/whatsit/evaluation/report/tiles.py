@@ -41,7 +41,7 @@ def _accuracy(report: Report) -> Tile:
 def _without_leaks(report: Report) -> Tile | None:
     if not report.without_leaks:
         return None
-    note = f"Left aside: {report.leaks:,} with a near-copy among the training photos. The figure to quote."
+    note = f"Left aside: {report.leaks:,} with a copy among the training photos. The figure to quote."
     return _share("clean", "Accuracy on new photos", report.without_leaks.accuracy, note)
 
 
