@@ -125,7 +125,7 @@ def _train(
     overwrite: bool,
     watch: Watch,
 ) -> Trained:
-    photos, plan, extractor = _see(dataset, sight, options)
+    photos, plan, extractor = _see(dataset, sight, options, watch)
     with watch("learning", None):
         learned = learn(photos, plan, options)
     with watch("writing the report", None):
@@ -136,11 +136,12 @@ def _train(
     return Trained(classifier, judged.evaluation, report, folder)
 
 
-def _see(dataset: Dataset, sight: Sight, options: TrainOptions) -> tuple[Photos, Plan, FeatureExtractor]:
+def _see(dataset: Dataset, sight: Sight, options: TrainOptions, watch: Watch) -> tuple[Photos, Plan, FeatureExtractor]:
     """The photos that take part, the plan, and the extractor whose fit suits them."""
     fit, undecided = sight.fits(dataset, *likely_fit(dataset))
     photos = gather(dataset, sight.embed(dataset, fit, "embedding"))
-    plan = make_plan(photos, options)
+    with watch("finding copies", None):
+        plan = make_plan(photos, options)
     if undecided:
         better = better_fit(photos, plan, fit, lambda some, f: sight.embed(some, f, f"trying {f}"), options)
         if better != fit:

@@ -24,7 +24,7 @@ def test_the_better_fit_is_found_by_trying(quick: TrainOptions, tmp_path: Path) 
             Image.fromarray(np.hstack([end, middle, end])).save(path)
     steps: list[str] = []
     trained = train(tmp_path / "photos", tmp_path / "model", replace(quick, fit="auto"), watch=watching(steps))
-    assert steps[:3] == ["embedding", "trying squash", "embedding by squash"]
+    assert steps[:4] == ["embedding", "finding copies", "trying squash", "embedding by squash"]
     assert trained.classifier.facts.preprocessing.fit == "squash"
     assert trained.evaluation.accuracy.value == 1
 
