@@ -139,9 +139,10 @@ def _train(
 def _see(dataset: Dataset, sight: Sight, options: TrainOptions, watch: Watch) -> tuple[Photos, Plan, FeatureExtractor]:
     """The photos that take part, the plan, and the extractor whose fit suits them."""
     fit, undecided = sight.fits(dataset, *likely_fit(dataset))
-    photos = gather(dataset, sight.embed(dataset, fit, "embedding"))
+    embeddings = sight.embed(dataset, fit, "embedding")
     with watch("finding copies", None):
-        plan = make_plan(photos, options)
+        photos = gather(dataset, embeddings)
+    plan = make_plan(photos, options)
     if undecided:
         better = better_fit(photos, plan, fit, lambda some, f: sight.embed(some, f, f"trying {f}"), options)
         if better != fit:
