@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from whatsit.dataset import Record, Split, dataset_of
+from whatsit.dataset import Dataset, Record, Split, dataset_of
 from whatsit.options import TrainOptions
 from whatsit.steps.gather import Embeddings, Photos, gather
 
@@ -68,7 +68,18 @@ def make_photos(
     splits: Sequence[Split | None] = (),
     spread: float = 1.0,
 ) -> Photos:
-    """Photos that no disk holds: vectors about a centre of their class, and thumbnails of noise."""
+    """Photos that no disk holds."""
+    return gather(*make_embeddings(counts, groups=groups, splits=splits, spread=spread))
+
+
+def make_embeddings(
+    counts: Sequence[int],
+    *,
+    groups: Sequence[str | None] = (),
+    splits: Sequence[Split | None] = (),
+    spread: float = 1.0,
+) -> tuple[Dataset, Embeddings]:
+    """Vectors about a centre of their class, and thumbnails of noise."""
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(len(counts)), counts)
     n = len(labels)
@@ -80,7 +91,7 @@ def make_photos(
     ]
     noise = rng.integers(0, 256, (n, 32, 32), dtype=np.uint8)
     seen = Embeddings(tuple(f"{i:064x}" for i in range(n)), {}, x, noise)
-    return gather(dataset_of(records, "made"), seen)
+    return dataset_of(records, "made"), seen
 
 
 PLAIN = TrainOptions(fit="squash")

@@ -10,7 +10,7 @@ from whatsit.dataset import Record, dataset_of
 from whatsit.errors import DatasetError
 from whatsit.steps.gather import Embeddings, Photos, gather, with_vectors
 
-from .made import DIM, make_photos
+from .made import DIM, make_embeddings
 
 Change = dict[int, str | None]
 
@@ -49,11 +49,11 @@ def test_copies_and_groups_are_components() -> None:
 
 
 def test_near_copies_are_counted_by_group() -> None:
-    photos = make_photos([6, 6])
-    x, thumbnails = photos.x.copy(), photos.embeddings.thumbnails.copy()
+    dataset, seen = make_embeddings([6, 6])
+    x, thumbnails = seen.vectors.copy(), seen.thumbnails.copy()
     for copy, original in ((1, 0), (2, 0), (9, 8)):
         x[copy], thumbnails[copy] = x[original], thumbnails[original]
-    again = gather(photos.dataset, replace(photos.embeddings, vectors=x, thumbnails=thumbnails))
+    again = gather(dataset, replace(seen, vectors=x, thumbnails=thumbnails))
     assert again.near_duplicate_groups == 2
     assert again.exact_duplicates == 0
     assert again.components[0] == again.components[1] == again.components[2]

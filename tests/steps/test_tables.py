@@ -29,7 +29,7 @@ def test_any_name_comes_back() -> None:
     photos = replace(photos, dataset=replace(photos.dataset, records=tuple(records)))
     rows = read(splits_csv(photos, make_plan(photos, TrainOptions())))
     assert [row["uri"] for row in rows] == [*NAMES, *ESCAPED.values()]
-    assert [row["sha256"] for row in rows] == list(photos.embeddings.digests)
+    assert [row["sha256"] for row in rows] == list(photos.all_digests)
     assert {row["left_out"] for row in rows} == {""}
 
 

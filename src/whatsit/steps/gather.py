@@ -42,7 +42,7 @@ class Photos:
     """The photos that take part: parallel arrays of length n, in the data set's order."""
 
     dataset: Dataset
-    embeddings: Embeddings
+    all_digests: tuple[str | None, ...]  # of the data set's records
     places: NDArray[np.int64]  # in the data set's records
     x: NDArray[np.float32]  # (n, dim)
     labels: NDArray[np.int64]  # indices into the data set's classes
@@ -58,7 +58,7 @@ class Photos:
 
     @cached_property
     def digests(self) -> list[str]:
-        return [self.embeddings.digests[i] or "" for i in self.places]
+        return [self.all_digests[i] or "" for i in self.places]
 
     @cached_property
     def groups(self) -> list[str | None]:
@@ -82,13 +82,13 @@ def gather(dataset: Dataset, embeddings: Embeddings) -> Photos:
     digests = [embeddings.digests[i] or "" for i in readable]
     torn = find_conflicts(labels, digests)
     kept = np.setdiff1d(np.arange(len(readable)), torn)
-    places, vectors = readable[kept], embeddings.vectors[kept]
+    places, vectors = readable[kept], embeddings.vectors if not len(torn) else embeddings.vectors[kept]
     same = duplicates([digests[i] for i in kept])
     near = _distinct(near_duplicates(vectors, embeddings.thumbnails[kept]), [digests[i] for i in kept])
     groups = [dataset.records[i].group for i in places]
     photos = Photos(
         dataset=dataset,
-        embeddings=embeddings,
+        all_digests=embeddings.digests,
         places=places,
         x=vectors,
         labels=labels[kept],

@@ -27,7 +27,7 @@ def _cell(value: object) -> object:
 
 def splits_csv(photos: Photos, plan: Plan) -> bytes:
     """Every file of the data set: its split, its sha256 and, where it was left out, why."""
-    dataset, digests = photos.dataset, photos.embeddings.digests
+    dataset, digests = photos.dataset, photos.all_digests
     split_of = dict(zip(photos.places.tolist(), plan.splits, strict=True))
     reason_of = {one.place: one.reason for one in photos.left_out}
     rows: list[Sequence[object]] = [

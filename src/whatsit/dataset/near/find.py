@@ -48,9 +48,10 @@ def near_duplicates(vectors: Float, thumbnails: NDArray[np.uint8]) -> list[tuple
     telling = np.flatnonzero(_contrast(thumbnails) >= _LEAST_CONTRAST)
     if len(telling) < 2:
         return []
-    thumbnails = thumbnails[telling]
+    if len(telling) < len(vectors):
+        vectors, thumbnails = vectors[telling], thumbnails[telling]
     whiten = fit_whitening(thumbnails)
-    unit, whitened = unit_rows(vectors[telling]), np.concatenate(list(map(whiten, blocks(thumbnails))))
+    unit, whitened = unit_rows(vectors), np.concatenate(list(map(whiten, blocks(thumbnails))))
     by_thumbnail = nearest(unit_rows(whitened), NEAREST)  # (n, k)
     pairs = unique(nearest(project(unit), NEAREST_BY_VECTOR), by_thumbnail)
     photos = _Photos(unit, thumbnails, whitened, _usual(whitened, by_thumbnail))
