@@ -27,7 +27,7 @@ from whatsit.steps.gather import Photos, gather, with_vectors
 from whatsit.steps.judge import judge
 from whatsit.steps.learn import learn
 from whatsit.steps.plan import Plan, make_plan, shares
-from whatsit.steps.publish import publish, quoted
+from whatsit.steps.publish import Work, publish, quoted
 from whatsit.steps.see import FreshSight, Sight, StoredSight, Watch, unwatched
 
 DEFAULTS = TrainOptions()
@@ -130,9 +130,8 @@ def _train(
         learned = learn(photos, plan, options)
     with watch("writing the report", None):
         judged = judge(photos, plan, learned)
-        classifier, report = publish(
-            photos, plan, learned, judged, extractor, options, folder, data=data, overwrite=overwrite
-        )
+        work = Work(photos, plan, learned, judged, extractor, options)
+        classifier, report = publish(work, folder, data=data, overwrite=overwrite)
     return Trained(classifier, judged.evaluation, report, folder)
 
 

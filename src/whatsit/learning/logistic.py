@@ -106,7 +106,6 @@ def fit_path(
 ) -> Iterator[Solution]:
     """One solution a penalty, each started from the one before: order them from strong to weak.
 
-    tolerance: of the last one; those on the way to it need be no better than `SEARCH_TOLERANCE`.
     z: (n, rank) float32 with second moments near `eigenvalues`; labels: (n,) in 0 … classes − 1.
     """
     weights = np.ones(len(z), np.float32) if weights is None else weights
@@ -116,8 +115,7 @@ def fit_path(
     )
     for penalty in penalties:
         start = Solution(penalty, coefficients, intercept)
-        enough = tolerance if penalty == penalties[-1] else max(tolerance, SEARCH_TOLERANCE)
-        solution = _minimise(z, labels, eigenvalues, weights / weights.sum(), start, enough)
+        solution = _minimise(z, labels, eigenvalues, weights / weights.sum(), start, tolerance)
         coefficients, intercept = solution.coefficients, solution.intercept
         yield solution
 

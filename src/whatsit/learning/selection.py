@@ -83,8 +83,7 @@ def _choose(problem: Problem, family: Family, rounds: Sequence[Round]) -> Chosen
     if best is None:
         raise ValueError(f"{family.name}: no strengths to choose from")
     strength, logits = best
-    path = family.strengths[: family.strengths.index(strength) + 1]
-    *_, head = family.fit(problem, np.arange(len(problem.labels)), path, final=True)
+    (head,) = family.fit(problem, np.arange(len(problem.labels)), (strength,), final=True)
     return Chosen(head, strength, fit_temperature(logits, labels), rows, logits, losses)
 
 

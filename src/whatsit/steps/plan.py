@@ -51,10 +51,10 @@ def make_plan(photos: Photos, options: TrainOptions) -> Plan:
     return _drawn(photos, options)
 
 
-def folds_of(photos: Photos, rows: Rows, seed: int) -> NDArray[np.int64]:
+def folds_of(photos: Photos, rows: Rows, seed: int, folds: int = FOLDS) -> NDArray[np.int64]:
     """(rows,) the fold of each: stratified, components whole."""
     digests = photos.digests
-    return assign_folds(photos.labels[rows], [digests[i] for i in rows], photos.components[rows], FOLDS, seed)
+    return assign_folds(photos.labels[rows], [digests[i] for i in rows], photos.components[rows], folds, seed)
 
 
 def _fold_rounds(photos: Photos, rows: Rows, options: TrainOptions) -> tuple[Round, ...]:

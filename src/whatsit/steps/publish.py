@@ -4,7 +4,7 @@ import hashlib
 import platform
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -30,6 +30,18 @@ from whatsit.text import printable
 SOFTWARE = ("numpy", "onnx", "onnxruntime", "pillow", "scikit-learn", "scipy")
 
 
+@dataclass(frozen=True)
+class Work:
+    """All that a training did, step by step: what there is to publish."""
+
+    photos: Photos
+    plan: Plan
+    learned: Learned
+    judged: Judged
+    extractor: FeatureExtractor
+    options: TrainOptions
+
+
 def data_fingerprint(photos: Photos) -> str:
     """sha256 over the sorted hashes and labels of the photos that took part: equal for equal data."""
     classes = photos.dataset.classes
@@ -48,14 +60,8 @@ def _metrics(judged: Judged) -> dict[str, Any]:
     return {"n": e.n, **{name: asdict(getattr(e, name)) for name in figures}, "ece": e.ece}
 
 
-def model_facts(
-    photos: Photos,
-    plan: Plan,
-    learned: Learned,
-    judged: Judged,
-    extractor: FeatureExtractor,
-    options: TrainOptions,
-) -> ModelFacts:
+def model_facts(work: Work) -> ModelFacts:
+    photos, learned, extractor, options = work.photos, work.learned, work.extractor, work.options
     chosen = learned.chosen
     return ModelFacts(
         name=photos.dataset.name,
@@ -74,12 +80,12 @@ def model_facts(
         head={"name": options.head, FAMILIES[options.head].strength_name: chosen.strength},
         training=asdict(options),
         data={
-            "protocol": plan.protocol,
-            "counts": _counts(photos, plan),
+            "protocol": work.plan.protocol,
+            "counts": _counts(photos, work.plan),
             "left_out": len(photos.left_out),
             "fingerprint": data_fingerprint(photos),
         },
-        metrics=_metrics(judged),
+        metrics=_metrics(work.judged),
         software=_software(),
         created=datetime.now().astimezone().isoformat(timespec="seconds"),
     )
@@ -106,16 +112,9 @@ def _data_figures(photos: Photos, plan: Plan) -> DataFigures:
     )
 
 
-def make_report(
-    photos: Photos,
-    plan: Plan,
-    learned: Learned,
-    judged: Judged,
-    classifier: Classifier,
-    folder: Path,
-    data: str,
-) -> Report:
+def make_report(work: Work, classifier: Classifier, folder: Path, data: str) -> Report:
     """data: as the user named it, for the commands."""
+    photos, plan, learned, judged = work.photos, work.plan, work.learned, work.judged
     facts = classifier.facts
     figures = _data_figures(photos, plan)
     p = learned.out_of_sample
@@ -181,30 +180,18 @@ def _how_made(facts: ModelFacts, learned: Learned) -> Mapping[str, str]:
     }
 
 
-def publish(
-    photos: Photos,
-    plan: Plan,
-    learned: Learned,
-    judged: Judged,
-    extractor: FeatureExtractor,
-    options: TrainOptions,
-    folder: Path,
-    *,
-    data: str,
-    overwrite: bool,
-) -> tuple[Classifier, Report]:
+def publish(work: Work, folder: Path, *, data: str, overwrite: bool) -> tuple[Classifier, Report]:
     """Writes the model folder; all of it appears at once, or nothing. Raises WhatsitError where it cannot."""
-    classes = len(photos.dataset.classes)
-    graph = export_graph(extractor.graph, learned.chosen.head, learned.chosen.temperature, learned.familiarity, classes)
-    facts = model_facts(photos, plan, learned, judged, extractor, options)
-    report = make_report(photos, plan, learned, judged, Classifier(facts, graph, limits=options.limits), folder, data)
+    photos, plan, learned, limits = work.photos, work.plan, work.learned, work.options.limits
+    classes, chosen = photos.dataset.classes, learned.chosen
+    graph = export_graph(work.extractor.graph, chosen.head, chosen.temperature, learned.familiarity, len(classes))
+    facts = model_facts(work)
+    report = make_report(work, Classifier(facts, graph, limits=limits), folder, data)
     uris = [photos.records[i].uri for i in plan.judge]
-    predictions = predictions_csv(
-        uris, photos.labels[plan.judge], learned.judged, photos.dataset.classes, learned.threshold.value
-    )
+    predictions = predictions_csv(uris, photos.labels[plan.judge], learned.judged, classes, learned.threshold.value)
     with folder_written_atomically(folder, overwrite=overwrite) as fresh:
         (fresh / FILES.splits).write_bytes(splits_csv(photos, plan))
         (fresh / FILES.predictions).write_bytes(predictions)
         (fresh / FILES.report).write_text(render_report(report), encoding="utf-8", errors="backslashreplace")
         write_core(fresh, facts, graph)
-    return Classifier.load(folder, device=options.device, limits=options.limits), report
+    return Classifier.load(folder, device=work.options.device, limits=limits), report
