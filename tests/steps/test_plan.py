@@ -75,6 +75,13 @@ def test_of_many_photos_one_split_chooses(monkeypatch: pytest.MonkeyPatch) -> No
     check_rounds(made, photos)
 
 
+def test_of_many_classes_one_split_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = make_photos([80] * 10)
+    assert len(make_plan(photos, TrainOptions()).rounds) == plan.FOLDS
+    monkeypatch.setattr(plan, "MANY_LOGITS", 5000)
+    assert len(make_plan(photos, TrainOptions()).rounds) == 1
+
+
 def test_without_valid_many_photos_are_cut_into_folds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "MANY", 100)
     made = make_plan(make_photos([400, 400]), TrainOptions(valid=0.0))

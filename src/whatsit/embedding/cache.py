@@ -34,7 +34,7 @@ _FILES_TABLE = """CREATE TABLE IF NOT EXISTS files
     (path BLOB PRIMARY KEY, size INT, mtime INT, digest BLOB) WITHOUT ROWID"""
 _VECTORS_TABLE = """CREATE TABLE IF NOT EXISTS vectors
     (digest BLOB UNIQUE NOT NULL, vector BLOB, thumbnail BLOB)"""
-_ELSEWHERE = "name another folder: --cache DIR (or WHATSIT_CACHE)"
+ELSEWHERE = "Name another folder: --cache DIR (or WHATSIT_CACHE)"
 
 
 class Stamp(NamedTuple):
@@ -51,7 +51,7 @@ def plain_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        advice = f"Free some space or {_ELSEWHERE}"
+        advice = f"Free some space. {ELSEWHERE}"
         if "malformed" in str(error) or "not a database" in str(error):
             advice = "The file is damaged. Clear the cache: whatsit cache --clear"
         raise EmbeddingError(f"embedding cache {path}: {error}. {advice}") from error
@@ -90,8 +90,7 @@ class Cache:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            advice = _ELSEWHERE.replace("name", "Name", 1)
-            raise EmbeddingError(f"embedding cache {folder}: {error.strerror}. {advice}") from error
+            raise EmbeddingError(f"embedding cache {folder}: {error.strerror}. {ELSEWHERE}") from error
         self._lock = threading.Lock()
         self._vectors = _open(self.path, _VECTORS_TABLE)
         self._files = _open(self._files_path, _FILES_TABLE)

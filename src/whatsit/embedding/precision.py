@@ -15,8 +15,9 @@ import numpy as np
 import onnxruntime as ort
 
 from whatsit.embedding.backbones import FeatureExtractor, Precision, feature_extractor, is_custom
-from whatsit.embedding.cache import PRECISION_FILE
+from whatsit.embedding.cache import ELSEWHERE, PRECISION_FILE
 from whatsit.embedding.session import open_session, run
+from whatsit.errors import EmbeddingError, WhatsitError
 from whatsit.files import write_atomically
 
 PAYS = 1.2  # 8 bits must be this many times as fast: beyond noise, and worth the rounding
@@ -42,7 +43,7 @@ def _timed(call: Callable[[], object]) -> float:
 def faster_precision(backbone: str, folder: Path) -> Precision:
     """Gives "int8" where it pays on this machine, else "float32"; the answer is kept in `folder`.
 
-    A backbone of the user's own has no 8-bit form. Raises WhatsitError where the folder cannot be written.
+    A backbone of the user's own has no 8-bit form. Raises EmbeddingError where the folder cannot be written.
     """
     if is_custom(backbone):
         return "float32"
@@ -51,8 +52,15 @@ def faster_precision(backbone: str, folder: Path) -> Precision:
     known = _remembered(path)
     if known.get(machine) not in get_args(Precision):
         known[machine] = _measured(backbone)
-        write_atomically(path, json.dumps(known, indent=1).encode())
+        _remember(path, known)
     return known[machine]
+
+
+def _remember(path: Path, known: dict[str, Precision]) -> None:
+    try:
+        write_atomically(path, json.dumps(known, indent=1).encode())
+    except WhatsitError as error:
+        raise EmbeddingError(f"embedding cache: {error}. {ELSEWHERE}") from error
 
 
 def _measured(backbone: str) -> Precision:

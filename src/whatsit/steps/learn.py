@@ -20,9 +20,9 @@ from whatsit.learning import (
 )
 from whatsit.options import TrainOptions
 from whatsit.steps.gather import Photos
-from whatsit.steps.plan import FOLDS, MANY, Plan, Rows, folds_of
+from whatsit.steps.plan import FOLDS, Plan, Rows, costly, folds_of
 
-HALVES = 2  # of many photos, half are enough to learn from, at a quarter of the cost
+HALVES = 2  # where a fit is costly; half of so many photos are enough to learn from
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def learn(photos: Photos, plan: Plan, options: TrainOptions) -> Learned:
     threshold = choose_threshold(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels, options.precision)
     judged, judged_raw = _judge(problem, plan, chosen, options)
     out_of_sample = np.full((len(photos.labels), problem.classes), np.nan)
-    folds = folds_of(photos, plan.learn, options.seed, HALVES if len(plan.learn) > MANY else FOLDS)
+    folds = folds_of(photos, plan.learn, options.seed, HALVES if costly(len(plan.learn), problem.classes) else FOLDS)
     out_of_sample[plan.learn] = _held_out_everywhere(mine, folds, chosen, options)
     out_of_sample[plan.judge] = judged
     familiarity = learn_familiarity(mine.x, mine.labels, photos.components[plan.learn])

@@ -19,6 +19,7 @@ LEAST_OF_CLASS = {"logistic": 2, "svm": 3, "knn": 2}  # an svm needs two classes
 LEAST = 3  # distinct photos or groups: one judges, and of the others one chooses and one is learned from
 SMALL_TEST = 100  # photos; below, an accuracy of 0.9 has an interval wider than 0.12, so all photos judge instead
 MANY = 10_000  # photos to learn from; above, one held-out split chooses as well as five folds, at a fifth of the cost
+MANY_LOGITS = 500_000  # photos × classes; above, five folds take minutes
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,11 @@ def _check_components(photos: Photos, rows: Rows, options: TrainOptions) -> None
         )
 
 
+def costly(photos: int, classes: int) -> bool:
+    """Whether a fit takes so long that it is not made five times over."""
+    return photos > MANY or photos * classes > MANY_LOGITS
+
+
 def _split_rows(splits: list[str]) -> dict[str, Rows]:
     return {name: np.flatnonzero(np.array(splits) == name) for name in ("train", "valid", "test")}
 
@@ -88,7 +94,7 @@ def _drawn(photos: Photos, options: TrainOptions) -> Plan:
     splits = list(assign_splits(photos.labels, photos.digests, photos.components, photos.groups, names, cut))
     rows = _split_rows([str(split) for split in splits])
     learn = np.sort(np.concatenate([rows["train"], rows["valid"]]))
-    if len(learn) > MANY and len(rows["valid"]):
+    if costly(len(learn), len(names)) and len(rows["valid"]):
         rounds: tuple[Round, ...] = (Round(*(np.searchsorted(learn, rows[name]) for name in ("train", "valid"))),)
     else:
         rounds = _fold_rounds(photos, learn, options)
