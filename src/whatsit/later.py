@@ -16,7 +16,7 @@ class Later(Generic[T]):
     def __init__(self, compute: Callable[[], T]) -> None:
         self._compute = compute
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread = threading.Thread(target=self._run)  # no daemon: those crash where Python ends before they do
         self._thread.start()
 
     def _run(self) -> None:
