@@ -75,3 +75,9 @@ def test_the_surest_suspicion_comes_first() -> None:
     p = np.array([[0.9, 0.1], [0.9, 0.1], [0.25, 0.75], [0.05, 0.95], [0.2, 0.8], [0.4, 0.6]])
     truth = np.array([0, 0, 0, 0, 1, 1])
     assert likely_mislabelled(truth, p).tolist() == [3, 2]
+
+
+def test_a_classifier_that_knows_nothing_accuses_no_label() -> None:
+    rng = np.random.default_rng(0)
+    truth, p = rng.integers(0, 50, 400), rng.dirichlet(np.ones(50), 400)
+    assert likely_mislabelled(truth, p).tolist() == []

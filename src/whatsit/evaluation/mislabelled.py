@@ -21,6 +21,8 @@ def likely_mislabelled(
     (eq. 2). A photo belongs confidently to the likeliest class among those that reach theirs (eq. 1); it is
     suspicious where that class is not its label and is likelier than its label. Sorted by normalised margin:
     the label's probability minus the best other's.
+
+    None where more than half look wrong: then it is the classifier that is, as most labels are taken to be right.
     """
     check(truth, out_of_fold_probabilities)
     p = np.asarray(out_of_fold_probabilities, dtype=np.float64)  # (n, k)
@@ -32,6 +34,8 @@ def likely_mislabelled(
     reached = np.where(p >= thresholds, p, -1.0)
     confident = reached.argmax(axis=1)
     suspicious = (reached.max(axis=1) >= 0) & (confident != truth) & (p[np.arange(n), confident] > own)
+    if 2 * np.count_nonzero(suspicious) > n:
+        return np.empty(0, np.int64)
     return _by_margin(truth, p, own, np.flatnonzero(suspicious))
 
 
