@@ -17,14 +17,14 @@ from common import finish, parser, print_table, say
 from numpy.typing import NDArray
 from sets import SETS, PhotoSet, add_set_options
 
-from whatsit.dataset import Dataset, assign_folds, read_dataset
+from whatsit.dataset import Dataset, read_dataset
 from whatsit.embedding.backbones import Precision
 from whatsit.images.preprocessing import Fit
 from whatsit.learning import FAMILIES, Problem, choose, fold_rounds
 from whatsit.options import TrainOptions
 from whatsit.steps.fit import better_fit, likely_fit
 from whatsit.steps.gather import Photos, gather
-from whatsit.steps.plan import FOLDS, Plan, make_plan
+from whatsit.steps.plan import Plan, folds_of, make_plan
 from whatsit.steps.see import FreshSight
 
 PLANNED_BY: Fit = "squash"
@@ -67,8 +67,7 @@ class Trial:
 
     def score(self, x: Vectors) -> Score:
         rows, photos = self.plan.learn, self.photos
-        digests = [photos.digests[i] for i in rows]
-        folds = assign_folds(photos.labels[rows], digests, photos.components[rows], FOLDS, self.options.seed)
+        folds = folds_of(photos, rows, self.options.seed)
         problem = Problem(x, photos.labels[rows], len(self.dataset.classes))
         chosen = choose(problem, FAMILIES[self.options.head], fold_rounds(folds))
         right = chosen.held_out_logits.argmax(axis=1) == problem.labels[chosen.held_out_rows]

@@ -22,8 +22,9 @@ from common import DATA, Spread, finish, parser, photos_below, print_table, say
 from numpy.typing import NDArray
 
 from whatsit.embedding.backbones import DEFAULT_BACKBONE, FeatureExtractor, Precision, feature_extractor
+from whatsit.embedding.devices import find_device
 from whatsit.embedding.embedder import Embedder
-from whatsit.embedding.session import find_device, open_session, run
+from whatsit.embedding.session import open_session, run
 from whatsit.images.load import load_with_thumbnail
 from whatsit.images.source import read_bytes
 from whatsit.machine import cores

@@ -21,7 +21,7 @@ from whatsit.dataset import assign_folds
 from whatsit.errors import BackboneError, ImageError
 from whatsit.learning import FAMILIES, Problem, choose, fold_rounds
 from whatsit.sklearn import ImageClassifier, ImageEmbedder
-from whatsit.sklearn.classifier import FOLDS
+from whatsit.steps.plan import FOLDS
 
 BOTH: list[Callable[[], Any]] = [whatsit.ImageEmbedder, whatsit.ImageClassifier]
 

@@ -27,8 +27,9 @@ from whatsit.steps.gather import Photos, gather, with_vectors
 from whatsit.steps.judge import judge
 from whatsit.steps.learn import learn
 from whatsit.steps.plan import Plan, make_plan, shares
-from whatsit.steps.publish import Work, publish, quoted
+from whatsit.steps.publish import Work, publish
 from whatsit.steps.see import FreshSight, Sight, StoredSight, Watch, unwatched
+from whatsit.text import shell_quoted
 
 DEFAULTS = TrainOptions()
 
@@ -92,7 +93,7 @@ def train(
     folder = Path(output) if output else default_folder(dataset.name)
     _check_folder(folder, FILES.facts, overwrite=overwrite)
     sight = FreshSight(options, cache_folder(cache), watch)
-    return _train(dataset, sight, options, folder, quoted(data), overwrite, watch)
+    return _train(dataset, sight, options, folder, shell_quoted(data), overwrite, watch)
 
 
 def train_from_embeddings(
@@ -113,7 +114,7 @@ def train_from_embeddings(
     dataset = sight.dataset(Path(label_dict) if label_dict else None)
     folder = Path(output) if output else default_folder(dataset.name)
     _check_folder(folder, FILES.facts, overwrite=overwrite)
-    return _train(dataset, sight, options, folder, f"--embeddings {quoted(file)}", overwrite, watch)
+    return _train(dataset, sight, options, folder, f"--embeddings {shell_quoted(file)}", overwrite, watch)
 
 
 def _train(

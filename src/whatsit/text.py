@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Collection
+from pathlib import Path
 
 
 def printable(text: str) -> str:
@@ -29,6 +30,18 @@ def clean_label(text: str) -> str:
     Escapes keep two undecodable names apart, where a replacement character would merge them.
     """
     return printable(unicodedata.normalize("NFC", text).strip())
+
+
+def csv_cell(text: str) -> str:
+    """A carriage return is escaped: the csv module writes it without quotes, and would read it as a new row."""
+    return text.replace("\r", "\\r")
+
+
+def shell_quoted(path: str | Path) -> str:
+    """As a shell reads it back."""
+    import shlex
+
+    return shlex.quote(str(path))
 
 
 def some(names: Collection[str], most: int = 3) -> str:

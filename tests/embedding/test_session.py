@@ -4,7 +4,8 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from whatsit.embedding.session import DEVICES, find_device, open_session, run
+from whatsit.embedding.devices import DEVICES, find_device
+from whatsit.embedding.session import open_session, run
 from whatsit.errors import BackboneError
 
 from .samples import TINY_SIZE, drawing, tiny_extractor

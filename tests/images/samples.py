@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pillow_heif
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ExifTags, Image
 
 _SHARED = Path(__file__).parents[3] / "shared" / "data"  # real photos, where the checkout has them beside it
 
@@ -35,6 +35,25 @@ def encode(image: Image.Image | NDArray[Any], kind: str = "PNG", **options: Any)
     else:
         image.save(file, kind, **options)
     return file.getvalue()
+
+
+STORED = {  # orientation: how an upright photo is laid down under it (EXIF 2.32, tag 0x0112)
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+def held(image: Image.Image, orientation: int, kind: str, **options: Any) -> bytes:
+    """The photo as a camera held that way stores it."""
+    turn, exif = STORED[orientation], Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    return encode(image if turn is None else image.transpose(turn), kind, exif=exif.tobytes(), **options)
 
 
 def png(width: int, height: int, bits: int, colour: int, rows: list[bytes]) -> bytes:

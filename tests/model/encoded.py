@@ -1,12 +1,11 @@
 """One drawn photo as a file of every format that whatsit reads, and in every EXIF orientation."""
 
-import io
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from drawn import drawn_photo
-from images.samples import encode, png
+from images.samples import encode, held, png
 from PIL import Image
 
 PHOTO = drawn_photo("shells", 77)  # (192, 256, 3)
@@ -56,28 +55,9 @@ FORMATS: dict[str, Callable[[], bytes]] = {
     "HEIC": lambda: encode(_photo(), "HEIF"),
 }
 
-_STORED = {  # orientation: how an upright photo is laid down under it (EXIF 2.32, tag 0x0112)
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
-
-
 _OPTIONS: dict[str, dict[str, Any]] = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True}}
 
 
 def oriented(kind: str, orientation: int) -> bytes:
     """The photo as a camera held that way stores it."""
-    image = _photo()
-    if orientation in _STORED:
-        image = image.transpose(_STORED[orientation])
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    options: dict[str, Any] = _OPTIONS.get(kind, {})
-    file = io.BytesIO()
-    image.save(file, kind, exif=exif, **options)
-    return file.getvalue()
+    return held(_photo(), orientation, kind, **_OPTIONS.get(kind, {}))

@@ -5,6 +5,7 @@ import glob
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,15 @@ import click
 
 from whatsit.cli.shared import device_option, json_line, json_option, limit_options, limits
 from whatsit.errors import ImageError, WhatsitError
+from whatsit.model.folder import FILES
+from whatsit.model.load import IMAGENET, load
+from whatsit.text import csv_cell, printable
 
 if TYPE_CHECKING:
     from whatsit.model.classifier import Classifier
     from whatsit.model.prediction import Prediction
 
-IMAGENET = "imagenet"
-IN_A_MODEL = ("model.json", "model.onnx")  # either tells a model folder, so that a damaged one is told, too
+IN_A_MODEL = (FILES.facts, FILES.graph)  # either tells a model folder, so that a damaged one is told, too
 LONGEST_STEM = 80  # signs of a photo's name that the name of its heat map keeps
 IMAGENET_TOP = 5
 
@@ -51,8 +54,6 @@ def command(
 
     MODEL is a model folder from 'whatsit train'. Without one, the 1000 classes of ImageNet answer.
     """
-    from whatsit.model.load import load
-
     if as_json and as_csv:
         raise click.UsageError("give either --json or --csv")
     model, images = _model_and_images(paths)
@@ -114,13 +115,10 @@ def _expand(paths: Iterable[str]) -> Iterator[str]:
 
 def _few_or_stream(paths: Iterator[str]) -> Iterable[str]:
     """A short list as a list, so that one photo gets all cores."""
-    first = [path for _, path in zip(range(5), paths, strict=False)]
-    return first if len(first) < 5 else _chain(first, paths)
+    from whatsit.model.classifier import FEW
 
-
-def _chain(first: list[str], rest: Iterator[str]) -> Iterator[str]:
-    yield from first
-    yield from rest
+    first = list(islice(paths, FEW + 1))
+    return first if len(first) <= FEW else chain(first, paths)
 
 
 def _print_json(answers: Iterable["Prediction"], top: int) -> int:
@@ -141,9 +139,8 @@ def _print_csv(answers: Iterable["Prediction"], top: int) -> int:
         failed += answer.error is not None
         cells = [cell for c in answer.top[:top] for cell in (c.label, f"{c.probability:.6f}")]
         first, more = cells[:2] or ["", ""], cells[2:]
-        path = answer.path.replace("\r", "\\r")  # which the csv module leaves unquoted
         note = [answer.unsure, ""] if answer.error is None else ["", answer.error]
-        writer.writerow([path, *first, *note, *more, *[""] * (len(others) - len(more))])
+        writer.writerow([csv_cell(answer.path), *first, *note, *more, *[""] * (len(others) - len(more))])
         sys.stdout.flush()
     return failed
 
@@ -158,8 +155,6 @@ def _print_table(answers: Iterable["Prediction"], top: int) -> int:
 
 
 def _lines(answer: "Prediction", top: int) -> list[str]:
-    from whatsit.text import printable
-
     path = printable(answer.path)
     if answer.error is not None:
         return [f"{path}: error: {printable(answer.error)}"]

@@ -7,17 +7,16 @@ from typing import Any, TypeVar
 
 import click
 
+from whatsit.embedding.devices import DEVICES
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-DEVICES = ("cpu", "cuda", "coreml", "openvino")
 
 cache_option = click.option(
     "--cache", metavar="DIR", help="Embedding cache (default: WHATSIT_CACHE, or the user's cache folder)."
 )
 device_option = click.option(
-    "--device", type=click.Choice(DEVICES), default="cpu", show_default=True, help="Where the network runs."
+    "--device", type=click.Choice(list(DEVICES)), default="cpu", show_default=True, help="Where the network runs."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.embedding.cache import Cache, Stamp, stamp
-from whatsit.embedding.session import find_device, open_session, run
+from whatsit.embedding.devices import find_device
+from whatsit.embedding.session import open_session, run
 from whatsit.embedding.stream import Item, Loaded, batched, stream
 from whatsit.errors import ImageError
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
@@ -101,8 +102,7 @@ class Embedder:
         if not sources:
             return
         device = find_device(self.device)
-        threads = 1 if device.own_threads else cores()
-        opening = Later(lambda: open_session(self.extractor.graph, self.device, threads))
+        opening = Later(lambda: open_session(self.extractor.graph, self.device, device.threads))
         wanted = _Claims(self.cache)
 
         def load(source: str) -> Loaded:

@@ -5,8 +5,9 @@ places of its last feature map, `features` (n, channels, h, w), and of a middle 
 Normalising is the graph's first node, so no reader of the model can get it wrong.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import onnx
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from whatsit.embedding.efficientnet import Conv
+
+Tensor = TypeVar("Tensor")
 
 OPSET = 17  # has all that is needed here; IR version 8 goes with it, and old runtimes read both
 IR_VERSION = 8
@@ -41,8 +44,36 @@ class NodeWriter:
         return output
 
 
-class GraphWriter(NodeWriter):
-    """The nodes that both precisions of a backbone are made of."""
+class GraphWriter(NodeWriter, ABC, Generic[Tensor]):
+    """Walks a network's convolutions; a precision says what each becomes, and what it holds of a tensor."""
+
+    @abstractmethod
+    def image(self) -> Tensor:
+        """The image, ready for the first convolution."""
+
+    @abstractmethod
+    def conv(self, conv: Conv, x: Tensor) -> Tensor:
+        """The convolution and, where it has one, its ReLU6."""
+
+    @abstractmethod
+    def sum(self, a: Tensor, b: Tensor, name: str) -> Tensor: ...
+
+    @abstractmethod
+    def as_float32(self, x: Tensor) -> str:
+        """The name of the tensor's real numbers."""
+
+    def network(self, convs: Sequence[Conv], size: int) -> onnx.ModelProto:
+        """For images of `size` pixels a side."""
+        x = self.image()
+        outputs: dict[str, Tensor] = {}
+        taps: list[str] = []
+        for conv in convs:
+            x = self.conv(conv, x)
+            if conv.adds:
+                x = self.sum(x, outputs[conv.adds], f"{conv.name}.sum")
+            outputs[conv.name] = x
+            taps += [self.as_float32(x)] if conv.tapped else []
+        return self.model(taps, embedding_dim(convs), size)
 
     def channels_first(self) -> str:
         """uint8 (n, h, w, 3) → uint8 (n, 3, h, w)"""
@@ -74,35 +105,30 @@ class WriteGraph(Protocol):
     def __call__(self, convs: Sequence[Conv], size: int) -> onnx.ModelProto: ...
 
 
-class _PlainWriter(GraphWriter):
+class _PlainWriter(GraphWriter[str]):
     def __init__(self) -> None:
         super().__init__()
         self.constant("zero", np.float32(0))
         self.constant("six", np.float32(6))
 
-    def normalised_image(self) -> str:
+    def image(self) -> str:
         """uint8 (n, h, w, 3) → float32 (n, 3, h, w): one DequantizeLinear normalises exactly."""
         grid = [self.constant("pixel_scale", PIXEL_SCALE), self.constant("pixel_mean", PIXEL_MEAN)]
         return self.node("DequantizeLinear", [self.channels_first(), *grid], "normalised")
 
-    def conv(self, conv: Conv, source: str) -> str:
-        """The convolution and, where it has one, its ReLU6."""
+    def conv(self, conv: Conv, x: str) -> str:
         weight = self.constant(f"{conv.name}.weight", conv.weight)
         bias = self.constant(f"{conv.name}.bias", conv.bias)
-        y = self.convolution("Conv", conv, [source, weight, bias], f"{conv.name}.conv")
+        y = self.convolution("Conv", conv, [x, weight, bias], f"{conv.name}.conv")
         return self.node("Clip", [y, "zero", "six"], f"{conv.name}.relu6") if conv.relu6 else y
+
+    def sum(self, a: str, b: str, name: str) -> str:
+        return self.node("Add", [a, b], name)
+
+    def as_float32(self, x: str) -> str:
+        return x
 
 
 def float32_graph(convs: Sequence[Conv], size: int) -> onnx.ModelProto:
     """The network in float32, for images of `size` pixels a side."""
-    writer = _PlainWriter()
-    x = writer.normalised_image()
-    outputs: dict[str, str] = {}
-    taps: list[str] = []
-    for conv in convs:
-        x = writer.conv(conv, x)
-        if conv.adds:
-            x = writer.node("Add", [x, outputs[conv.adds]], f"{conv.name}.sum")
-        outputs[conv.name] = x
-        taps += [x] if conv.tapped else []
-    return writer.model(taps, embedding_dim(convs), size)
+    return _PlainWriter().network(convs, size)

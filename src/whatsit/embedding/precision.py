@@ -9,7 +9,7 @@ import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 import numpy as np
 import onnxruntime as ort
@@ -38,6 +38,16 @@ def _timed(call: Callable[[], object]) -> float:
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
+
+
+def settle_precision(wanted: Precision | Literal["auto"], backbone: str, device: str, folder: Path) -> Precision:
+    """What was asked for; by "auto" the faster one where that can be measured: a backbone of the table, on a CPU.
+
+    Raises EmbeddingError where the cache folder cannot be written.
+    """
+    if wanted != "auto":
+        return wanted
+    return faster_precision(backbone, folder) if device == "cpu" else "float32"
 
 
 def faster_precision(backbone: str, folder: Path) -> Precision:

@@ -19,7 +19,7 @@ import onnx
 from numpy.typing import NDArray
 
 from whatsit.embedding.efficientnet import Conv
-from whatsit.embedding.graph import PIXEL_MEAN, PIXEL_SCALE, GraphWriter, embedding_dim
+from whatsit.embedding.graph import PIXEL_MEAN, PIXEL_SCALE, GraphWriter
 
 Array = NDArray[np.float32]
 Precise = NDArray[np.float64]
@@ -99,7 +99,7 @@ class Bytes:
     grid: tuple[str, str]  # the constants of its scale and zero
 
 
-class _QuantisedWriter(GraphWriter):
+class _QuantisedWriter(GraphWriter[Bytes]):
     def bytes_of(self, name: str, statistics: Statistics, scale: np.float32, zero: np.uint8) -> Bytes:
         grid = self.constant(f"{name}.scale", scale), self.constant(f"{name}.zero", zero)
         return Bytes(name, statistics, scale, grid)
@@ -111,7 +111,7 @@ class _QuantisedWriter(GraphWriter):
         return self.bytes_of(self.channels_first(), statistics, PIXEL_SCALE, PIXEL_MEAN)
 
     def conv(self, conv: Conv, x: Bytes) -> Bytes:
-        """The convolution and its ReLU6, which is the range of its output: bytes end where it does."""
+        """Its ReLU6 is the range of its output: bytes end where it does."""
         statistics = Statistics.after(conv)
         y = self.bytes_of(f"{conv.name}.conv", statistics, *statistics.scale_and_zero())
         weight_scale = _weight_scale(conv, x.scale)
@@ -131,24 +131,17 @@ class _QuantisedWriter(GraphWriter):
         """A runtime fuses these nodes into one."""
         statistics = a.statistics + b.statistics
         y = self.bytes_of(name, statistics, *statistics.scale_and_zero())
-        terms = [self.dequantised(one, f"{name}.{which}") for which, one in zip("ab", (a, b), strict=True)]
+        terms = [self._dequantised(one, f"{name}.{which}") for which, one in zip("ab", (a, b), strict=True)]
         self.node("QuantizeLinear", [self.node("Add", terms, f"{name}.float32"), *y.grid], name)
         return y
 
-    def dequantised(self, x: Bytes, name: str) -> str:
+    def as_float32(self, x: Bytes) -> str:
+        return self._dequantised(x, f"{x.name}.float32")
+
+    def _dequantised(self, x: Bytes, name: str) -> str:
         return self.node("DequantizeLinear", [x.name, *x.grid], name)
 
 
 def int8_graph(convs: Sequence[Conv], size: int) -> onnx.ModelProto:
     """The network in 8 bits, for images of `size` pixels a side."""
-    writer = _QuantisedWriter()
-    x = writer.image()
-    outputs: dict[str, Bytes] = {}
-    taps: list[str] = []
-    for conv in convs:
-        x = writer.conv(conv, x)
-        if conv.adds:
-            x = writer.sum(x, outputs[conv.adds], f"{conv.name}.sum")
-        outputs[conv.name] = x
-        taps += [writer.dequantised(x, f"{x.name}.float32")] if conv.tapped else []
-    return writer.model(taps, embedding_dim(convs), size)
+    return _QuantisedWriter().network(convs, size)

@@ -1,39 +1,13 @@
-"""A graph on a device: ONNX Runtime sessions, and which devices there are."""
+"""A graph on a device: ONNX Runtime sessions."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from whatsit.embedding.devices import DEVICES, find_device
 from whatsit.errors import BackboneError
-
-
-@dataclass(frozen=True)
-class Device:
-    """How to run on one kind of processor."""
-
-    provider: str  # ONNX Runtime's name of its execution provider
-    package: str  # on PyPI, that brings it
-    batch: int  # images a call: on CPUs, 4 were the fastest (docs/log.md); GPUs want more
-    own_threads: bool  # whether a call runs on the caller's thread alone
-
-
-DEVICES = {
-    "cpu": Device("CPUExecutionProvider", "onnxruntime", batch=4, own_threads=True),
-    "cuda": Device("CUDAExecutionProvider", "onnxruntime-gpu", batch=32, own_threads=False),
-    "coreml": Device("CoreMLExecutionProvider", "onnxruntime", batch=8, own_threads=False),
-    "openvino": Device("OpenVINOExecutionProvider", "onnxruntime-openvino", batch=8, own_threads=False),
-}
-
-
-def find_device(name: str) -> Device:
-    """Raises BackboneError for an unknown device."""
-    try:
-        return DEVICES[name]
-    except KeyError:
-        raise BackboneError(f"no device {name!r}. There are: {', '.join(DEVICES)}") from None
 
 
 def open_session(graph: bytes | str, device: str = "cpu", threads: int = 1) -> ort.InferenceSession:

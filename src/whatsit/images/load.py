@@ -16,7 +16,7 @@ from whatsit.images.source import Source, read_bytes
 # scaled down: the network's input is on average 0.6 of 255 from that of a full decode at 2 (worst photo 2.1,
 # worst pixel 43), and 1.8 at 1 (4.9, 134).
 _SPARE = 2
-_THUMBNAIL = (32, 32)
+THUMBNAIL = (32, 32)  # pixels
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,12 @@ def load_with_thumbnail(source: Source, preprocessing: Preprocessing, limits: Li
     """The same input with a thumbnail and the original's size, from the same decode. Raises `ImageError`."""
     decoded = _decode_for(source, preprocessing, limits)
     pixels = np.array(fit(decoded.image, preprocessing))
-    small = decoded.image.resize(_THUMBNAIL, Image.Resampling.BOX)
-    return Loaded(pixels, np.array(small.convert("L")), decoded.width, decoded.height)
+    return Loaded(pixels, thumbnail(decoded.image), decoded.width, decoded.height)
+
+
+def thumbnail(image: Image.Image) -> NDArray[np.uint8]:
+    """RGB → `uint8 (32, 32)`, grey, the whole image squashed."""
+    return np.array(image.resize(THUMBNAIL, Image.Resampling.BOX).convert("L"))
 
 
 def _decode_for(source: Source, preprocessing: Preprocessing, limits: Limits) -> Decoded:

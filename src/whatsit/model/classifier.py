@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.embedding.session import DEVICES, run
+from whatsit.embedding.devices import find_device
+from whatsit.embedding.session import run
 from whatsit.errors import ImageError, WhatsitError
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.machine import cores
@@ -134,7 +135,7 @@ class Classifier:
         opening = self._sessions.begin(few)
         from whatsit.embedding.stream import Loaded, stream  # while it opens, as all that can wait
 
-        batch = 1 if few else DEVICES[self.device].batch
+        batch = 1 if few else find_device(self.device).batch
 
         def forward(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
             probabilities, similarity, embedding = run(opening.result(), OUTPUTS, pixels)

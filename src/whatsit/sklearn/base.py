@@ -14,21 +14,20 @@ from PIL import Image
 from sklearn.base import BaseEstimator
 
 from whatsit.embedding.backbones import FeatureExtractor, Precision, feature_extractor, is_custom
+from whatsit.embedding.devices import find_device
 from whatsit.embedding.embedder import Embedder
 from whatsit.embedding.location import cache_folder
-from whatsit.embedding.precision import faster_precision
-from whatsit.embedding.session import find_device, open_session, run
+from whatsit.embedding.precision import settle_precision
+from whatsit.embedding.session import open_session, run
 from whatsit.embedding.stream import Item, Loaded, stream
 from whatsit.errors import ImageError
 from whatsit.images.fit import fit_image
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
-from whatsit.images.load import load_with_thumbnail
+from whatsit.images.load import THUMBNAIL, load_with_thumbnail, thumbnail
 from whatsit.images.memory import from_memory
 from whatsit.images.preprocessing import Fit
 from whatsit.machine import cores
 from whatsit.options import PrecisionChoice
-
-THUMBNAIL = (32, 32)
 
 
 @dataclass(frozen=True)
@@ -57,10 +56,7 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
     def _prepare(self) -> None:
         check_choice("image_fit", self.image_fit, get_args(Fit))
         check_choice("bits", self.bits, ("auto", *get_args(Precision)))
-        precision: PrecisionChoice = self.bits
-        if precision == "auto":
-            measured = self.device == "cpu" and not is_custom(self.backbone)
-            precision = faster_precision(self.backbone, cache_folder(self.cache)) if measured else "float32"
+        precision = settle_precision(self.bits, self.backbone, self.device, cache_folder(self.cache))
         make = feature_extractor if is_custom(self.backbone) else _extractor_of_the_table
         self.extractor_: FeatureExtractor = make(self.backbone, precision, self.image_fit)
 
@@ -93,7 +89,7 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
         if not images:
             return ()
         device = find_device(self.device)
-        session = open_session(self.extractor_.graph, self.device, 1 if device.own_threads else cores())
+        session = open_session(self.extractor_.graph, self.device, device.threads)
 
         def forward(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
             return run(session, ["embedding"], pixels)[0]
@@ -109,9 +105,8 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
             pixels = from_memory(image)
         except ImageError as error:
             return Loaded(None, error=str(error))
-        small = Image.fromarray(pixels).resize(THUMBNAIL, Image.Resampling.BOX).convert("L")
         digest = hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).digest()
-        return Loaded(fit_image(pixels, preprocessing), digest, np.array(small))
+        return Loaded(fit_image(pixels, preprocessing), digest, thumbnail(Image.fromarray(pixels)))
 
     def _limits(self) -> Limits:
         return DEFAULT_LIMITS if self.limits is None else self.limits

@@ -10,16 +10,14 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from whatsit.dataset import assign_folds, duplicates, group_records
-from whatsit.dataset.near import near_duplicates
+from whatsit.dataset import assign_folds, duplicates, group_records, near_duplicates
 from whatsit.embedding.backbones import DEFAULT_BACKBONE
 from whatsit.images.limits import Limits
 from whatsit.images.preprocessing import Fit
 from whatsit.learning import FAMILIES, HeadName, Problem, choose, fold_rounds, softmax
 from whatsit.options import PrecisionChoice
 from whatsit.sklearn.base import ImageEstimator, Seen, check_choice, images_of
-
-FOLDS = 5  # as in `whatsit train`
+from whatsit.steps.plan import FOLDS
 
 
 class ImageClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]

@@ -18,10 +18,9 @@ from whatsit.files import folder_written_atomically
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
 from whatsit.steps.gallery import Shown
-from whatsit.steps.publish import quoted
 from whatsit.steps.see import Watch
 from whatsit.steps.tables import predictions_csv
-from whatsit.text import printable
+from whatsit.text import printable, shell_quoted
 
 FIGURES = "evaluation.json"
 
@@ -123,7 +122,7 @@ def examine(classifier: Classifier, answers: Answers, model: Path, folder: Path)
         least_sure=shown.gallery(by_confidence[::-1]),
         facts={"Model": str(model), "Trained": facts.created, "Backbone": str(facts.backbone["name"])},
         next_steps=suggest(evaluation, data, leaks=leaks, listed="The report"),
-        commands=(f"whatsit predict {quoted(model)} PHOTO…",),
+        commands=(f"whatsit predict {shell_quoted(model)} PHOTO…",),
         location=str(folder / FILES.report),
     )
     return evaluation, report

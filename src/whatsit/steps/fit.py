@@ -10,14 +10,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.dataset import Dataset, assign_folds
+from whatsit.dataset import Dataset
 from whatsit.errors import ImageError
 from whatsit.images.load import read_size
 from whatsit.images.preprocessing import Fit
 from whatsit.learning import FAMILIES, Problem, choose, fold_rounds
 from whatsit.options import TrainOptions
 from whatsit.steps.gather import Embeddings, Photos
-from whatsit.steps.plan import FOLDS, Plan, Rows
+from whatsit.steps.plan import Plan, Rows, folds_of
 
 LOOKED_AT = 200  # photos whose headers are read
 SQUARE = 1.05  # longer over shorter side; below, cropping takes off less than 5 %
@@ -66,7 +66,6 @@ def better_fit(
 
 def _loss(photos: Photos, rows: Rows, x: NDArray[np.float32], options: TrainOptions) -> float:
     """Cross-validated log loss of the sample, seen through some fit's vectors x (sample, dim)."""
-    digests = photos.digests
-    folds = assign_folds(photos.labels[rows], [digests[i] for i in rows], photos.components[rows], FOLDS, options.seed)
+    folds = folds_of(photos, rows, options.seed)
     problem = Problem(x, photos.labels[rows], len(photos.dataset.classes), options.balance)
     return min(choose(problem, FAMILIES[options.head], fold_rounds(folds)).losses.values())

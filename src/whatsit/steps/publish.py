@@ -25,7 +25,7 @@ from whatsit.steps.judge import Judged
 from whatsit.steps.learn import Learned
 from whatsit.steps.plan import Plan
 from whatsit.steps.tables import predictions_csv, splits_csv
-from whatsit.text import printable
+from whatsit.text import printable, shell_quoted
 
 SOFTWARE = ("numpy", "onnx", "onnxruntime", "pillow", "scikit-learn", "scipy")
 
@@ -119,7 +119,7 @@ def make_report(work: Work, classifier: Classifier, folder: Path, data: str) -> 
     figures = _data_figures(photos, plan)
     p = learned.out_of_sample
     shown = Shown([r.uri for r in photos.records], photos.labels, p, classifier, learned.threshold.value)
-    model, train = quoted(folder), f"whatsit train {data}"
+    model, train = shell_quoted(folder), f"whatsit train {data}"
     likely = likely_labels(photos.labels[judged.mislabelled], p[judged.mislabelled])
     return Report(
         title=facts.name,
@@ -153,13 +153,6 @@ def make_report(work: Work, classifier: Classifier, folder: Path, data: str) -> 
         commands=(f"whatsit predict {model} PHOTO…", f"whatsit evaluate {model} OTHER_PHOTOS"),
         location=str(folder / FILES.report),
     )
-
-
-def quoted(path: str | Path) -> str:
-    """As a shell reads it back."""
-    import shlex
-
-    return shlex.quote(str(path))
 
 
 def _how_made(facts: ModelFacts, learned: Learned) -> Mapping[str, str]:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Protocol
 
 from whatsit.dataset import Dataset, Record, dataset_of
-from whatsit.embedding.backbones import BACKBONES, FeatureExtractor, Precision, feature_extractor, is_custom
+from whatsit.embedding.backbones import BACKBONES, FeatureExtractor, feature_extractor, is_custom
 from whatsit.embedding.embedder import Embedder
 from whatsit.embedding.parquet import read_parquet
-from whatsit.embedding.precision import faster_precision
+from whatsit.embedding.precision import settle_precision
 from whatsit.embedding.stored import StoredEmbeddings
 from whatsit.errors import EmbeddingError
 from whatsit.images.preprocessing import Fit
@@ -52,14 +52,10 @@ class FreshSight:
 
     def extractor(self, fit: Fit) -> FeatureExtractor:
         if fit not in self._made:
-            self._made[fit] = feature_extractor(self.options.backbone, self._precision(), fit)
+            options = self.options
+            precision = settle_precision(options.bits, options.backbone, options.device, self.cache)
+            self._made[fit] = feature_extractor(options.backbone, precision, fit)
         return self._made[fit]
-
-    def _precision(self) -> Precision:
-        if self.options.bits != "auto":
-            return self.options.bits
-        measured = self.options.device == "cpu" and not is_custom(self.options.backbone)
-        return faster_precision(self.options.backbone, self.cache) if measured else "float32"
 
     def embedder(self, fit: Fit) -> Embedder:
         options = self.options

@@ -9,20 +9,15 @@ from numpy.typing import NDArray
 
 from whatsit.steps.gather import Photos
 from whatsit.steps.plan import Plan
-from whatsit.text import printable
+from whatsit.text import csv_cell, printable
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    writer.writerows([csv_cell(value) if isinstance(value, str) else value for value in row] for row in rows)
     return file.getvalue().encode("utf-8", "backslashreplace")
-
-
-def _cell(value: object) -> object:
-    """A carriage return is escaped: the csv module writes it without quotes, and would read it as a new row."""
-    return value.replace("\r", "\\r") if isinstance(value, str) else value
 
 
 def splits_csv(photos: Photos, plan: Plan) -> bytes:
