@@ -1,7 +1,7 @@
 """Photos, their labels and their splits. Lists and splits; decodes nothing and knows no embeddings."""
 
 from whatsit.dataset.folds import assign_folds
-from whatsit.dataset.grouping import duplicates, find_conflicts, group_records
+from whatsit.dataset.grouping import distinct_by_class, duplicates, find_conflicts, group_records
 from whatsit.dataset.near import near_duplicates
 from whatsit.dataset.read import dataset_of, read_dataset, read_photos
 from whatsit.dataset.records import Dataset, Record, Split
@@ -15,6 +15,7 @@ __all__ = [
     "assign_folds",
     "assign_splits",
     "dataset_of",
+    "distinct_by_class",
     "duplicates",
     "find_conflicts",
     "group_records",

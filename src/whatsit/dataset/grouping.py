@@ -51,6 +51,16 @@ def duplicates(digests: Sequence[str]) -> list[tuple[int, int]]:
     return [(a, b) for a, b in pairs if a != b]
 
 
+def distinct_by_class(labels: NDArray[np.int64], components: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+    """``(classes,)``: in how many components each class occurs.
+
+    >>> distinct_by_class(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]), 3).tolist()
+    [2, 1, 0]
+    """
+    pairs = np.unique(np.stack([labels, components]), axis=1)
+    return np.bincount(pairs[0], minlength=classes)
+
+
 def find_conflicts(labels: NDArray[np.int64], digests: Sequence[str]) -> NDArray[np.int64]:
     """Indices, ascending, of the records whose bytes also stand under another label.
 

@@ -10,7 +10,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from whatsit.dataset import assign_folds, duplicates, group_records, near_duplicates
+from whatsit.dataset import assign_folds, distinct_by_class, duplicates, group_records, near_duplicates
 from whatsit.embedding.backbones import DEFAULT_BACKBONE
 from whatsit.images.limits import Limits
 from whatsit.images.preprocessing import Fit
@@ -90,8 +90,7 @@ def _components(seen: Seen) -> NDArray[np.int64]:
 
 
 def _check_distinct(classes: NDArray[Any], labels: NDArray[np.int64], components: NDArray[np.int64]) -> None:
-    pairs = np.unique(np.stack([labels, components]), axis=1)
-    counts = np.bincount(pairs[0], minlength=len(classes))
+    counts = distinct_by_class(labels, components, len(classes))
     if counts.min() < 2:
         raise ValueError(
             f"class {classes[counts.argmin()].item()!r} has {counts.min()} distinct image, expected 2 or more "

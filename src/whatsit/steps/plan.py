@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.dataset import SplitOptions, assign_folds, assign_splits
+from whatsit.dataset import SplitOptions, assign_folds, assign_splits, distinct_by_class
 from whatsit.errors import DatasetError
 from whatsit.learning import Round, fold_rounds
 from whatsit.options import TrainOptions
@@ -65,15 +65,14 @@ def _fold_rounds(photos: Photos, rows: Rows, options: TrainOptions) -> tuple[Rou
 
 def _check_components(photos: Photos, rows: Rows, options: TrainOptions) -> None:
     least = LEAST_OF_CLASS[options.head]
-    pairs = np.unique(np.stack([photos.labels[rows], photos.components[rows]]), axis=1)
-    counts = np.bincount(pairs[0], minlength=len(photos.dataset.classes))
+    counts = distinct_by_class(photos.labels[rows], photos.components[rows], len(photos.dataset.classes))
     if counts.min() < least:
         name = photos.dataset.classes[int(counts.argmin())]
         raise DatasetError(
             f"class '{name}' has {number(int(counts.min()), 'distinct photo')} to learn from; at least {least} "
             "are needed (near-duplicates and a group's photos count once). Add photos, or remove or merge the class"
         )
-    if (distinct := len(np.unique(pairs[1]))) < LEAST:
+    if (distinct := len(np.unique(photos.components[rows]))) < LEAST:
         raise DatasetError(
             f"{photos.dataset.name}: {distinct} distinct photos or groups to learn from; at least {LEAST} are needed "
             "to hold some out. Add photos, or make the groups smaller"
@@ -89,13 +88,18 @@ def _split_rows(splits: list[str]) -> dict[str, Rows]:
     return {name: np.flatnonzero(np.array(splits) == name) for name in ("train", "valid", "test")}
 
 
+def _valid_round(learn: Rows, rows: dict[str, Rows]) -> tuple[Round, ...]:
+    """Fitted on train, judged on valid; in places within `learn`, which is both."""
+    return (Round(*(np.searchsorted(learn, rows[name]) for name in ("train", "valid"))),)
+
+
 def _drawn(photos: Photos, options: TrainOptions) -> Plan:
     names, cut = photos.dataset.classes, shares(options)
     splits = list(assign_splits(photos.labels, photos.digests, photos.components, photos.groups, names, cut))
     rows = _split_rows([str(split) for split in splits])
     learn = np.sort(np.concatenate([rows["train"], rows["valid"]]))
     if costly(len(learn), len(names)) and len(rows["valid"]):
-        rounds: tuple[Round, ...] = (Round(*(np.searchsorted(learn, rows[name]) for name in ("train", "valid"))),)
+        rounds = _valid_round(learn, rows)
     else:
         rounds = _fold_rounds(photos, learn, options)
     protocol = f"test split: {options.test:.0%} of the photos, drawn and set aside at the start"
@@ -110,7 +114,7 @@ def _as_given(photos: Photos, options: TrainOptions) -> Plan:
     _check_usable(photos, rows, judge_name)
     if judge_name == "test" and len(rows["valid"]):
         learn = np.sort(np.concatenate([rows["train"], rows["valid"]]))
-        rounds: tuple[Round, ...] = (Round(*(np.searchsorted(learn, rows[name]) for name in ("train", "valid"))),)
+        rounds = _valid_round(learn, rows)
         if options.head == "svm":
             _check_components(photos, learn, options)
     else:
