@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,23 @@ def test_the_demo_stands_beside_the_paper(model: Trained) -> None:
     for figure in ("82.4%", "88.4%", "arXiv 1807.02894", LICENCE, "The protocols differ"):
         assert figure in text
     assert max(map(len, text.splitlines())) <= 100
+
+
+def import_failing(cause: BaseException | None) -> Callable[[str], None]:
+    def fail(name: str) -> None:
+        raise ImportError("initialization failed") from cause
+
+    return fail
+
+
+def test_an_interrupt_within_an_import_is_an_interrupt(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compiled module that is being imported makes an ImportError of it."""
+    monkeypatch.setattr("whatsit.cli.import_module", import_failing(KeyboardInterrupt()))
+    done = shell("cache")
+    assert (done.code, done.out, done.err.strip()) == (130, "", "Interrupted.")
+
+
+def test_any_other_failing_import_is_shown_as_it_is(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("whatsit.cli.import_module", import_failing(None))
+    with pytest.raises(ImportError, match="initialization failed"):
+        shell("cache")

@@ -10,6 +10,7 @@ import os
 import sys
 from contextlib import suppress
 from importlib import import_module
+from typing import NoReturn
 
 import click
 
@@ -99,9 +100,11 @@ def main() -> None:
         click.echo(f"Error: {_one_line(str(error))}", err=True)
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
-        kept = " What was embedded is kept: run the same command again to go on." if _embeds() else ""
-        click.echo(f"Interrupted.{kept}", err=True)
-        sys.exit(130)
+        _exit_interrupted()
+    except ImportError as error:
+        if not isinstance(error.__cause__, KeyboardInterrupt):  # as a compiled module tells it that is being imported
+            raise
+        _exit_interrupted()
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
@@ -126,6 +129,12 @@ def run() -> None:
         with suppress(OSError, ValueError):  # a reader that has left, a closed stream
             stream.flush()
     os._exit(code)  # skips taking the interpreter and ONNX Runtime apart, 60 ms; all files are closed by now
+
+
+def _exit_interrupted() -> NoReturn:
+    kept = " What was embedded is kept: run the same command again to go on." if _embeds() else ""
+    click.echo(f"Interrupted.{kept}", err=True)
+    sys.exit(130)
 
 
 def _embeds() -> bool:
