@@ -60,16 +60,16 @@ $(VENV)/.installed-%: pyproject.toml | $(BIN)/python
 	@test -f $@.done
 	@mv $@.done $@
 
-# The report is tested in a real browser. Debian's packages; nothing is fetched from elsewhere.
+# The report and the server's page are tested in a real browser. Debian's package; nothing is fetched from elsewhere.
 browser:
-	@if ! command -v chromium >/dev/null || ! command -v chromedriver >/dev/null; then \
+	@if ! command -v chromium >/dev/null; then \
 		if ! command -v apt-get >/dev/null; then \
-			echo "make test needs chromium and chromedriver on the PATH; install them, then try again" >&2; exit 1; \
+			echo "make test needs chromium on the PATH; install it, then try again" >&2; exit 1; \
 		elif [ "$$(id -u)" = 0 ]; then as_root=""; \
 		elif command -v sudo >/dev/null; then as_root="sudo"; \
-		else echo "make test needs Chromium. As root: apt-get install chromium chromium-driver" >&2; exit 1; fi; \
-		echo "Installing chromium and chromium-driver from Debian"; \
+		else echo "make test needs Chromium. As root: apt-get install chromium" >&2; exit 1; fi; \
+		echo "Installing chromium from Debian"; \
 		$$as_root apt-get update -qq && \
 		$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
-			chromium chromium-driver fonts-dejavu-core >/dev/null; \
+			chromium fonts-dejavu-core >/dev/null; \
 	fi

@@ -1,4 +1,4 @@
-"""Writes docs/reference/cli.md and python.md from the code: `make docs`. A test finds out when they are old."""
+"""Writes docs/reference/ from the code and openapi.json: `make docs`. A test finds out when it is old."""
 
 import ast
 import dataclasses
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner
+from server import http
 
 import whatsit
 from whatsit.cli import COMMANDS
@@ -23,6 +24,8 @@ RETURNED = (
     "whatsit.model.prediction.Prediction",
     "whatsit.model.prediction.Candidate",
     "whatsit.model.explain.Explanation",
+    "whatsit.model.similar.Similar",
+    "whatsit.model.similar.SimilarPhoto",
     "whatsit.evaluation.Evaluation",
     "whatsit.evaluation.Figure",
     "whatsit.evaluation.ClassFigures",
@@ -33,7 +36,7 @@ RETURNED = (
 
 def pages() -> dict[str, str]:
     """File name → text."""
-    return {"cli.md": cli(), "python.md": python()}
+    return {"cli.md": cli(), "python.md": python(), "http.md": http()}
 
 
 def cli() -> str:

@@ -5,23 +5,28 @@ The convention, by the word behind a block's three backticks:
     console   lines with `$ ` are typed into a shell and must succeed; `> ` goes on with the line above. What is
               shown below a command must be what it prints, standard error last, but numbers may differ; `…` stands
               for anything in a line, alone for any lines. Where nothing is shown, nothing is compared.
+              A command that ends in ` &` runs on: what is shown below it is waited for. `kill %1` ends it, and it
+              must end well.
     python    is run; all blocks of a page share their names. A `text` block directly below shows what it prints.
     csv, json with a file's name behind the word, are written to that file.
     sh        sets up the machine, as `make test` does itself, so it is not run again: only git, make, pip and venv.
 
-A page finds what `workspace` puts into its folder.
+Port 8000 stands for any that is free. A page finds what `workspace` puts into its folder.
 """
 
 import contextlib
-import importlib.util
+import importlib
 import io
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -41,7 +46,10 @@ LANGUAGES = {"console", "python", "text", "csv", "json", "sh"}
 SET_UP = re.compile(r"(git clone|cd|make|python3 -m venv|\.|pip install|sudo apt-get install)\b|#|\. ")
 FENCE = re.compile(r"^```(?P<kind>\w*) ?(?P<name>.*)\n(?P<text>(?:.*\n)*?)```$", re.MULTILINE)
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
+PORT = re.compile(r"(?<=127\.0\.0\.1:)8000\b|(?<=--port )8000\b")
+END = "kill %1"
 SECONDS = 300  # no command in the docs takes longer, on the slowest machine
+SECONDS_TO_START = 60  # nor what runs on in the background, until it has said what is shown
 
 
 @dataclass(frozen=True)
@@ -136,8 +144,69 @@ def workspace(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return tmp_path
 
 
-def run_console(block: Block, where: str) -> None:
+@dataclass
+class Job:
+    """What a shell runs on in the background."""
+
+    process: "subprocess.Popen[bytes]"
+    printed: Path
+
+    def await_shown(self, shown: str, where: str) -> None:
+        until = time.monotonic() + SECONDS_TO_START
+        while True:
+            has_ended = self.process.poll() is not None
+            try:
+                check_shown(shown, self.printed.read_text(encoding="utf-8"), where)
+                return
+            except AssertionError:
+                if has_ended or time.monotonic() > until:
+                    raise
+            time.sleep(0.1)
+
+
+@dataclass
+class Jobs:
+    """At most one at a time, so that it is `%1`."""
+
+    running: list[Job] = field(default_factory=list)
+
+    def begin(self, command: str, shown: str, where: str) -> None:
+        assert not self.running, f"{where}: the job before still runs: {END}"
+        with tempfile.NamedTemporaryFile(delete=False) as file:
+            process = subprocess.Popen(["sh", "-c", f"exec {command}"], stdout=file, stderr=subprocess.STDOUT)
+        job = Job(process, Path(file.name))
+        self.running.append(job)
+        job.await_shown(shown, where)
+
+    def end(self, where: str) -> None:
+        job = self.running[0]
+        job.process.terminate()
+        assert job.process.wait(SECONDS) == 0, f"{where}: {job.printed.read_text(encoding='utf-8')}"
+        self.end_all()
+
+    def end_all(self) -> None:
+        while self.running:
+            job = self.running.pop()
+            job.process.kill()
+            job.process.wait()
+            job.printed.unlink()
+
+
+@pytest.fixture
+def jobs() -> Iterator[Jobs]:
+    jobs = Jobs()
+    yield jobs
+    jobs.end_all()
+
+
+def run_console(block: Block, where: str, jobs: Jobs) -> None:
     for command, shown in commands(block):
+        if command.endswith(" &"):
+            jobs.begin(command.removesuffix(" &"), shown, f"{where}: {command}")
+            continue
+        if command == END:
+            jobs.end(f"{where}: {command}")
+            continue
         done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=SECONDS)
         printed = done.stdout + done.stderr
         assert done.returncode == 0, f"{where}: {command}\n{printed}"
@@ -152,14 +221,20 @@ def run_python(block: Block, names: dict[str, Any], where: str) -> str:
     return printed.getvalue()
 
 
+def free_port() -> str:
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as one:
+        return str(one.getsockname()[1])
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_examples_run(page: Path, workspace: Path) -> None:
+def test_examples_run(page: Path, workspace: Path, jobs: Jobs) -> None:
     names: dict[str, Any] = {"__name__": "__main__"}
-    printed = ""
-    for block in blocks(page):
+    printed, port = "", free_port()
+    for written in blocks(page):
+        block = replace(written, text=PORT.sub(port, written.text))
         where = f"{page.relative_to(ROOT)}:{block.line}"
         if block.kind == "console":
-            run_console(block, where)
+            run_console(block, where, jobs)
         elif block.kind == "python":
             printed = run_python(block, names, where)
         elif block.kind == "text" and block.follows:
@@ -209,12 +284,9 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in anchors(file), f"{page.name}: {target}"
 
 
-def test_the_reference_is_up_to_date() -> None:
-    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
-    assert spec
-    assert spec.loader
-    generate = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(generate)
+def test_the_reference_is_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(DOCS)
+    generate = importlib.import_module("generate")
     for name, text in generate.pages().items():
         now = (DOCS / "reference" / name).read_text(encoding="utf-8")
         assert now.split() == text.split(), f"docs/reference/{name} is out of date: make docs"

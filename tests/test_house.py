@@ -38,6 +38,8 @@ ROOMS = (
     "pipeline",
     "sklearn",
     "demo",
+    "repository",
+    "serving",
     "cli",
     "__main__",
 )

@@ -6,6 +6,7 @@
     ├── BackboneError      an unknown backbone, or weights that cannot be read
     ├── EmbeddingError     vectors that do not fit: wrong file, wrong shape
     ├── ModelFolderError   a model folder that is missing, damaged or too new
+    ├── RepositoryError    a model repository that is damaged, or cannot do what was asked
     └── MissingExtraError  an optional dependency that is not installed
 
 A message is one line that says what, got, expected and the next step.
@@ -34,6 +35,10 @@ class EmbeddingError(WhatsitError):
 
 class ModelFolderError(WhatsitError):
     """A model folder is missing, damaged, or of a newer format than this version reads."""
+
+
+class RepositoryError(WhatsitError):
+    """A model repository is damaged, or has not what was asked for."""
 
 
 class MissingExtraError(WhatsitError):

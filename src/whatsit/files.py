@@ -19,14 +19,20 @@ def plain_os_errors(path: Path) -> Iterator[None]:
         raise WhatsitError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Raises WhatsitError where the folder cannot be written or the disk is full; the old file then stays."""
+def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:
+    """durable: waits for the disk, so that a loss of power leaves the old file or the new one.
+
+    Raises WhatsitError where the folder cannot be written or the disk is full; the old file then stays.
+    """
     with plain_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
+                if durable:
+                    file.flush()
+                    os.fsync(handle)
             Path(name).chmod(0o644)
             Path(name).replace(path)
         except BaseException:

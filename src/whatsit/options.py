@@ -26,4 +26,5 @@ class TrainOptions:
     valid: float = 0.15  # shares, where the data set brings no splits
     test: float = 0.15
     seed: int = 0
+    thumbnails: bool = False  # of training photos, to show beside an answer: they go wherever the model goes
     limits: Limits = DEFAULT_LIMITS

@@ -10,8 +10,14 @@ def printable(text: str) -> str:
 
     >>> printable("two\\nlines")
     'two\\\\nlines'
+    >>> printable("\\ud800")
+    '\\\\ud800'
     """
-    decoded = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    try:
+        data = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half a character, as JSON can spell it: no undecoded byte
+        data = text.encode("utf-8", "backslashreplace")
+    decoded = data.decode("utf-8", "backslashreplace")
     if decoded.isprintable():
         return decoded
     return "".join(_escaped(char) if unicodedata.category(char) in _UNSAFE else char for char in decoded)

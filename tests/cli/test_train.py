@@ -76,13 +76,14 @@ def test_json_is_one_line(shell: Shell, fruit: Path, own: str, tmp_path: Path) -
 def test_options_reach_the_model(shell: Shell, fruit: Path, own: str, tmp_path: Path) -> None:
     order = tmp_path / "dict.txt"
     order.write_text("pears\napples\n", encoding="utf-8")
-    given = ["--head", "knn", "--seed", "7", "--precision", "0.9", "--balance", "--labels", str(order)]
-    done = shell("train", fruit, "-o", tmp_path / "model", *quick(own), *given)
+    given = ["--head", "knn", "--seed", "7", "--precision", "0.9", "--balance", "--thumbnails"]
+    done = shell("train", fruit, "-o", tmp_path / "model", *quick(own), *given, "--labels", order)
     facts = json.loads((tmp_path / "model" / "model.json").read_text(encoding="utf-8"))
     assert done.code == 0
     assert facts["labels"] == ["pears", "apples"]
     assert facts["head"]["name"] == "knn"
-    assert facts["training"] | {"seed": 7, "precision": 0.9, "balance": True} == facts["training"]
+    assert facts["training"] | {"seed": 7, "precision": 0.9, "balance": True, "thumbnails": True} == facts["training"]
+    assert (tmp_path / "model" / "thumbnails.json").exists()
 
 
 def test_mistakes_are_one_line(shell: Shell, fruit: Path, fruit_model: Path, own: str, tmp_path: Path) -> None:

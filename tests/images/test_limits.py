@@ -100,3 +100,32 @@ def test_threads_do_not_meet() -> None:
     for thread in threads:
         thread.join()
     assert failures == []
+
+
+def test_formats_that_are_not_wanted_are_refused_before_they_are_opened() -> None:
+    limits = Limits(formats=frozenset({"jpeg", "png"}))
+    assert read_image(encode(photo()), limits=limits).shape == (60, 80, 3)
+    with pytest.raises(ImageError, match="^GIF is not taken here. Send one of: jpeg, png$"):
+        read_image(encode(photo(), "GIF"), limits=limits)
+
+
+def test_stored_pixels_count_whatever_the_decoder_scales_down_to() -> None:
+    data = encode(photo(240, 320), "JPEG")
+    assert read_image(data, limits=Limits(max_stored_pixels=76_800), at_least=60).shape == (60, 80, 3)
+    with pytest.raises(ImageError, match=r"320 x 240 is 76,800 \(limit 76,799\)"):
+        read_image(data, limits=Limits(max_stored_pixels=76_799), at_least=60)
+
+
+def test_many_scans_over_many_pixels_are_refused() -> None:
+    """Each walks the whole image: 300 that hold nothing, of 2,500 × 2,500 pixels."""
+    data = encode(photo(2500, 2500), "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    empty = b"\xff\xda\x00\x08\x01\x01\x00\x3f\x3f\x00"
+    with pytest.raises(ImageError, match="scans, too many for its size"):
+        read_image(data[:last] + 300 * empty + data[last:], at_least=60)
+
+
+def test_a_film_behind_a_phones_picture_is_no_scan() -> None:
+    data = encode(photo(), "JPEG", progressive=True)
+    expected = read_image(data)
+    np.testing.assert_array_equal(read_image(data + b"\xff\xda" * 5000), expected)

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from learning.blobs import blobs
-from whatsit.learning import Familiarity, choose_threshold, learn_familiarity
-from whatsit.learning.familiarity import MAX_REFERENCES
+from whatsit.learning import Familiarity, choose_threshold, in_turn, learn_familiarity
+from whatsit.learning.familiarity import MAX_REFERENCES, directions
 from whatsit.learning.unsure import LEAST_ANSWERS
 
 LEVELS = st.integers(1, 12).map(lambda n: n / 12)  # few, so that there are ties
@@ -86,6 +86,12 @@ def test_references_are_spread_over_the_classes() -> None:
     assert known.references.shape == (MAX_REFERENCES, 8)
     assert known.references.dtype == np.float16
     assert (known.references[:, 0] > 0.9).sum() == 40  # the whole of the small class
+    np.testing.assert_array_equal(known.references, directions(x[known.rows]).astype(np.float16))
+
+
+def test_classes_take_turns() -> None:
+    assert in_turn(np.array([2, 0, 0, 0, 2, 1])).tolist() == [0, 1, 5, 2, 4, 3]
+    assert in_turn(np.array([], np.int64)).tolist() == []
 
 
 def test_half_precision_costs_nothing() -> None:
@@ -96,5 +102,5 @@ def test_half_precision_costs_nothing() -> None:
 
 
 def test_an_empty_picture_is_like_nothing() -> None:
-    known = Familiarity(np.eye(3, dtype=np.float16), 0.5)
+    known = Familiarity(np.eye(3, dtype=np.float16), 0.5, np.arange(3))
     assert known.similarity(np.zeros((1, 3), np.float32))[0] == 0

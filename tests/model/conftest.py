@@ -9,7 +9,8 @@ import pytest
 from whatsit.embedding.backbones import FeatureExtractor, feature_extractor
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
-from whatsit.pipeline import Trained
+from whatsit.options import TrainOptions
+from whatsit.pipeline import Trained, train
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +21,12 @@ def folder(model: Trained) -> Path:
 @pytest.fixture(scope="session")
 def classifier(model: Trained) -> Classifier:
     return model.classifier
+
+
+@pytest.fixture(scope="session")
+def with_thumbnails(photos: Path, cache: Path) -> Path:
+    """The folder of the same model, trained to keep thumbnails. Read it; to change it, copy it."""
+    return train(photos, photos.parent / "thumbnails-model", TrainOptions(thumbnails=True), cache=cache).folder
 
 
 @pytest.fixture(scope="session")

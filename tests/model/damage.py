@@ -1,5 +1,6 @@
 """Ways to damage a model folder, and what loading it must then say."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +33,12 @@ def rewrite(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     values = json.loads(path.read_bytes())
     change(values)
     _reseal(path, values)
+
+
+def put(folder: Path, name: str, data: bytes) -> None:
+    """A file beside the graph, under a checksum that fits."""
+    (folder / name).write_bytes(data)
+    rewrite(folder, lambda values: values["checksums"].update({name: hashlib.sha256(data).hexdigest()}))
 
 
 def _reseal(path: Path, values: Any) -> None:

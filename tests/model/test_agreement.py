@@ -127,7 +127,7 @@ def test_a_backbone_of_any_opset_takes_every_head(opset: int, tmp_path: Path) ->
     pixels = rng.integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
     x = run(open_session(extractor.graph), ["embedding"], pixels)[0]
     problem = Problem(x, np.array([0, 0, 1, 1, 2, 2]), 3)
-    known = Familiarity((x[:2] / 10).astype(np.float16), 0.0)
+    known = Familiarity((x[:2] / 10).astype(np.float16), 0.0, np.arange(2))
     for family in FAMILIES.values():
         head = next(family.fit(problem, np.arange(6), family.strengths[-1:], final=True))
         session = open_session(export_graph(extractor.graph, head, TEMPERATURE, known, 3))

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from images.samples import encode
 from PIL import Image
 
 import whatsit
-from whatsit.errors import BackboneError, ImageError, WhatsitError
+from whatsit.errors import BackboneError, ImageError, ModelFolderError, WhatsitError
 from whatsit.images.limits import Limits
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES, Unsure
@@ -177,9 +178,61 @@ def test_many_threads_may_ask_at_once(folder: Path, paths: list[str]) -> None:
         np.testing.assert_allclose(answers[number], expected if number % 2 else expected[:1], atol=1e-5)
 
 
+def test_answers_for_pixels_are_those_for_the_photos(classifier: Classifier, paths: list[str]) -> None:
+    classifier.open()
+    pixels = np.stack([classifier.pixels(path) for path in paths])
+    for count in (1, 4, len(paths)):
+        answers = classifier.answer_pixels(pixels[:count])
+        for answer, expected in zip(answers, classifier.classify(paths[:count]), strict=True):
+            assert (answer.source, answer.error) == (None, None)
+            np.testing.assert_allclose(answer.probabilities, expected.probabilities, atol=1e-5)
+            np.testing.assert_allclose(answer.embedding, expected.embedding, atol=1e-4)
+            assert answer.similarity == pytest.approx(expected.similarity, abs=1e-5)
+    assert classifier.answer_pixels(pixels[:0]) == []
+
+
+def test_many_threads_may_ask_for_pixels_at_once(folder: Path, paths: list[str]) -> None:
+    shared = whatsit.load(folder)  # opened by whoever asks first
+    pixels = [shared.pixels(path)[None] for path in paths]
+    with ThreadPoolExecutor(8) as pool:
+        answers = [answer for [answer] in pool.map(shared.answer_pixels, pixels * 3)]
+    expected = np.tile(shared.predict_proba(paths), (3, 1))
+    np.testing.assert_allclose([answer.probabilities for answer in answers], expected, atol=1e-5)
+
+
+SIZE = 224
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.zeros((SIZE, SIZE, 3), np.uint8),
+        np.zeros((1, SIZE, SIZE, 4), np.uint8),
+        np.zeros((1, SIZE, SIZE + 1, 3), np.uint8),
+        np.zeros((1, SIZE, SIZE, 3), np.float32),
+        np.uint8(7),
+    ],
+    ids=lambda pixels: f"{pixels.dtype} {pixels.shape}",
+)
+def test_other_arrays_are_no_pixels(pixels: Any, classifier: Classifier) -> None:
+    with pytest.raises(ImageError, match=r"expected uint8 \(n, 224, 224, 3\)"):
+        classifier.answer_pixels(pixels)
+
+
+def test_opened_ahead_it_says_what_does_not_fit(classifier: Classifier) -> None:
+    facts = classifier.facts
+    wider = Classifier(replace(facts, labels=(*facts.labels, "more")), classifier.graph)
+    with pytest.raises(ModelFolderError, match=r"'probabilities' is \(n, 3\) in its graph and \(n, 4\) by its"):
+        wider.open()
+    with pytest.raises(BackboneError, match="ONNX Runtime cannot load the graph"):
+        Classifier(facts, classifier.graph[:-1000]).open()
+
+
 def test_a_device_that_is_not_here_is_said(folder: Path, paths: list[str]) -> None:
-    with pytest.raises(BackboneError, match="no device 'abacus'"):
-        whatsit.load(folder, device="abacus").predict(paths[0])
+    elsewhere = whatsit.load(folder, device="abacus")
+    for ask in (lambda: elsewhere.predict(paths[0]), elsewhere.open):
+        with pytest.raises(BackboneError, match="no device 'abacus'"):
+            ask()
 
 
 def test_it_tells_what_it_is(classifier: Classifier) -> None:

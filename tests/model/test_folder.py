@@ -28,7 +28,7 @@ def test_saved_and_loaded_it_gives_the_same_answer(classifier: Classifier, folde
 
 def test_trained_twice_it_is_the_same_byte_for_byte(folder: Path, photos: Path, cache: Path, tmp_path: Path) -> None:
     again = train(photos, tmp_path / "again", cache=cache).folder
-    for name in (FILES.graph, FILES.labels, FILES.splits, FILES.predictions):
+    for name in (FILES.graph, FILES.labels, FILES.splits, FILES.predictions, FILES.golden):
         assert (again / name).read_bytes() == (folder / name).read_bytes(), name
     one, two = (json.loads((place / FILES.facts).read_bytes()) for place in (folder, again))
     for values in (one, two):
@@ -39,7 +39,7 @@ def test_trained_twice_it_is_the_same_byte_for_byte(folder: Path, photos: Path, 
 def test_model_json_says_everything(folder: Path) -> None:
     values = json.loads((folder / FILES.facts).read_text(encoding="utf-8"))
     assert set(values) == set(ModelFacts.__dataclass_fields__)
-    assert set(values["checksums"]) == set(ALL)
+    assert set(values["checksums"]) == {*ALL, FILES.golden}
     assert set(values["backbone"]) == {"name", "precision", "dim", "licence", "source", "fingerprint"}
     assert set(values["unsure"]) == {"threshold", "precision", "similarity"}
     assert set(values["preprocessing"]) == {"size", "fit", "interpolation"}
@@ -48,7 +48,7 @@ def test_model_json_says_everything(folder: Path) -> None:
 
 
 def test_the_folder_holds_all_that_is_promised(folder: Path) -> None:
-    names = {FILES.graph, FILES.facts, FILES.labels, FILES.splits, FILES.predictions, FILES.report}
+    names = {FILES.graph, FILES.facts, FILES.labels, FILES.splits, FILES.predictions, FILES.report, FILES.golden}
     assert {path.name for path in folder.iterdir()} == names
 
 

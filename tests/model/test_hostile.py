@@ -31,6 +31,7 @@ HOSTILE: dict[str, tuple[tuple[str, ...], Any, str]] = {
     "preprocessing: more": (("preprocessing", "mean"), 0, "preprocessing has size, fit"),
     "temperature: NaN": (("temperature",), float("nan"), "'temperature' is NaN"),
     "temperature: infinite": (("temperature",), float("inf"), "'temperature' is Infinity"),
+    "temperature: of 400 digits": (("temperature",), 10**400, "'temperature' is 1000"),
     "temperature: 0": (("temperature",), 0, "'temperature' is 0"),
     "threshold: NaN": (("unsure", "threshold"), float("nan"), "'unsure.threshold' is NaN"),
     "threshold: text": (("unsure", "threshold"), "0.5", "'unsure.threshold' is 0.5, expected a number"),

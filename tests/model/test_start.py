@@ -25,7 +25,10 @@ def imported_by(code: str, *arguments: str) -> list[str]:
     return last.split()[1:]
 
 
-@pytest.mark.parametrize("module", ["whatsit", "whatsit.cli", "whatsit.cli.predict", "whatsit.model.classifier"])
+SERVING = ("whatsit.model.classifier", "whatsit.model.golden", "whatsit.model.similar")
+
+
+@pytest.mark.parametrize("module", ["whatsit", "whatsit.cli", "whatsit.cli.predict", *SERVING])
 def test_importing_it_imports_nothing_that_it_does_not_need(module: str) -> None:
     assert imported_by(f"import {module}") == []
 

@@ -1,6 +1,7 @@
 """Embeddings in a file, and training from them."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from steps.made import PLAIN
 
 from whatsit.errors import EmbeddingError, WhatsitError
 from whatsit.model.folder import FILES
+from whatsit.model.golden import check_golden
+from whatsit.model.similar import Similar
 from whatsit.options import TrainOptions
 from whatsit.pipeline import Trained, embed, train_from_embeddings
 
@@ -22,6 +25,19 @@ def test_stored_embeddings_give_the_same_model(
     again = train_from_embeddings(tmp_path / "vectors.parquet", tmp_path / "model", quick)
     for name in (FILES.graph, FILES.predictions, FILES.splits):
         assert (again.folder / name).read_bytes() == (trained.folder / name).read_bytes(), name
+
+
+def test_photos_that_have_gone_are_missed_by_nobody(small: Path, quick: TrainOptions, tmp_path: Path) -> None:
+    """The test card is there all the same; thumbnails are not."""
+    photos = shutil.copytree(small, tmp_path / "photos")
+    embed(photos, tmp_path / "v.parquet", quick)
+    shutil.rmtree(photos)
+    wanted = replace(quick, thumbnails=True)
+    trained = train_from_embeddings(tmp_path / "v.parquet", tmp_path / "model", wanted)
+    assert check_golden(trained.folder, trained.classifier) == 1
+    similar = Similar.open(trained.folder, trained.classifier)
+    assert similar is not None
+    assert similar.to(trained.classifier.embed(str(small / "pears" / "000.jpg"))[0]) == ()
 
 
 def test_unreadable_photos_have_a_row_in_the_file(small: Path, quick: TrainOptions, tmp_path: Path) -> None:

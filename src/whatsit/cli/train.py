@@ -56,6 +56,7 @@ NOT_WITH_EMBEDDINGS = ("valid_data", "test_data", "fit", "bits", "cache")  # the
     help="Share of photos to judge on; 0: all judge, by cross-validation.",
 )
 @click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Another seed draws other splits.")
+@click.option("--thumbnails", is_flag=True, help="Keep small training photos in the model, to show similar ones.")
 @device_option
 @cache_option
 @limit_options

@@ -20,7 +20,7 @@ from whatsit.errors import ImageError
 from whatsit.images.colour import to_rgb
 from whatsit.images.formats import sniff
 from whatsit.images.jpeg import scale_down
-from whatsit.images.limits import Limits, check_pixels
+from whatsit.images.limits import Limits, check_format, check_pixels, check_stored_pixels
 from whatsit.images.orientation import orientation, swaps_sides, turn_upright
 from whatsit.images.quiet import hush_pillow
 
@@ -35,6 +35,7 @@ _DECODERS = {  # kind: (module, class); imported when the first such file is met
     "heic": ("pillow_heif", "HeifImageFile"),
 }
 _NAMES = {"webp": "WebP"}  # the others are written in capitals
+_TILE_WIDTH, _TILE_LENGTH = 322, 323  # TIFF's tags
 
 
 @dataclass(frozen=True)
@@ -48,21 +49,22 @@ class Decoded:
 
 def decode(data: bytes, limits: Limits, at_least: int | None) -> Decoded:
     """Decode an image file's bytes; see `read_image` for the arguments. Raises `ImageError`."""
-    with _opened(data) as image:
+    with _opened(data, limits) as image:
         return _decode(image, data, limits, at_least)
 
 
-def header_size(data: bytes) -> tuple[int, int]:
+def header_size(data: bytes, limits: Limits) -> tuple[int, int]:
     """(width, height) as stored, without decoding. Raises `ImageError`."""
-    with _opened(data) as image:
+    with _opened(data, limits) as image:
         return image.size
 
 
 @contextmanager
-def _opened(data: bytes) -> Iterator[ImageFile.ImageFile]:
+def _opened(data: bytes, limits: Limits) -> Iterator[ImageFile.ImageFile]:
     kind = sniff(data[:32])
     if kind is None:
         raise ImageError(f"not an image: starts with {repr(data[:12])[1:]}")
+    check_format(kind, limits)
     decoder = _decoder(kind)
     hush_pillow()
     try:
@@ -84,13 +86,21 @@ def _decoder(kind: str) -> type[ImageFile.ImageFile]:
 
 def _decode(image: ImageFile.ImageFile, data: bytes, limits: Limits, at_least: int | None) -> Decoded:
     width, height = image.size
+    check_stored_pixels(width, height, limits)
     if isinstance(image, JpegImageFile):
         scale_down(image, data, at_least, limits)
     check_pixels(*image.size, limits)
+    _check_tile(image, limits)
     image.load()
     turn = orientation(image)  # after loading: a PNG's may stand behind the pixels, a TIFF is then upright
     upright = turn_upright(to_rgb(image), turn)
     return Decoded(upright, *((height, width) if swaps_sides(turn) else (width, height)))
+
+
+def _check_tile(image: ImageFile.ImageFile, limits: Limits) -> None:
+    """Of a TIFF in tiles, each is decoded in full, however little of it the image shows."""
+    tags = getattr(image, "tag_v2", {})
+    check_pixels(tags.get(_TILE_WIDTH, 0), tags.get(_TILE_LENGTH, 0), limits)
 
 
 def _reason(kind: str, error: Exception) -> str:

@@ -14,6 +14,7 @@ _BMP_HEADER_SIZES = (12, 40, 52, 56, 64, 108, 124)  # bytes; "BM" alone would ta
 _HEIC_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"))
 _HEIF_BRANDS = frozenset((b"mif1", b"mif2", b"msf1"))  # the container: HEVC (HEIC) or AV1 (AVIF) inside
 _AVIF_BRANDS = frozenset((b"avif", b"avis"))
+FORMATS = frozenset({"jpeg", "png", "gif", "webp", "bmp", "tiff", "heic", "avif"})
 
 
 def sniff(head: bytes) -> str | None:

@@ -7,6 +7,7 @@ was measured to take 0.25 GB (PNG), 0.4 GB (progressive JPEG) and 1.3 GB at most
 from dataclasses import dataclass
 
 from whatsit.errors import ImageError
+from whatsit.images.formats import FORMATS
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,10 @@ class Limits:
     # Just above the 61 megapixels of a full-frame camera, and below Pillow's own warning at 89 million.
     # Counts the pixels that are decoded, so after a JPEG decoder's own down-scaling.
     max_pixels: int = 64_000_000
+    # As stored: of a JPEG that the decoder scales down, which costs time but little memory. A JPEG has no more.
+    max_stored_pixels: int = 65_535**2
+    # Kinds of file that are read at all, told by their first bytes.
+    formats: frozenset[str] = FORMATS
 
 
 DEFAULT_LIMITS = Limits()
@@ -31,11 +36,25 @@ def check_bytes(n_bytes: int, limits: Limits) -> None:
         raise ImageError(f"too large: more than {limits.max_bytes:,} bytes")
 
 
+def check_format(kind: str, limits: Limits) -> None:
+    """Refuse a kind of file that is not in `limits.formats`: `ImageError`."""
+    if kind not in limits.formats:
+        raise ImageError(f"{kind.upper()} is not taken here. Send one of: {', '.join(sorted(limits.formats))}")
+
+
 def check_pixels(width: int, height: int, limits: Limits) -> None:
-    """Refuse an image of more than `limits.max_pixels` pixels: `ImageError`."""
-    if width * height > limits.max_pixels:
-        got, limit = _count(width * height), _count(limits.max_pixels)
-        raise ImageError(f"too many pixels: {width} x {height} is {got} (limit {limit})")
+    """Refuse an image of which more than `limits.max_pixels` pixels would be decoded: `ImageError`."""
+    _check_count(width, height, limits.max_pixels)
+
+
+def check_stored_pixels(width: int, height: int, limits: Limits) -> None:
+    """Refuse a file that holds more than `limits.max_stored_pixels` pixels: `ImageError`."""
+    _check_count(width, height, limits.max_stored_pixels)
+
+
+def _check_count(width: int, height: int, most: int) -> None:
+    if width * height > most:
+        raise ImageError(f"too many pixels: {width} x {height} is {_count(width * height)} (limit {_count(most)})")
 
 
 def _count(pixels: int) -> str:

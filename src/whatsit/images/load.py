@@ -64,4 +64,4 @@ def _decode_for(source: Source, preprocessing: Preprocessing, limits: Limits) ->
 
 def read_size(source: Source, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]:
     """(width, height) in pixels as stored, not yet turned upright, from the header alone. Raises `ImageError`."""
-    return header_size(read_bytes(source, limits))
+    return header_size(read_bytes(source, limits), limits)

@@ -1,7 +1,7 @@
 """Embeddings and labels → a head, its temperature, and when to be unsure. It prints nothing."""
 
 from whatsit.learning.calibration import fit_temperature, log_loss, log_softmax, softmax
-from whatsit.learning.familiarity import Familiarity, learn_familiarity
+from whatsit.learning.familiarity import Familiarity, in_turn, learn_familiarity
 from whatsit.learning.heads import FAMILIES, Family, Head, NeighbourHead, Problem
 from whatsit.learning.logistic import LinearHead
 from whatsit.learning.names import HeadName
@@ -25,6 +25,7 @@ __all__ = [
     "fit_temperature",
     "fold_rounds",
     "held_out_logits",
+    "in_turn",
     "learn_familiarity",
     "log_loss",
     "log_softmax",

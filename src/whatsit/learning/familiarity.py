@@ -28,6 +28,7 @@ class Familiarity:
 
     references: NDArray[np.float16]  # (m, dim) of length 1
     limit: float
+    rows: NDArray[np.int64]  # (m,) which of the training photos the references are
 
     def similarity(self, x: Array) -> Array:
         """(n, dim) → (n,) cosine to the nearest reference."""
@@ -40,7 +41,7 @@ def learn_familiarity(x: Array, labels: NDArray[np.int64], components: NDArray[n
 
     x: (n, dim) training embeddings; labels: (n,); components: (n,), equal for copies and groups.
     """
-    rows = _spread(labels, MAX_REFERENCES)
+    rows = np.sort(in_turn(labels)[:MAX_REFERENCES])
     references = directions(x[rows]).astype(np.float16)
     similarity = np.empty(len(x), np.float32)
     for start in range(0, len(x), 1024):
@@ -48,15 +49,13 @@ def learn_familiarity(x: Array, labels: NDArray[np.int64], components: NDArray[n
         cosines = directions(x[block]) @ references.astype(np.float32).T
         cosines[components[block, None] == components[rows]] = -1
         similarity[block] = cosines.max(axis=1)
-    return Familiarity(references, float(np.quantile(similarity, 1 - KEPT)))
+    return Familiarity(references, float(np.quantile(similarity, 1 - KEPT)), rows)
 
 
-def _spread(labels: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """Up to `most` rows: the first of every class, the second of every class, and so on."""
-    if len(labels) <= most:
-        return np.arange(len(labels))
+def in_turn(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n,) all rows: the first of every class, the second of every class, and so on."""
     order = np.argsort(labels, kind="stable")
     starts = np.searchsorted(labels[order], labels[order])
     turn = np.empty(len(labels), np.int64)
     turn[order] = np.arange(len(labels)) - starts
-    return np.sort(np.argsort(turn, kind="stable")[:most])
+    return np.argsort(turn, kind="stable")

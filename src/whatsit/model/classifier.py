@@ -76,15 +76,34 @@ class Classifier:
 
     def classify(self, images: Iterable[ImageLike]) -> Iterator["Classified"]:
         """All that the graph says of each image, in the order asked and in constant memory."""
-        classes, rows = len(self.classes_), self._rows(images)
+        rows = self._rows(images)
         from whatsit.model.prediction import Classified
 
         for item in rows:
             if item.row is None:
                 yield Classified(item.source, error=item.error)
             else:
-                row = item.row
-                yield Classified(item.source, row[:classes], float(row[classes]), row[classes + 1 :])
+                yield self._classified(item.source, item.row)
+
+    def open(self) -> None:
+        """Makes ready what `answer_pixels` runs on, so that the first answer takes no longer than the others.
+
+        Raises ModelFolderError where the graph does not fit model.json, and BackboneError where it does not load or
+        the device is not here.
+        """
+        self._sessions.begin(few=False).result()
+
+    def answer_pixels(self, pixels: NDArray[np.uint8]) -> list["Classified"]:
+        """All that the graph says of images that `pixels` has made ready: (n, size, size, 3) uint8 → n answers.
+
+        On a CPU it runs on the caller's thread alone, and many threads may ask at once. Raises ImageError for any
+        other array, and what `open` raises.
+        """
+        size = self.facts.preprocessing.size
+        if pixels.dtype != np.uint8 or pixels.shape[1:] != (size, size, 3):
+            raise ImageError(f"array of {pixels.dtype} {pixels.shape}: expected uint8 (n, {size}, {size}, 3)")
+        rows = _rows_of(self._sessions.begin(few=False).result(), pixels)
+        return [self._classified(None, row) for row in rows]
 
     def predict_proba(self, images: ImageLike | Iterable[ImageLike]) -> NDArray[np.float32]:
         """(n, classes) calibrated probabilities, columns as in `classes_`. Raises ImageError for a bad image."""
@@ -130,7 +149,7 @@ class Classifier:
             yield one
 
     def _rows(self, images: Iterable[ImageLike]) -> Iterator["Item[ImageLike]"]:
-        """A row an image: probabilities, similarity, embedding, side by side."""
+        """A row an image, as of `_rows_of`."""
         few = isinstance(images, Sequence) and len(images) <= FEW
         opening = self._sessions.begin(few)
         from whatsit.embedding.stream import Loaded, stream  # while it opens, as all that can wait
@@ -138,8 +157,7 @@ class Classifier:
         batch = 1 if few else find_device(self.device).batch
 
         def forward(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-            probabilities, similarity, embedding = run(opening.result(), OUTPUTS, pixels)
-            return np.concatenate([probabilities, similarity[:, None], embedding], axis=1)
+            return _rows_of(opening.result(), pixels)
 
         def load(image: ImageLike) -> Loaded:
             try:
@@ -149,8 +167,21 @@ class Classifier:
 
         return stream(images, load, forward, batch=batch, workers=0 if few else cores())
 
+    def _classified(self, source: Any, row: NDArray[np.float32]) -> "Classified":
+        """row: one of `_rows_of`."""
+        from whatsit.model.prediction import Classified
+
+        classes = len(self.classes_)
+        return Classified(source, row[:classes], float(row[classes]), row[classes + 1 :])
+
     def __repr__(self) -> str:
         return f"<Classifier {self.facts.name!r}: {len(self.classes_)} classes, {self.facts.backbone['name']}>"
+
+
+def _rows_of(session: Any, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(n, size, size, 3) → (n, classes + 1 + dim): probabilities, similarity, embedding, side by side."""
+    probabilities, similarity, embedding = run(session, OUTPUTS, pixels)
+    return np.concatenate([probabilities, similarity[:, None], embedding], axis=1)
 
 
 def _as_many(images: Any) -> Iterable[ImageLike]:

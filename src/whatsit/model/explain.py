@@ -6,7 +6,6 @@ embedding joins maps of two resolutions, their heats are added at the finer one.
 by covering one patch after another (occlusion: Zeiler & Fergus 2014).
 """
 
-import io
 from dataclasses import dataclass
 from itertools import pairwise
 from os import PathLike
@@ -25,6 +24,7 @@ from whatsit.images.fit import covered_box
 from whatsit.images.limits import Limits
 from whatsit.images.load import read_image
 from whatsit.images.memory import from_memory
+from whatsit.images.small import as_png, shrunk
 from whatsit.images.source import read_bytes
 
 if TYPE_CHECKING:
@@ -61,9 +61,7 @@ class Explanation:
         return Image.fromarray(np.rint(grey * (1 - alpha) + OVERLAY * alpha).astype(np.uint8))
 
     def _repr_png_(self) -> bytes:
-        file = io.BytesIO()
-        self.overlay().save(file, "PNG")
-        return file.getvalue()
+        return as_png(self.overlay())
 
 
 class Explainer:
@@ -143,9 +141,7 @@ class _Occlusion:
 def _photo(image: Any, side: int, size: int, limits: Limits) -> NDArray[np.uint8]:
     """Bytes or an image in memory → (H, W, 3), at most `side` pixels long."""
     whole = _decoded(image, side, size, limits) if isinstance(image, bytes) else from_memory(image)
-    shown = Image.fromarray(whole)
-    shown.thumbnail((side, side))
-    return np.asarray(shown)
+    return np.asarray(shrunk(whole, side))
 
 
 def _decoded(data: bytes, side: int, size: int, limits: Limits) -> NDArray[np.uint8]:

@@ -33,6 +33,8 @@ class FileNames:
     splits: str = "splits.csv"
     predictions: str = "predictions.csv"
     report: str = "report.html"
+    golden: str = "golden.json"
+    thumbnails: str = "thumbnails.json"
 
 
 FILES = FileNames()
@@ -71,7 +73,8 @@ class ModelFacts:
     format: int = FORMAT
 
     def to_json(self) -> bytes:
-        return (json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n").encode()
+        values = json.dumps(asdict(self), indent=1, ensure_ascii=False, default=sorted)  # a set as a list
+        return f"{values}\n".encode()
 
 
 def read_model(folder: Path) -> tuple[ModelFacts, bytes]:
@@ -89,6 +92,14 @@ def read_model(folder: Path) -> tuple[ModelFacts, bytes]:
     except ModelFolderError as error:
         raise ModelFolderError(f"{folder / FILES.graph}: {error}. {AGAIN}") from None
     return facts, checked[FILES.graph]
+
+
+def read_beside(folder: Path, facts: ModelFacts, name: str, most: int) -> bytes | None:
+    """A file that answers do not depend on, checked; None where the folder was made without it.
+
+    Raises ModelFolderError where it is missing, damaged, or has more than `most` bytes.
+    """
+    return _checked(folder / name, facts.checksums[name], most) if name in facts.checksums else None
 
 
 def read_facts(folder: Path) -> ModelFacts:
@@ -112,14 +123,18 @@ def _check_folder(folder: Path) -> None:
         raise ModelFolderError(f"{folder}: not a model folder ({what}). Make one: whatsit train PHOTOS") from None
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, most: int | None = None) -> bytes:
     """A regular file, or a link to one: opening a pipe would wait for ever, a device never end."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise ModelFolderError(f"{path}: not a file. {AGAIN}")
-        return path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read() if most is None else file.read(most + 1)
     except OSError as error:
         raise ModelFolderError(f"{path}: {error.strerror or error}. {AGAIN}") from error
+    if most is not None and len(data) > most:
+        raise ModelFolderError(f"{path}: damaged (more than {most:,} bytes). {AGAIN}")
+    return data
 
 
 def _parse(data: bytes) -> ModelFacts:
@@ -156,8 +171,8 @@ def _facts(values: dict[str, Any]) -> ModelFacts:
     return ModelFacts(**facts)
 
 
-def _checked(path: Path, checksum: str) -> bytes:
-    data = _read(path)
+def _checked(path: Path, checksum: str, most: int | None = None) -> bytes:
+    data = _read(path, most)
     if hashlib.sha256(data).hexdigest() != checksum:
         raise ModelFolderError(f"{path}: damaged (its checksum is not the one in {FILES.facts}). {AGAIN}")
     return data
@@ -183,9 +198,12 @@ def _lines(labels: Sequence[str]) -> bytes:
     return "".join(f"{label}\n" for label in labels).encode()
 
 
-def write_core(folder: Path, facts: ModelFacts, graph: bytes) -> None:
-    """Writes the graph, the labels and model.json with the checksums of all three."""
-    contents = {FILES.graph: graph, FILES.labels: _lines(facts.labels)}
+def write_core(folder: Path, facts: ModelFacts, graph: bytes, beside: Mapping[str, bytes] | None = None) -> None:
+    """Writes the graph, the labels, the files beside them, and model.json with the checksums of all.
+
+    beside: name → bytes, for `read_beside`.
+    """
+    contents = {FILES.graph: graph, FILES.labels: _lines(facts.labels), **(beside or {})}
     for name, data in contents.items():
         (folder / name).write_bytes(data)
     sums = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}

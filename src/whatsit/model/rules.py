@@ -1,7 +1,6 @@
 """What the values of model.json must be. Read strictly, as answers depend on them: every mistake has its own line."""
 
 import json
-import math
 import unicodedata
 from collections.abc import Callable
 from typing import Any
@@ -15,8 +14,9 @@ UNSAFE = {"Cc", "Cs", "Zl", "Zp"}  # controls, half characters, line and paragra
 Rule = tuple[Callable[[Any], bool], str]
 
 
-def _is_number(value: Any, low: float, high: float) -> bool:
-    return type(value) in (int, float) and math.isfinite(value) and low <= value <= high
+def is_number(value: Any, low: float, high: float) -> bool:
+    """From `low` to `high`; NaN is not."""
+    return type(value) in (int, float) and low <= value <= high
 
 
 def _is_line(value: Any) -> bool:
@@ -40,11 +40,13 @@ def _is_size(value: Any) -> bool:
     return _is_object(value) and type(value.get("size")) is int and 1 <= value["size"] <= MAX_SIDE
 
 
+COSINE: Rule = (lambda v: is_number(v, -1.01, 1.01), "a number from -1 to 1")  # with its rounding
+
 _FACTS: dict[str, Rule] = {
     "name": (_is_line, "a line of text"),
     "labels": (_are_labels, "two lines of text or more, each another"),
     "preprocessing": (_is_size, f"an object with a size in pixels, 1 to {MAX_SIDE}"),
-    "temperature": (lambda v: _is_number(v, 1e-6, 1e6), "a number above 0"),
+    "temperature": (lambda v: is_number(v, 1e-6, 1e6), "a number above 0"),
     "unsure": (_is_object, "an object"),
     "backbone": (_is_object, "an object"),
     "head": (_is_object, "an object"),
@@ -56,9 +58,9 @@ _FACTS: dict[str, Rule] = {
     "checksums": (_is_object, "an object"),
 }
 _UNSURE: dict[str, Rule] = {
-    "threshold": (lambda v: _is_number(v, 0, 1), "a number from 0 to 1"),
-    "precision": (lambda v: _is_number(v, 0, 1), "a number from 0 to 1"),
-    "similarity": (lambda v: _is_number(v, -1.01, 1.01), "a number from -1 to 1"),  # a cosine, with its rounding
+    "threshold": (lambda v: is_number(v, 0, 1), "a number from 0 to 1"),
+    "precision": (lambda v: is_number(v, 0, 1), "a number from 0 to 1"),
+    "similarity": COSINE,
 }
 _BACKBONE: dict[str, Rule] = {
     "name": (_is_line, "a line of text"),
@@ -68,14 +70,15 @@ _BACKBONE: dict[str, Rule] = {
 
 def check_values(facts: dict[str, Any]) -> None:
     """Raises ModelFolderError for the first value of model.json that is missing or not what it must be."""
-    _check(facts, _FACTS, "")
-    _check(facts["unsure"], _UNSURE, "unsure.")
-    _check(facts["backbone"], _BACKBONE, "backbone.")
+    check(facts, _FACTS)
+    check(facts["unsure"], _UNSURE, "unsure.")
+    check(facts["backbone"], _BACKBONE, "backbone.")
     if unknown := sorted(facts["unsure"].keys() - _UNSURE.keys()):
         raise ModelFolderError(f"'unsure.{_shown(unknown[0])}' is unknown")
 
 
-def _check(values: dict[str, Any], rules: dict[str, Rule], where: str) -> None:
+def check(values: dict[str, Any], rules: dict[str, Rule], where: str = "") -> None:
+    """Raises ModelFolderError for the first value that is missing or not what its rule says."""
     for key, (right, expected) in rules.items():
         if key not in values:
             raise ModelFolderError(f"'{where}{key}' is missing")

@@ -1,6 +1,5 @@
 """Photos for the report: small, with their heat maps."""
 
-import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +11,12 @@ from PIL import Image
 
 from whatsit.errors import ImageError
 from whatsit.evaluation.report import Photo
+from whatsit.images.small import as_jpeg
 from whatsit.model.classifier import Classifier
 from whatsit.text import printable
 
 SIDE = 240  # pixels: reads well, at about 10 kB
 MOST = 12  # photos a gallery
-JPEG_QUALITY = 80
 
 
 @dataclass(frozen=True)
@@ -53,12 +52,12 @@ class Shown:
             return None
         return Photo(
             path=printable(self.uris[row].removeprefix(self.root)),
-            thumbnail=_jpeg(Image.fromarray(explanation.photo)),
+            thumbnail=as_jpeg(Image.fromarray(explanation.photo)),
             truth=classes[self.labels[row]],
             predicted=classes[predicted],
             probability=float(p[predicted]),
             probability_of_truth=float(p[self.labels[row]]),
-            heat_map=_jpeg(explanation.overlay()),
+            heat_map=as_jpeg(explanation.overlay()),
             unsure=bool(p.max() < self.threshold),
         )
 
@@ -68,9 +67,3 @@ def likely_labels(labels: NDArray[np.int64], probabilities: NDArray[np.float64])
     others = probabilities.copy()
     others[np.arange(len(labels)), labels] = -1
     return [int(k) for k in others.argmax(axis=1)]
-
-
-def _jpeg(image: Image.Image) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=JPEG_QUALITY)
-    return file.getvalue()

@@ -14,10 +14,12 @@ from whatsit import __version__
 from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.evaluation.report import DataFigures, LeftOut, Report, headline, render_report, suggest
 from whatsit.files import folder_written_atomically
-from whatsit.learning import FAMILIES
+from whatsit.learning import FAMILIES, in_turn
 from whatsit.model.classifier import Classifier
 from whatsit.model.export import export_graph
 from whatsit.model.folder import FILES, ModelFacts, Unsure, write_core
+from whatsit.model.golden import golden_bytes
+from whatsit.model.similar import thumbnails_bytes
 from whatsit.options import TrainOptions
 from whatsit.steps.gallery import Shown, likely_labels
 from whatsit.steps.gather import Photos
@@ -28,6 +30,7 @@ from whatsit.steps.tables import predictions_csv, splits_csv
 from whatsit.text import printable, shell_quoted
 
 SOFTWARE = ("numpy", "onnx", "onnxruntime", "pillow", "scikit-learn", "scipy")
+GOLDEN_CANDIDATES = 12  # photos; where so many have gone since, the others likely have, and each may be slow to miss
 
 
 @dataclass(frozen=True)
@@ -173,18 +176,32 @@ def _how_made(facts: ModelFacts, learned: Learned) -> Mapping[str, str]:
     }
 
 
+def _beside(work: Work, classifier: Classifier) -> dict[str, bytes]:
+    """The files that need photos: golden answers from a few that judged, thumbnails of those that are references."""
+    photos, judge, limits = work.photos, work.plan.judge, work.options.limits
+    records = photos.records
+    candidates = judge[in_turn(photos.labels[judge])][:GOLDEN_CANDIDATES]
+    beside = {FILES.golden: golden_bytes(classifier, [records[i].uri for i in candidates])}
+    if work.options.thumbnails:
+        references = [records[i] for i in work.plan.learn[work.learned.familiarity.rows]]
+        beside[FILES.thumbnails] = thumbnails_bytes([(one.uri, one.label) for one in references], limits)
+    return beside
+
+
 def publish(work: Work, folder: Path, *, data: str, overwrite: bool) -> tuple[Classifier, Report]:
     """Writes the model folder; all of it appears at once, or nothing. Raises WhatsitError where it cannot."""
     photos, plan, learned, limits = work.photos, work.plan, work.learned, work.options.limits
     classes, chosen = photos.dataset.classes, learned.chosen
     graph = export_graph(work.extractor.graph, chosen.head, chosen.temperature, learned.familiarity, len(classes))
     facts = model_facts(work)
-    report = make_report(work, Classifier(facts, graph, limits=limits), folder, data)
+    classifier = Classifier(facts, graph, limits=limits)
+    report = make_report(work, classifier, folder, data)
     uris = [photos.records[i].uri for i in plan.judge]
     predictions = predictions_csv(uris, photos.labels[plan.judge], learned.judged, classes, learned.threshold.value)
+    beside = _beside(work, classifier)
     with folder_written_atomically(folder, overwrite=overwrite) as fresh:
         (fresh / FILES.splits).write_bytes(splits_csv(photos, plan))
         (fresh / FILES.predictions).write_bytes(predictions)
         (fresh / FILES.report).write_text(render_report(report), encoding="utf-8", errors="backslashreplace")
-        write_core(fresh, facts, graph)
+        write_core(fresh, facts, graph, beside)
     return Classifier.load(folder, device=work.options.device, limits=limits), report

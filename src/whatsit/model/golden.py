@@ -1,0 +1,129 @@
+"""Golden answers: what a model said of a few small images where it was trained, kept in its folder.
+
+Whoever serves the model asks again, so that a processor, a device or a library that computes something else is found
+before any answer goes out. The first image is drawn and needs no photo; the others are photos, in PNG, which every
+decoder reads to the same pixels. Which photos they are is decided elsewhere.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from whatsit.errors import ImageError, ModelFolderError
+from whatsit.images.limits import Limits
+from whatsit.images.load import load_for_network
+from whatsit.images.small import as_png, small_photo
+from whatsit.images.source import Source
+from whatsit.model.classifier import Classifier
+from whatsit.model.folder import FILES, ModelFacts
+from whatsit.model.prediction import Classified
+from whatsit.model.records import from_base64, in_base64, read_records, records_bytes
+from whatsit.model.rules import COSINE, Rule, check, is_number
+
+MOST = 4  # images: a tenth of a second to check
+SIDE = 320  # pixels; more than the network's 224, so that fitting a photo to its square is checked as well
+DIGITS = 6  # after the point
+TOLERANCE = 0.01
+
+BYTES_AN_IMAGE = 600_000  # a PNG of pure noise has 411,000 in base64
+BYTES_A_NUMBER = 32
+
+
+@dataclass(frozen=True)
+class Golden:
+    """One image and what was said of it."""
+
+    pixels: NDArray[np.uint8]  # (size, size, 3)
+    probabilities: NDArray[np.float64]  # (classes,)
+    similarity: float
+
+
+def golden_bytes(classifier: Classifier, photos: Iterable[Source]) -> bytes:
+    """golden.json of a model: the test card and the first few of the photos that can be read."""
+    photographed = islice(_readable(photos, classifier.limits), MOST - 1)
+    return records_bytes(_record(classifier, png) for png in (as_png(_card()), *photographed))
+
+
+def check_golden(folder: Path, classifier: Classifier) -> int:
+    """How many golden images are answered here as they were where the model was trained; 0 where it has none.
+
+    classifier: of that folder. Raises ModelFolderError where golden.json is damaged, or an answer differs.
+    """
+    golden = _read(folder, classifier.facts)
+    for number, one in enumerate(golden, start=1):
+        said = classifier.answer_pixels(one.pixels[None])[0]
+        if difference := _difference(said, one, classifier.classes_):
+            raise ModelFolderError(
+                f"{folder}: this version answers differently here than where it was trained: golden image {number}, "
+                f"{difference}. Install the software that its {FILES.facts} names, or train anew on this machine"
+            )
+    return len(golden)
+
+
+def _difference(said: Classified, golden: Golden, classes: tuple[str, ...]) -> str | None:
+    """Where they differ most, in words; None where they agree."""
+    off = np.abs(said.probabilities - golden.probabilities)
+    worst = int(off.argmax())
+    if not off[worst] <= TOLERANCE:
+        return f"'{classes[worst]}' {said.probabilities[worst]:.3f} for {golden.probabilities[worst]:.3f}"
+    if not abs(said.similarity - golden.similarity) <= TOLERANCE:
+        return f"similarity {said.similarity:.3f} for {golden.similarity:.3f}"
+    return None
+
+
+def _read(folder: Path, facts: ModelFacts) -> list[Golden]:
+    classes = len(facts.labels)
+    rules: dict[str, Rule] = {
+        "image": (lambda v: isinstance(v, str), "a PNG in base64"),
+        "probabilities": (
+            lambda v: isinstance(v, list) and len(v) == classes and all(is_number(p, 0, 1) for p in v),
+            f"{classes} numbers from 0 to 1",
+        ),
+        "similarity": COSINE,
+    }
+
+    def parse(record: dict[str, Any]) -> Golden:
+        check(record, rules)
+        png = from_base64(record["image"], "png", SIDE)
+        probabilities = np.array(record["probabilities"], np.float64)
+        return Golden(_pixels(png, facts), probabilities, float(record["similarity"]))
+
+    bytes_each = BYTES_AN_IMAGE + BYTES_A_NUMBER * classes
+    return read_records(folder, facts, FILES.golden, parse, most=MOST, bytes_each=bytes_each) or []
+
+
+def _record(classifier: Classifier, png: bytes) -> dict[str, Any]:
+    said = classifier.answer_pixels(_pixels(png, classifier.facts)[None])[0]
+    return {
+        "image": in_base64(png),
+        "probabilities": [round(float(p), DIGITS) for p in said.probabilities],
+        "similarity": round(said.similarity, DIGITS),
+    }
+
+
+def _pixels(png: bytes, facts: ModelFacts) -> NDArray[np.uint8]:
+    """The way of any photo, but for the limits that this classifier's user sets for photos of others."""
+    return load_for_network(png, facts.preprocessing)
+
+
+def _readable(photos: Iterable[Source], limits: Limits) -> Iterator[bytes]:
+    for photo in photos:
+        try:
+            yield as_png(small_photo(photo, SIDE, limits))
+        except ImageError:
+            continue
+
+
+def _card() -> Image.Image:
+    """Colours that run into each other, with a chessboard and a disc: drawn in whole numbers, so always the same."""
+    y, x = np.mgrid[: SIDE * 3 // 4, :SIDE]
+    card = np.stack([x * 255 // SIDE, y, 255 - (x + y) * 255 // (2 * SIDE)], axis=2).astype(np.uint8)
+    card[((x // 16 + y // 16) % 2 == 0) & (x < 96)] = 235
+    card[(x - 224) ** 2 + (y - 120) ** 2 < 64**2] = (200, 60, 40)
+    return Image.fromarray(card)

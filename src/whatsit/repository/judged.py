@@ -1,0 +1,107 @@
+"""What a version said of photos that it did not learn from: as its training wrote down, or asked now."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from whatsit.dataset import Dataset, read_dataset
+from whatsit.errors import RepositoryError
+from whatsit.model.classifier import Classifier
+from whatsit.model.folder import FILES
+from whatsit.steps.examine import Answers, answer, known_photos, test_part
+from whatsit.steps.see import Watch
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer to one photo."""
+
+    uri: str
+    label: str  # what the photo shows
+    predicted: str
+    probability: float  # of `predicted`, in [0, 1]
+
+    @property
+    def right(self) -> bool:
+        return self.predicted == self.label
+
+
+def recorded(model: Path) -> dict[str, Said]:
+    """sha256 of a photo → the answer, of every photo that the headline figure comes from.
+
+    Raises RepositoryError where the two tables are missing or damaged.
+    """
+    digests = {row["uri"]: row["sha256"] for row in _rows(model / FILES.splits, ("uri", "sha256"))}
+    said: dict[str, Said] = {}
+    for row in _rows(model / FILES.predictions, ("uri", "label", "predicted", "probability")):
+        if digest := digests.get(row["uri"]):
+            said.setdefault(digest, _said(row, model / FILES.predictions))  # a copy of a photo counts once
+    return said
+
+
+def check_splits(model: Path) -> None:
+    """Raises RepositoryError where it is not known which photos a version learned from."""
+    _rows(model / FILES.splits, ("split", "sha256"))
+
+
+def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise _unusable(path, getattr(error, "strerror", None) or "no CSV") from error
+    if any(row.get(column) is None for row in rows for column in columns):
+        raise _unusable(path, f"expected the columns {', '.join(columns)}")
+    return rows
+
+
+def _said(row: Mapping[str, str], path: Path) -> Said:
+    try:
+        probability = float(row["probability"])
+    except ValueError:
+        probability = -1
+    if not 0 <= probability <= 1:
+        raise _unusable(path, f"'{row['probability'][:20]}' is no probability")
+    return Said(row["uri"], row["label"], row["predicted"], probability)
+
+
+def _unusable(path: Path, reason: str) -> RepositoryError:
+    return RepositoryError(f"{path}: {reason}")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What some versions say of the same photos: uri → the answer, one mapping a version."""
+
+    said: tuple[dict[str, Said], ...]
+    unreadable: int  # photos
+    known: int  # photos whose very bytes a version was made from, and which therefore no mapping has
+
+
+def ask(models: Sequence[tuple[Path, Classifier]], data: str | Path, watch: Watch) -> Asked:
+    """Of a data set with splits the test split is taken. Raises DatasetError where the photos cannot be used."""
+    classes = dict.fromkeys(label for _, classifier in models for label in classifier.classes_)
+    dataset = test_part(read_dataset(data, classes=tuple(classes)))
+    label_of = {record.uri: record.label for record in dataset.records}
+    said, unreadable, known = [], 0, set[str]()
+    for folder, classifier in models:
+        answers = answer(classifier, _as_known_to(classifier, dataset), watch)
+        said.append(_each(answers, classifier.classes_, label_of))
+        unreadable = max(unreadable, len(answers.left_out))
+        known.update(uri for uri, seen in zip(answers.uris, known_photos(answers, folder), strict=True) if seen)
+    fresh = ({uri: one for uri, one in its.items() if uri not in known} for its in said)
+    return Asked(tuple(fresh), unreadable, len(known))
+
+
+def _as_known_to(classifier: Classifier, dataset: Dataset) -> Dataset:
+    """`answer` wants labels that the model has; which one is of no account here, since labels are matched by name."""
+    label = classifier.classes_[0]
+    return replace(dataset, records=tuple(replace(record, label=label) for record in dataset.records))
+
+
+def _each(answers: Answers, classes: Sequence[str], label_of: Mapping[str, str]) -> dict[str, Said]:
+    best = answers.probabilities.argmax(axis=1)  # (n,)
+    top = answers.probabilities.max(axis=1)  # (n,)
+    answered = zip(answers.uris, best.tolist(), top.tolist(), strict=True)
+    return {uri: Said(uri, label_of[uri], classes[k], p) for uri, k, p in answered}

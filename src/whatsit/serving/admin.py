@@ -1,0 +1,75 @@
+"""Changing what answers, over HTTP: on a port of its own that only this machine reaches, off unless asked for.
+
+POST /models/{name}/default {"version": 3}      POST /models/{name}/rollback      POST /reload
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from whatsit.errors import WhatsitError
+from whatsit.repository import Repository
+from whatsit.serving.call import call_of
+from whatsit.serving.catalogue import Catalogue
+from whatsit.serving.keeper import Keeper
+from whatsit.serving.refusal import Refused
+from whatsit.serving.reply import json_reply, parse_json
+
+
+class Admin:
+    """The handlers. repository: None where a lone model is served."""
+
+    def __init__(self, keeper: Keeper, repository: Repository | None) -> None:
+        self._keeper = keeper
+        self._repository = repository
+
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route("/models/{name}/default", self.default, methods=["POST"]),
+            Route("/models/{name}/rollback", self.rollback, methods=["POST"]),
+            Route("/reload", self.reload, methods=["POST"]),
+        ]
+
+    async def default(self, request: Request) -> Response:
+        body = parse_json(await call_of(request.scope).body(lambda: None))
+        version = body.get("version")
+        if type(version) is not int:
+            raise Refused("bad_input", 'expected {"version": a number}')
+        name = request.path_params["name"]
+        return await self._change(lambda repository: repository.set_default(name, version))
+
+    async def rollback(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        return await self._change(lambda repository: repository.rollback(name))
+
+    async def reload(self, request: Request) -> Response:
+        """Looks at the repository now, and answers when what it found serves."""
+        return json_reply(_state(await asyncio.to_thread(self._keeper.refresh)))
+
+    async def _change(self, change: Callable[[Repository], object]) -> Response:
+        repository = self._repository
+        if repository is None:
+            raise Refused("conflict", "a lone model is served, not a repository")
+
+        def work() -> Catalogue:
+            change(repository)
+            return self._keeper.refresh()
+
+        try:
+            return json_reply(_state(await asyncio.to_thread(work)))
+        except WhatsitError as error:
+            raise Refused("conflict", str(error)) from None
+
+
+def _state(catalogue: Catalogue) -> dict[str, dict[str, object]]:
+    return {
+        model.name: {
+            "aliases": model.aliases,
+            "versions": list(model.versions),
+            "failed": {str(number): failure.reason for number, failure in model.failures.items()},
+        }
+        for model in catalogue.models.values()
+    }

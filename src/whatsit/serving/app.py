@@ -1,0 +1,107 @@
+"""All parts of the server, put together; what listens and what stops it is `run.py`."""
+
+from importlib import resources
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, Router
+from starlette.types import Receive, Scope, Send
+
+from whatsit.errors import ModelFolderError
+from whatsit.machine import cores
+from whatsit.serving.admin import Admin
+from whatsit.serving.desk import Desk
+from whatsit.serving.feedback import Keepsakes
+from whatsit.serving.gate import Gate
+from whatsit.serving.health import Health
+from whatsit.serving.keeper import Keeper
+from whatsit.serving.kserve import OpenInference
+from whatsit.serving.metrics import Metrics
+from whatsit.serving.options import ServeOptions
+from whatsit.serving.pool import Pool
+from whatsit.serving.predict import Predict
+from whatsit.serving.refusal import Refused
+from whatsit.serving.sources import RepositorySource, Source
+from whatsit.serving.tfserving import TensorFlowServing
+from whatsit.serving.version import opener
+
+SCRIPTS = ("page", "ask", "card", "correction", "dom", "models")
+STATIC = {  # the same for every whatsit, so they need no key: path → (file, kind)
+    "/": ("page/index.html", "text/html"),
+    "/page.css": ("page/page.css", "text/css"),
+    **{f"/{name}.js": (f"page/{name}.js", "text/javascript") for name in SCRIPTS},
+    "/openapi.json": ("openapi.json", "application/json"),
+}
+LIVE = "/livez"
+
+
+class Service:
+    """`app` and `admin` are ASGI applications; `keeper` says what answers."""
+
+    def __init__(self, source: Source, options: ServeOptions) -> None:
+        """Raises WhatsitError where the folder for feedback cannot be written."""
+        self.source = source
+        self.options = options
+        self.metrics = Metrics()
+        self.keeper = Keeper(source, opener(options), self.metrics)
+        self.keepsakes = Keepsakes(options.keep, options.keep_bytes, self.metrics) if options.keep else None
+        self.pool = Pool(cores(), options.max_waiting, options.max_batch, self.metrics)
+        self._desk = Desk(options, self.metrics, self.pool, lambda: self.keeper.catalogue)
+        routes = _routes(self._desk, self.keepsakes)
+        self.app = Gate(_router(routes), self._desk, free=frozenset({*STATIC, LIVE}))
+        repository = source.repository if isinstance(source, RepositorySource) else None
+        self.admin = Gate(_router(Admin(self.keeper, repository).routes()), self._desk)
+
+    def prepare(self) -> None:
+        """Before it listens: a repository is opened in the background, a lone model now.
+
+        Raises ModelFolderError where that must not answer.
+        """
+        if isinstance(self.source, RepositorySource):
+            return
+        for model in self.keeper.refresh().models.values():
+            for failure in model.failures.values():
+                raise ModelFolderError(failure.reason)
+
+    def drain(self) -> None:
+        """From now on it is not ready, and asks its clients to open no further request on their connections."""
+        self._desk.draining = True
+
+    def close(self) -> None:
+        self.keeper.stop()
+        self.pool.close()
+        if self.keepsakes:
+            self.keepsakes.close()
+
+
+def _routes(desk: Desk, keepsakes: Keepsakes | None) -> list[BaseRoute]:
+    ours, health = Predict(desk, keepsakes), Health(desk)
+    return [
+        Route("/predict", ours.predict, methods=["POST"]),
+        *TensorFlowServing(desk).routes(),
+        *OpenInference(desk).routes(),
+        Route("/explain", ours.explain, methods=["POST"]),
+        Route("/feedback", ours.feedback, methods=["POST"]),
+        Route("/models", ours.models, methods=["GET"]),
+        Route(LIVE, health.live, methods=["GET"]),
+        Route("/readyz", health.ready, methods=["GET"]),
+        Route("/metrics", health.metrics, methods=["GET"]),
+        *(_static(path, *file) for path, file in STATIC.items()),
+    ]
+
+
+def _router(routes: list[BaseRoute]) -> Router:
+    return Router(routes, redirect_slashes=False, default=_nothing_here)
+
+
+async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
+    raise Refused("unknown", "nothing is here. What there is: /openapi.json")
+
+
+def _static(path: str, file: str, kind: str) -> BaseRoute:
+    data = resources.files("whatsit.serving").joinpath(file).read_bytes()
+
+    async def get(request: Request) -> Response:
+        return Response(data, media_type=kind)
+
+    return Route(path, get, methods=["GET"])

@@ -1,0 +1,139 @@
+"""One HTTP request on its way: who asked, until when it is worth answering, and what became of it.
+
+Reads the body within its limits, and holds the bytes against a budget that all requests share.
+"""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from starlette.datastructures import Headers, QueryParams
+from starlette.types import Receive, Scope
+
+from whatsit.serving.options import ServeOptions
+from whatsit.serving.refusal import Refused
+from whatsit.serving.version import Version
+
+T = TypeVar("T")
+
+KEY = "whatsit.call"  # where the call lies in the ASGI scope
+STALL = 5.0  # seconds without a byte of the body
+
+
+class Gone(Exception):  # noqa: N818 (no error: the client hung up, and nobody is left to tell)
+    """The client has left."""
+
+
+class Budget:
+    """Bytes of all bodies together. Only the event loop's thread counts."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+
+    def take(self, count: int) -> None:
+        """Raises Refused."""
+        if count > self._left:
+            raise Refused("overload", "busy: too much is being sent at once. Try again in a second")
+        self._left -= count
+
+    def give(self, count: int) -> None:
+        self._left += count
+
+
+@dataclass(eq=False)
+class Call:
+    """What the handlers share about a request."""
+
+    scope: Scope
+    receive: Receive
+    options: ServeOptions
+    budget: Budget
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    started: float = field(default_factory=time.monotonic)
+    deadline: float = 0.0
+    version: Version | None = None  # that answers
+    reason: str | None = None  # why not
+    body_read: bool = False
+    _held: int = 0
+
+    def __post_init__(self) -> None:
+        self.headers = Headers(scope=self.scope)
+        self.deadline = self.started + self.options.deadline
+
+    @property
+    def query(self) -> QueryParams:
+        return QueryParams(self.scope["query_string"])
+
+    async def body(self, check_room: Callable[[], None]) -> bytes:
+        """The whole body; `check_room` is asked before a byte of it is read. Raises Refused, Gone.
+
+        The deadline counts from its last byte.
+        """
+        check_room()
+        if self.headers.get("content-encoding", "identity").lower() != "identity":
+            raise Refused("encoding", "the body is compressed. Send it as it is, without Content-Encoding")
+        if self.announced > self.options.max_body:
+            raise self._too_large()
+        try:
+            async with asyncio.timeout(self.options.body_timeout):
+                data = await self._whole_body()
+        except TimeoutError:
+            raise Refused("slow_body", "the body came too slowly") from None
+        self.body_read = True
+        self.deadline = time.monotonic() + self.options.deadline
+        return data
+
+    @property
+    def announced(self) -> int:
+        """Content-Length in bytes; 0 where it is not told."""
+        text = self.headers.get("content-length", "0")
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+
+    async def _whole_body(self) -> bytes:
+        chunks: list[bytes] = []
+        more = True
+        while more:
+            async with asyncio.timeout(STALL):
+                message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise Gone
+            chunk = message.get("body", b"")
+            self._hold(len(chunk))
+            chunks.append(chunk)
+            more = message.get("more_body", False)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _hold(self, count: int) -> None:
+        self.budget.take(count)
+        self._held += count
+        if self._held > self.options.max_body:
+            raise self._too_large()
+
+    def _too_large(self) -> Refused:
+        return Refused("too_large", f"the body is larger than {self.options.max_body:,} bytes")
+
+    async def unless_gone(self, work: Coroutine[Any, Any, T]) -> T:
+        """The work's result. Raises what it raises; and Gone where the client leaves, when the work is cancelled."""
+        working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(self.receive())
+        try:
+            await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise Gone
+            return working.result()
+        finally:
+            working.cancel()
+            leaving.cancel()
+
+    def release(self) -> None:
+        """Gives back what the body held."""
+        self.budget.give(self._held)
+        self._held = 0
+
+
+def call_of(scope: Any) -> Call:
+    """The call that the gate put into an ASGI scope."""
+    call: Call = scope[KEY]
+    return call

@@ -1,0 +1,139 @@
+"""Keeps the catalogue as the source says: new versions are opened and tried in the background, then swapped in.
+
+A swap replaces one reference, so a request sees the old catalogue or the new one, and finishes on the version that
+it began with. A version that fails its checks leaves what served before in place.
+"""
+
+import logging
+import threading
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from whatsit.errors import WhatsitError
+from whatsit.serving.catalogue import Catalogue, Failure, Model
+from whatsit.serving.metrics import Metrics
+from whatsit.serving.sources import DEFAULT, PREVIOUS, Place, Source, Wanted
+from whatsit.serving.version import Open, Version
+
+log = logging.getLogger("whatsit.serving")
+
+
+class Keeper:
+    """`catalogue` is the one reference that a swap replaces."""
+
+    def __init__(self, source: Source, open_version: Open, metrics: Metrics) -> None:
+        self.catalogue = Catalogue()
+        self._source = source
+        self._open = open_version
+        self._metrics = metrics
+        self._refreshing = threading.Lock()
+        self._stop = threading.Event()
+        self._problems: dict[str, str] = {}
+
+    def refresh(self) -> Catalogue:
+        """Does what the source says, and returns when it is done. Safe for threads; each waits for its turn."""
+        with self._refreshing:
+            wanted = self._source.wanted()
+            for name in self.catalogue.models.keys() - wanted.keys():
+                log.info("model %s is no longer served", name)
+                self._swap({n: m for n, m in self.catalogue.models.items() if n != name})
+            for name, one in wanted.items():
+                self._refresh_model(name, one)
+            return self.catalogue
+
+    def watch(self, every: float) -> threading.Thread:
+        """Refreshes now and again and again, on a thread of its own, until `stop`."""
+
+        def run() -> None:
+            while True:
+                try:
+                    self.refresh()
+                except Exception:  # the watch must go on
+                    log.exception("could not look for new versions")
+                if self._stop.wait(every):
+                    return
+
+        thread = threading.Thread(target=run, name="keeper", daemon=True)
+        thread.start()
+        return thread
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def _refresh_model(self, name: str, wanted: Wanted) -> None:
+        if wanted.problem is not None:
+            if self._problems.get(name) != wanted.problem:
+                log.error("model %s stays as it is: %s", name, wanted.problem)
+            self._problems[name] = wanted.problem
+            return
+        self._problems.pop(name, None)
+        old = self.catalogue.models.get(name)
+        new = self._renewed(name, wanted, old)
+        if old is None or new != old:
+            self._say(old, new)
+            self._swap({**self.catalogue.models, name: new})
+
+    def _renewed(self, name: str, wanted: Wanted, old: Model | None) -> Model:
+        versions: dict[int, Version] = {}
+        failures: dict[int, Failure] = {}
+        for number, place in wanted.places.items():
+            if old and number in old.versions and old.stamps[number] == place.stamp:
+                versions[number] = old.versions[number]
+            elif old and number in old.failures and old.failures[number].stamp == place.stamp:
+                failures[number] = old.failures[number]
+            else:
+                self._try(name, number, place, versions, failures)
+        stamps = {number: place.stamp for number, place in wanted.places.items()}
+        return _settled(name, versions, failures, stamps, wanted.aliases, old)
+
+    def _try(
+        self, name: str, number: int, place: Place, versions: dict[int, Version], failures: dict[int, Failure]
+    ) -> None:
+        try:
+            versions[number] = self._open(name, number, place.folder)
+        except WhatsitError as error:
+            failures[number] = Failure(place.stamp, str(error))
+        except Exception as error:  # a stranger's folder: whatever it does to the loader, the others go on answering
+            failures[number] = Failure(place.stamp, f"{type(error).__name__}: {error}")
+        if number in failures:
+            log.error("model %s, version %d is not served: %s", name, number, failures[number].reason)
+        self._metrics.loads.labels("failed" if number in failures else "opened").inc()
+
+    def _say(self, old: Model | None, new: Model) -> None:
+        before = old.aliases.get(DEFAULT) if old else None
+        now = new.aliases.get(DEFAULT)
+        if now is None:
+            log.error("model %s: no version of it can answer", new.name)
+        elif now != before:
+            golden = new.versions[now].golden
+            log.info("model %s: version %d answers now (%d golden answers agree)", new.name, now, golden)
+
+    def _swap(self, models: Mapping[str, Model]) -> None:
+        self.catalogue = Catalogue(MappingProxyType({name: models[name] for name in sorted(models)}))
+        rows = [
+            (model.name, str(v.number), ",".join(model.aliases_of(v.number)), v.checksum)
+            for model, v in self.catalogue.versions()
+        ]
+        self._metrics.show_models(rows)
+
+
+def _settled(
+    name: str,
+    versions: dict[int, Version],
+    failures: dict[int, Failure],
+    stamps: dict[int, tuple[int, ...]],
+    wanted: Mapping[str, int],
+    old: Model | None,
+) -> Model:
+    """An alias whose version fails stays where it was; a default that never was falls back to the previous one."""
+    aliases = {alias: number for alias, number in wanted.items() if number in versions}
+    for alias in wanted.keys() - aliases.keys():
+        if old and alias in old.aliases:
+            number = old.aliases[alias]
+            aliases[alias] = number
+            versions[number], stamps[number] = old.versions[number], old.stamps[number]
+    if DEFAULT not in aliases and PREVIOUS in aliases:
+        aliases[DEFAULT] = aliases[PREVIOUS]
+    ordered = {number: versions[number] for number in sorted(versions)}
+    kept = {number: stamps[number] for number in ordered}
+    return Model(name, ordered, dict(sorted(aliases.items())), kept, failures)

@@ -1,0 +1,175 @@
+"""A bounded queue of images, and the threads that answer them.
+
+A thread takes an image from bytes to probabilities by itself: Pillow and ONNX Runtime release the interpreter's lock,
+so as many threads as cores keep every core at useful work. With `max_batch` above 1, a thread takes several waiting
+images of one version at once, never waiting for more and leaving the other threads their share.
+
+It knows versions and images, nothing of HTTP.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatsit.errors import ImageError
+from whatsit.model.prediction import Classified
+from whatsit.serving.metrics import Metrics
+from whatsit.serving.refusal import Refused
+from whatsit.serving.version import Version
+
+log = logging.getLogger("whatsit.serving")
+
+ImageData: TypeAlias = bytes | NDArray[np.uint8]  # a file's bytes, or (H, W, 3)
+Work: TypeAlias = Callable[[], Any]
+
+
+@dataclass(eq=False)
+class Job:
+    """One image to classify; or other work on one image, which takes the same place in the queue."""
+
+    version: Version
+    work: ImageData | Work
+    deadline: float  # of time.monotonic
+    future: "asyncio.Future[Any]"
+    since: float = field(default_factory=time.monotonic)
+
+
+class Pool:
+    """Its methods but `close` are called from the event loop's thread."""
+
+    def __init__(self, threads: int, max_waiting: int, max_batch: int, metrics: Metrics) -> None:
+        self._max_waiting = max_waiting
+        self._max_batch = max_batch
+        self._metrics = metrics
+        self._waiting: deque[Job] = deque()
+        self._change = threading.Condition()
+        self._open = True
+        self._threads = [threading.Thread(target=self._serve, name=f"answer-{i}", daemon=True) for i in range(threads)]
+        metrics.watch("queue_depth", "Images that wait for a thread", lambda: len(self._waiting))
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def busy(self) -> bool:
+        """Whether more images wait than there are threads."""
+        return len(self._waiting) >= len(self._threads)
+
+    def check_room(self, images: int = 1) -> None:
+        """Raises Refused where so many more images would not find a place in the queue."""
+        if len(self._waiting) + images > self._max_waiting:
+            raise Refused("overload", f"busy: {len(self._waiting)} images are waiting. Try again in a second")
+
+    async def classify(self, version: Version, images: Sequence[ImageData], deadline: float) -> list[Classified]:
+        """An answer, or the image's error, for each. Raises Refused for all: full, too late, or failed."""
+        answers: list[Classified] = await self._all(version, images, deadline)
+        return answers
+
+    async def call(self, version: Version, work: Work, deadline: float) -> Any:
+        """Other work on one image. Raises what it raises, and Refused."""
+        return (await self._all(version, [work], deadline))[0]
+
+    async def _all(self, version: Version, works: Sequence[ImageData | Work], deadline: float) -> list[Any]:
+        self.check_room(len(works))
+        loop = asyncio.get_running_loop()
+        jobs = [Job(version, work, deadline, loop.create_future()) for work in works]
+        with self._change:
+            self._waiting.extend(jobs)
+            self._change.notify(len(jobs))
+        try:
+            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                return [await job.future for job in jobs]
+        except TimeoutError:
+            raise Refused("deadline", "not answered in time: the server is busy. Try again") from None
+        finally:
+            for job in jobs:
+                job.future.cancel()  # of those not done: no thread begins them any more
+
+    def close(self) -> None:
+        """No more work is begun; what threads have begun ends by itself."""
+        with self._change:
+            self._open = False
+            self._change.notify_all()
+
+    def _serve(self) -> None:
+        while jobs := self._take():
+            alive = [job for job in jobs if not job.future.cancelled()]
+            late = [job for job in alive if job.deadline < time.monotonic()]
+            self._settle(late, [Refused("deadline", "waited too long: the server is busy. Try again")] * len(late))
+            if ready := [job for job in alive if job not in late]:
+                self._settle(ready, self._outcomes(ready))
+
+    def _take(self) -> list[Job]:
+        """The next job, and with it others of its version; none where the pool is closed."""
+        with self._change:
+            while self._open and not self._waiting:
+                self._change.wait()
+            if not self._open:
+                return []
+            first = self._waiting.popleft()
+            share = min(self._max_batch, 1 + len(self._waiting) // len(self._threads))
+            jobs = [first]
+            while len(jobs) < share and self._waiting and _go_together(first, self._waiting[0]):
+                jobs.append(self._waiting.popleft())
+            return jobs
+
+    def _outcomes(self, jobs: list[Job]) -> list[Any]:
+        now = time.monotonic()
+        for job in jobs:
+            self._metrics.queue.observe(now - job.since)
+        try:
+            work = jobs[0].work
+            return [work()] if callable(work) else self._answers(jobs[0].version, [job.work for job in jobs])
+        except ImageError as error:
+            return [error]
+        except Exception:  # whatever it is, the thread lives on and the request gets an answer
+            if len(jobs) > 1:
+                return [outcome for job in jobs for outcome in self._outcomes([job])]
+            log.exception("model %s, version %d could not answer", jobs[0].version.model, jobs[0].version.number)
+            return [Refused("failed", "this version could not answer. The server's log says why")]
+
+    def _answers(self, version: Version, images: Sequence[Any]) -> list[Classified]:
+        pixels: list[NDArray[np.uint8]] = []
+        errors: list[str | None] = []
+        for image in images:
+            start = time.monotonic()
+            try:
+                pixels.append(version.classifier.pixels(image))
+                errors.append(None)
+            except ImageError as error:
+                errors.append(str(error))
+            self._metrics.decode.observe(time.monotonic() - start)
+            self._metrics.images.labels("answered" if errors[-1] is None else "bad").inc()
+        start = time.monotonic()
+        rows = iter(version.classifier.answer_pixels(np.stack(pixels)) if pixels else ())
+        self._metrics.inference.observe(time.monotonic() - start)
+        return [next(rows) if error is None else Classified(None, error=error) for error in errors]
+
+    def _settle(self, jobs: Sequence[Job], outcomes: Sequence[Any]) -> None:
+        if jobs:
+            pairs = list(zip(jobs, outcomes, strict=True))
+            try:
+                jobs[0].future.get_loop().call_soon_threadsafe(_deliver, pairs)
+            except RuntimeError:  # the loop has ended: forced, so nobody waits
+                return
+
+
+def _go_together(one: Job, other: Job) -> bool:
+    return one.version is other.version and not callable(one.work) and not callable(other.work)
+
+
+def _deliver(pairs: list[tuple[Job, Any]]) -> None:
+    for job, outcome in pairs:
+        if job.future.done():
+            continue
+        if isinstance(outcome, Exception):
+            job.future.set_exception(outcome)
+        else:
+            job.future.set_result(outcome)

@@ -1,0 +1,136 @@
+"""Listens, and stops in good order: not ready, a pause, the door closed, what was accepted answered, exit."""
+
+import asyncio
+import contextlib
+import errno
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+
+import uvicorn
+
+from whatsit.errors import WhatsitError
+from whatsit.serving.app import Service
+from whatsit.serving.connection import bounded
+from whatsit.serving.gate import Gate
+from whatsit.serving.options import ServeOptions
+
+BACKLOG = 256  # connections that the kernel holds until they are accepted
+FORCED = 1  # exit code
+ADMIN_HOST = "127.0.0.1"
+
+
+class Server(uvicorn.Server):
+    """Signals are `serve`'s; and what the kernel holds when the door is closed is let in first."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for one in sockets or []:
+            await self._let_in(one)
+        await super().shutdown(sockets)
+
+    async def _let_in(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                accepted, _ = listening.accept()
+            except OSError:  # none is left
+                return
+            accepted.setblocking(False)
+            await loop.connect_accepted_socket(
+                lambda: self.config.http_protocol_class(  # type: ignore[call-arg]
+                    config=self.config, server_state=self.server_state, app_state={}, _loop=loop
+                ),
+                accepted,
+            )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Raises WhatsitError where the port is taken, or no address of this machine."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.create_server((host.strip("[]"), port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        hint = "Take another: --port N" if error.errno == errno.EADDRINUSE else "Take another address: --host"
+        raise WhatsitError(f"cannot listen on {host}, port {port}: {_reason(error)}. {hint}") from None
+    listening.setblocking(False)
+    return listening
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror or error)
+
+
+def serve(service: Service, started: Callable[[str], None]) -> int:
+    """Until SIGTERM or SIGINT; the exit code. `started` is told the address.
+
+    Raises WhatsitError where it cannot listen, or has a lone model that must not answer.
+    """
+    options = service.options
+    doors = [(service.app, listen(options.host, options.port))]
+    if options.admin_port is not None:
+        doors.append((service.admin, listen(ADMIN_HOST, options.admin_port)))
+    service.prepare()
+    servers = [(Server(config_of(app, options)), listening) for app, listening in doors]
+    factory = servers[0][0].config.get_loop_factory()
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(_serve(service, servers, lambda: started(_url(options.host, doors[0][1]))))
+
+
+async def _serve(service: Service, servers: list[tuple[Server, socket.socket]], started: Callable[[], None]) -> int:
+    loop, stopping = asyncio.get_running_loop(), False
+
+    def close_door() -> None:
+        for server, _ in servers:
+            server.should_exit = True
+
+    def stop(delay: float) -> None:
+        nonlocal stopping
+        if stopping:
+            for server, _ in servers:
+                server.should_exit = server.force_exit = True
+            return
+        stopping = True
+        service.drain()
+        loop.call_later(delay, close_door)
+
+    _on_signal(signal.SIGTERM, loop, lambda: stop(service.options.shutdown_delay))
+    _on_signal(signal.SIGINT, loop, lambda: stop(0))
+    started()
+    service.keeper.watch(service.options.poll)
+    await asyncio.gather(*(server.serve([listening]) for server, listening in servers))
+    if any(server.force_exit for server, _ in servers):
+        return FORCED
+    service.close()
+    return 0
+
+
+def _on_signal(number: int, loop: asyncio.AbstractEventLoop, act: Callable[[], None]) -> None:
+    try:
+        loop.add_signal_handler(number, act)
+    except NotImplementedError:  # Windows
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(act))
+
+
+def config_of(app: Gate, options: ServeOptions) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=bounded(options.max_connections, options.header_timeout),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=int(options.keep_alive),
+        timeout_graceful_shutdown=int(options.shutdown_timeout),
+    )
+
+
+def _url(host: str, listening: socket.socket) -> str:
+    port = listening.getsockname()[1]
+    return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{port}"

@@ -1,0 +1,107 @@
+"""Where versions come from: a repository, a lone model folder, or the built-in classifier. Opens none of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from whatsit.errors import ModelFolderError, WhatsitError
+from whatsit.model.folder import CHECKED, FILES, read_facts
+from whatsit.model.load import IMAGENET
+from whatsit.repository import Repository, valid_name
+
+DEFAULT, PREVIOUS = "default", "previous"
+
+Stamp = tuple[int, ...]  # what changes when a folder is replaced
+
+
+@dataclass(frozen=True)
+class Place:
+    """A version that should answer."""
+
+    folder: Path | None
+    stamp: Stamp
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What should answer for one model; or why that cannot be told."""
+
+    places: Mapping[int, Place] = field(default_factory=dict)
+    aliases: Mapping[str, int] = field(default_factory=dict)
+    problem: str | None = None
+
+
+class Source(Protocol):
+    """Looked at again and again; cheap, and never raises."""
+
+    def wanted(self) -> Mapping[str, Wanted]:
+        """By the model's name."""
+
+
+class RepositorySource:
+    """Of each model, the versions that an alias names, and the newest."""
+
+    def __init__(self, repository: Repository) -> None:
+        self.repository = repository
+
+    def wanted(self) -> Mapping[str, Wanted]:
+        return {name: self._one(name) for name in self.repository.names()}
+
+    def _one(self, name: str) -> Wanted:
+        try:
+            aliases = self.repository.aliases(name)
+            numbers = {*aliases.values(), *self.repository.versions(name)[-1:]}
+            folders = {number: self.repository.folder(name, number) for number in sorted(numbers)}
+            return Wanted({number: Place(folder, stamp(folder)) for number, folder in folders.items()}, aliases)
+        except WhatsitError as error:
+            return Wanted(problem=str(error))
+
+
+class FolderSource:
+    """A lone model folder; trained anew in its place, it becomes the next version."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._name = valid_name(read_facts(folder).name)
+        self._number = 1
+        self._stamp = stamp(folder)
+
+    def wanted(self) -> Mapping[str, Wanted]:
+        now = stamp(self._folder)
+        if now and now != self._stamp:
+            self._number, self._stamp = self._number + 1, now
+        return {self._name: Wanted({self._number: Place(self._folder, self._stamp)}, {DEFAULT: self._number})}
+
+
+class BuiltInSource:
+    """The 1000 classes of ImageNet, before any training."""
+
+    def wanted(self) -> Mapping[str, Wanted]:
+        return {IMAGENET: Wanted({1: Place(None, ())}, {DEFAULT: 1})}
+
+
+def stamp(folder: Path) -> Stamp:
+    """Of the files that answers depend on; () where one is missing."""
+    try:
+        states = [(folder / name).stat() for name in (FILES.facts, *CHECKED)]
+    except OSError:
+        return ()
+    return tuple(number for state in states for number in (state.st_mtime_ns, state.st_size, state.st_ino))
+
+
+def find_source(place: str | Path) -> Source:
+    """Raises WhatsitError where the place is neither a repository nor a model folder."""
+    folder = Path(place)
+    if str(place) == IMAGENET and not folder.exists():
+        return BuiltInSource()
+    if (folder / FILES.facts).exists():
+        return FolderSource(folder)
+    if not folder.is_dir():
+        raise ModelFolderError(
+            f"{place}: no such folder. Name a model folder (whatsit train PHOTOS) or a repository of them "
+            "(whatsit models add MODEL)"
+        )
+    if (folder / FILES.graph).exists():
+        read_facts(folder)  # raises: a model folder without its model.json
+    return RepositorySource(Repository(folder))

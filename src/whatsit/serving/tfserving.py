@@ -1,0 +1,134 @@
+"""The REST interface of TensorFlow Serving, and the request of the old Cloud ML samples: their clients go on working.
+
+    POST /v1/models/{model}[/versions/{version}|/labels/{alias}]:predict
+    GET  /v1/models/{model}[/versions/{version}|/labels/{alias}][/metadata]
+
+By https://www.tensorflow.org/tfx/serving/api_rest. As there, one bad instance fails the request.
+"""
+
+import base64
+import binascii
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from whatsit.model.prediction import Classified
+from whatsit.serving.call import call_of
+from whatsit.serving.catalogue import Model
+from whatsit.serving.desk import Desk
+from whatsit.serving.refusal import Refused
+from whatsit.serving.reply import json_reply, parse_json
+
+LONGEST_KEY = 200  # characters
+SIGNATURE = "serving_default"
+
+
+class TensorFlowServing:
+    """The handlers."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def routes(self) -> list[BaseRoute]:
+        """With a version, with an alias (a label, in TensorFlow Serving's words), and with neither."""
+        routes: list[BaseRoute] = []
+        for choice in ("", "/versions/{version}", "/labels/{alias}"):
+            path = f"/v1/models/{{model}}{choice}"
+            routes += [
+                Route(f"{path}:predict", self.predict, methods=["POST"]),
+                Route(f"{path}/metadata", self.metadata, methods=["GET"]),
+            ]
+            routes.append(Route(path, self.status, methods=["GET"]))
+        return routes
+
+    async def predict(self, request: Request) -> Response:
+        call = call_of(request.scope)
+        self._desk.find(call, **request.path_params)
+        keys, images = await self._desk.read(call, self._asked)
+        answers = await self._desk.classify_all_or_none(call, images)
+        return json_reply({"predictions": [_prediction(*pair) for pair in zip(keys, answers, strict=True)]})
+
+    def _asked(self, body: bytes) -> tuple[list[dict[str, Any]], list[bytes]]:
+        """(keys, images). Of the JSON nothing else is kept while the images wait: it may take 35 times its bytes."""
+        asked = parse_json(body)
+        if asked.get("signature_name", SIGNATURE) != SIGNATURE:
+            raise Refused("bad_input", f"signature_name: expected {SIGNATURE!r} or none")
+        instances = asked.get("instances")
+        if not isinstance(instances, list):
+            raise Refused("bad_input", 'expected {"instances": [{"b64": …}, …]}')
+        self._desk.check_count(len(instances))
+        images = [_image(instance, place) for place, instance in enumerate(instances)]
+        return [_key(instance, place) for place, instance in enumerate(instances)], images
+
+    async def status(self, request: Request) -> Response:
+        """Of one version, or of all that answer or should."""
+        model = self._desk.catalogue().model(request.path_params["model"])
+        return json_reply({"model_version_status": _states(model, request.path_params)})
+
+    async def metadata(self, request: Request) -> Response:
+        call = call_of(request.scope)
+        version = self._desk.find(call, **request.path_params)
+        classes = len(version.facts.labels)
+        inputs = {"image_bytes": _tensor("DT_STRING", -1)}
+        outputs = {"prediction": _tensor("DT_INT64", -1), "scores": _tensor("DT_FLOAT", -1, classes)}
+        signature = {"inputs": inputs, "outputs": outputs, "method_name": "tensorflow/serving/predict"}
+        return json_reply(
+            {
+                "model_spec": {"name": version.model, "signature_name": "", "version": str(version.number)},
+                "metadata": {
+                    "signature_def": {"signature_def": {SIGNATURE: signature}},
+                    "labels": version.facts.labels,
+                },
+            }
+        )
+
+
+def _states(model: Model, chosen: dict[str, str]) -> list[dict[str, Any]]:
+    if "version" in chosen or "alias" in chosen:
+        return [_state(model.find(chosen.get("version"), chosen.get("alias")).number, "")]
+    states = [_state(number, "") for number in model.versions]
+    states += [_state(number, "did not pass its checks") for number in model.failures]
+    return sorted(states, key=lambda state: -int(state["version"]))
+
+
+def _state(number: int, problem: str) -> dict[str, Any]:
+    status = {"error_code": "UNKNOWN" if problem else "OK", "error_message": problem}
+    return {"version": str(number), "state": "END" if problem else "AVAILABLE", "status": status}
+
+
+def _tensor(kind: str, *sizes: int) -> dict[str, Any]:
+    dimensions = [{"size": str(size), "name": ""} for size in sizes]
+    return {"dtype": kind, "tensor_shape": {"dim": dimensions, "unknown_rank": False}, "name": ""}
+
+
+def _image(instance: Any, place: int) -> bytes:
+    """`{"b64": …}`, or `{"key": …, "image_bytes": {"b64": …}}`."""
+    encoded = instance.get("image_bytes", instance) if isinstance(instance, dict) else None
+    text = encoded.get("b64") if isinstance(encoded, dict) else None
+    if not isinstance(text, str):
+        raise Refused("bad_input", f'instance {place}: expected {{"b64": …}} or {{"image_bytes": {{"b64": …}}}}')
+    return decoded(text, f"instance {place}")
+
+
+def _key(instance: dict[str, Any], place: int) -> dict[str, Any]:
+    """The client's own, to be given back; {} where there is none."""
+    if "key" not in instance:
+        return {}
+    key = instance["key"]
+    if isinstance(key, bool) or not isinstance(key, str | int) or len(str(key)) > LONGEST_KEY:
+        raise Refused("bad_input", f"instance {place}: its key must be a text of up to {LONGEST_KEY} characters")
+    return {"key": key}
+
+
+def decoded(text: str, where: str) -> bytes:
+    """Base64, plain or of the URL-safe kind. Raises Refused."""
+    try:
+        return base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
+    except (binascii.Error, ValueError):
+        raise Refused("bad_input", f"{where}: damaged base64") from None
+
+
+def _prediction(key: dict[str, Any], answer: Classified) -> dict[str, Any]:
+    return {**key, "prediction": int(answer.probabilities.argmax()), "scores": answer.probabilities}
