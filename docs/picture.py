@@ -1,21 +1,22 @@
-"""Writes docs/images/report.png from a model's report: `python docs/picture.py demo/solar-cells-model/report.html`.
+"""Writes the README's pictures: `python docs/picture.py report demo/solar-cells-model/report.html` writes report.png,
+`python docs/picture.py page http://127.0.0.1:8000 PHOTO…` writes page.png, from a server that runs there.
 
-Without the photos: whose they are, their licence decides, not whatsit's. Of the rest, the parts that tell most.
+The report without its photos: whose they are, their licence decides, not whatsit's. Of the rest, the parts that tell
+most. The page with photos that may be shown: README.md says whose.
 """
 
-import base64
 import io
 import sys
-import tempfile
 from pathlib import Path
 
 from PIL import Image
+from playwright.sync_api import Page, expect
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from test_browser import open_browser
+from browser import chromium
 
-WIDTH = 1000  # CSS pixels
+WIDTH, HEIGHT = 1000, 700  # CSS pixels
 SCALE = 1.5  # pixels of the picture in one
 COLOURS = 64
 HIDDEN = (
@@ -28,27 +29,32 @@ HIDDEN = (
     "#classes > :not(h2, .pair)",
     ".chart:nth-child(n + 3)",
 )
-PICTURE = Path(__file__).parent / "images" / "report.png"
+IMAGES = Path(__file__).parent / "images"
 
 
-def picture(report: Path) -> None:
-    with tempfile.TemporaryDirectory() as profile:
-        browser = open_browser(Path(profile))
-        try:
-            metrics = {"width": WIDTH, "height": 900, "deviceScaleFactor": SCALE, "mobile": False}
-            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-            browser.get(report.resolve().as_uri())
-            browser.execute_script(
-                "document.querySelectorAll(arguments[0]).forEach(part => part.remove())", ", ".join(HIDDEN)
-            )
-            height = browser.execute_script("return document.documentElement.scrollHeight")
-            clip = {"x": 0, "y": 0, "width": WIDTH, "height": height, "scale": 1}
-            shot = browser.execute_cdp_cmd("Page.captureScreenshot", {"clip": clip, "captureBeyondViewport": True})
-        finally:
-            browser.quit()
-    image = Image.open(io.BytesIO(base64.b64decode(shot["data"]))).convert("RGB")
-    image.quantize(COLOURS).save(PICTURE, optimize=True)
+def report(page: Page, file: str) -> None:
+    page.goto(Path(file).resolve().as_uri())
+    page.evaluate("hidden => document.querySelectorAll(hidden).forEach(part => part.remove())", ", ".join(HIDDEN))
+
+
+def served(page: Page, url: str, *photos: str) -> None:
+    page.goto(url)
+    page.set_input_files("input[type=file]:not([capture])", photos)
+    expect(page.get_by_text(f"{len(photos)} of {len(photos)}")).to_be_visible()
+
+
+PICTURES = {"report": report, "page": served}
+
+
+def main(name: str, *given: str) -> None:
+    with chromium() as browser:
+        context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=SCALE)
+        page = context.new_page()
+        PICTURES[name](page, *given)
+        shot = page.screenshot(full_page=True)
+    image = Image.open(io.BytesIO(shot)).convert("RGB")
+    image.quantize(COLOURS if name == "report" else 256).save(IMAGES / f"{name}.png", optimize=True)
 
 
 if __name__ == "__main__":
-    picture(Path(sys.argv[1]))
+    main(*sys.argv[1:])

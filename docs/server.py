@@ -1,7 +1,7 @@
 """docs/reference/http.md out of openapi.json and admin.json: by protocol, every example as curl asks it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -29,9 +29,14 @@ def http() -> str:
         for group in _groups(document, tag["name"]):
             parts += _operation(document, group, SERVER)
     parts += ["## Errors", _errors(document), "## Fields"]
-    for name, schema in document["components"]["schemas"].items():
-        if any("description" in one for one in schema.get("properties", {}).values()):
-            parts += [f"### {name}", _properties(schema)]
+    described = {
+        name: schema["properties"]
+        for name, schema in document["components"]["schemas"].items()
+        if any("description" in one for one in schema.get("properties", {}).values())
+    }
+    for name, properties in described.items():
+        rows = [(f"`{key}`", _type(one, described), one.get("description", "")) for key, one in properties.items()]
+        parts += [f"### {name}", _table(("field", "", ""), rows)]
     parts += ["## The port for its operator", admin["info"]["description"]]
     for group in _groups(admin, None):
         parts += _operation(admin, group, ADMIN_SERVER)
@@ -152,21 +157,17 @@ def _errors(document: dict[str, Any]) -> str:
     return _table(("status", "when", "for example"), rows) + "\n\nWith 429 and 503 comes `Retry-After`, in seconds."
 
 
-def _properties(schema: dict[str, Any]) -> str:
-    rows = [(f"`{name}`", _type(one), one.get("description", "")) for name, one in schema["properties"].items()]
-    return _table(("field", "", ""), rows)
-
-
-def _type(schema: dict[str, Any]) -> str:
+def _type(schema: dict[str, Any], described: Collection[str]) -> str:
+    """With a link where it has a section of its own."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
-        return f"[{name}](#{name.lower()})"
+        return f"[{name}](#{name.lower()})" if name in described else name
     if "anyOf" in schema:
-        return " or ".join(map(_type, schema["anyOf"]))
+        return " or ".join(_type(one, described) for one in schema["anyOf"])
     if "const" in schema or "enum" in schema:
         return ", ".join(f"`{json.dumps(one)}`" for one in schema.get("enum", [schema.get("const")]))
     if schema["type"] == "array" and "items" in schema:
-        return f"list of {_type(schema['items'])}"
+        return f"list of {_type(schema['items'], described)}"
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     inner = ", ".join(f"`{name}`" for name in schema.get("properties", {}))
     return " or ".join(kinds) + (f" of {inner}" if inner else "") + _bounds(schema)

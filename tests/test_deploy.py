@@ -76,9 +76,8 @@ def commands() -> dict[str, list[str]]:
 def test_the_command_is_one_that_there_is(name: str) -> None:
     arguments = commands()[name]
     assert arguments[0] == "serve"
-    command = shell.get_command(click.Context(shell), "serve")
-    assert command
-    with command.make_context("serve", arguments[1:]) as context:  # parses, and runs nothing
+    parent = click.Context(shell, **shell.context_settings)
+    with _serve().make_context("serve", arguments[1:], parent=parent) as context:  # parses, and runs nothing
         assert context.params["place"].startswith("/")
 
 

@@ -1,6 +1,7 @@
 """`whatsit predict` starts fast: what only training needs is not imported; and nothing is ever unpickled."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -60,3 +61,12 @@ def test_nothing_is_unpickled_but_the_backbones_own_weights_under_guard() -> Non
 
 def test_numpy_is_not_asked_to_unpickle_either() -> None:
     assert not [path for path in SOURCE.rglob("*.py") if "allow_pickle=True" in path.read_text(encoding="utf-8")]
+
+
+def test_onnx_runtime_tells_nobody_that_it_is_used(folder: Path, paths: list[str], tmp_path: Path) -> None:
+    """Its own way to keep what it would send is a database in the user's home."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("ORT_", "XDG_"))}
+    code = "from whatsit.cli import main\nmain()"
+    command = [sys.executable, "-c", code, "predict", str(folder), paths[0]]
+    subprocess.run(command, env={**env, "HOME": str(tmp_path)}, check=True, capture_output=True, timeout=120)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -19,6 +19,7 @@ import whatsit
 from whatsit.pipeline import Trained
 from whatsit.repository import Repository
 from whatsit.serving.app import Service
+from whatsit.serving.call import STALL
 from whatsit.serving.gate import Gate
 from whatsit.serving.options import ServeOptions
 from whatsit.serving.refusal import RETRY_AFTER, STATUS
@@ -215,6 +216,14 @@ def test_no_example_is_left_out() -> None:
 def test_retry_after_is_told_where_it_comes() -> None:
     told = {shown.status for shown in ANSWERS.values() if "retry-after" in shown.headers}
     assert told == {STATUS[reason] for reason in RETRY_AFTER}
+
+
+def test_limits_are_as_they_are_told() -> None:
+    options, told = ServeOptions(), MAIN.path.read_text(encoding="utf-8")
+    assert set(re.findall(r'"maxItems": (\d\d+)', told)) == {str(options.max_instances)}
+    size, seconds = f"{options.max_body // 1024**2} MiB", f"{options.body_timeout:g} seconds, or paused for {STALL:g}"
+    for text in (size, f"{options.max_instances} photos", seconds, f"deadline of {options.deadline:g} seconds"):
+        assert text in told
 
 
 def test_requests_fit_their_schema() -> None:

@@ -25,7 +25,7 @@ from whatsit.serving.sources import RepositorySource, Source
 from whatsit.serving.tfserving import TensorFlowServing
 from whatsit.serving.version import opener
 
-SCRIPTS = ("page", "ask", "card", "correction", "dom", "models")
+SCRIPTS = ("page", "answer", "ask", "card", "correction", "dom", "models")
 STATIC = {  # the same for every whatsit, so they need no key: path → (file, kind)
     "/": ("page/index.html", "text/html"),
     "/page.css": ("page/page.css", "text/css"),

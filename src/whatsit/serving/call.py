@@ -6,9 +6,9 @@ Reads the body within its limits, and holds the bytes against a budget that all 
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from starlette.datastructures import Headers, QueryParams
 from starlette.types import Receive, Scope
@@ -16,8 +16,6 @@ from starlette.types import Receive, Scope
 from whatsit.serving.options import ServeOptions
 from whatsit.serving.refusal import Refused
 from whatsit.serving.version import Version
-
-T = TypeVar("T")
 
 KEY = "whatsit.call"  # where the call lies in the ASGI scope
 STALL = 5.0  # seconds without a byte of the body
@@ -78,8 +76,7 @@ class Call:
         if self.announced > self.options.max_body:
             raise self._too_large()
         try:
-            async with asyncio.timeout(self.options.body_timeout):
-                data = await self._whole_body()
+            data = await self._whole_body()
         except TimeoutError:
             raise Refused("slow_body", "the body came too slowly") from None
         self.body_read = True
@@ -94,16 +91,19 @@ class Call:
 
     async def _whole_body(self) -> bytes:
         chunks: list[bytes] = []
-        more = True
-        while more:
-            async with asyncio.timeout(STALL):
+        clock = asyncio.get_running_loop().time
+        end = clock() + self.options.body_timeout
+        async with asyncio.timeout(STALL) as patience:
+            more = True
+            while more:
                 message = await self.receive()
-            if message["type"] == "http.disconnect":
-                raise Gone
-            chunk = message.get("body", b"")
-            self._hold(len(chunk))
-            chunks.append(chunk)
-            more = message.get("more_body", False)
+                if message["type"] == "http.disconnect":
+                    raise Gone
+                chunk = message.get("body", b"")
+                self._hold(len(chunk))
+                chunks.append(chunk)
+                more = message.get("more_body", False)
+                patience.reschedule(min(end, clock() + STALL))
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def _hold(self, count: int) -> None:
@@ -115,17 +115,10 @@ class Call:
     def _too_large(self) -> Refused:
         return Refused("too_large", f"the body is larger than {self.options.max_body:,} bytes")
 
-    async def unless_gone(self, work: Coroutine[Any, Any, T]) -> T:
-        """The work's result. Raises what it raises; and Gone where the client leaves, when the work is cancelled."""
-        working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(self.receive())
-        try:
-            await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            if not working.done():
-                raise Gone
-            return working.result()
-        finally:
-            working.cancel()
-            leaving.cancel()
+    async def gone(self) -> Exception:
+        """Ends when the client leaves; once the body is read, ASGI has nothing else to tell."""
+        await self.receive()
+        return Gone()
 
     def release(self) -> None:
         """Gives back what the body held."""

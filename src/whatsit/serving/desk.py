@@ -58,11 +58,10 @@ class Desk:
         return await asyncio.get_running_loop().run_in_executor(self._parsing, parse, body)
 
     async def classify(self, call: Call, images: Sequence[ImageData]) -> list[Classified]:
-        """Raises Refused; and Gone where the client leaves while it would have to wait: its images are dropped."""
+        """Raises Refused; and Gone where the client leaves in a long wait."""
         assert call.version is not None
         self.check_count(len(images))
-        work = self.pool.classify(call.version, images, call.deadline)
-        return await (call.unless_gone(work) if self.pool.busy else work)
+        return await self.pool.classify(call.version, images, call.deadline, call.gone)
 
     async def classify_all_or_none(self, call: Call, images: Sequence[ImageData]) -> list[Classified]:
         """Raises Refused where an image is bad, too."""

@@ -75,7 +75,7 @@ class Gate:
         except Refused as refused:
             await self._refuse(call, out, refused)
         except HTTPException as error:  # the router's only one
-            await self._refuse(call, out, Refused("method", f"{error.detail}: see /openapi.json"))
+            await self._refuse(call, out, _wrong_method(error))
         except Exception:
             log.exception("request %s: an error of the server's own", call.id)
             await self._refuse(call, out, Refused("failed", "the server made a mistake. Its log says more"))
@@ -105,19 +105,15 @@ class Gate:
         self._metrics.refused.labels(refused.reason).inc()
         if out.status:  # the answer had begun: all that is left is to end the connection
             return
-        body = refusal_body(refused)
-        unread = not call.body_read and call.announced + ("transfer-encoding" in call.headers)
-        large = call.announced > self._options.max_body or "transfer-encoding" in call.headers
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        if refused.retry_after:
-            headers.append((b"retry-after", str(refused.retry_after).encode()))
-        if refused.reason == "key":
-            headers.append((b"www-authenticate", b"Bearer"))
-        if unread and large:
+        is_large = call.announced > self._options.max_body or "transfer-encoding" in call.headers
+        lingers = is_large and not call.body_read
+        body, headers = refusal_body(refused), _headers_of(refused)
+        headers.append((b"content-length", str(len(body)).encode()))
+        if lingers:
             headers.append((b"connection", b"close"))
         await out({"type": "http.response.start", "status": refused.status, "headers": headers})
-        await out({"type": "http.response.body", "body": body, "more_body": bool(unread and large)})
-        if unread and large:
+        await out({"type": "http.response.body", "body": body, "more_body": lingers})
+        if lingers:
             await _discard(call)
             await out({"type": "http.response.body", "body": b""})
 
@@ -156,6 +152,22 @@ class _Out:
         if self._draining:
             headers.append((b"connection", b"close"))
         return headers
+
+
+def _wrong_method(error: HTTPException) -> Refused:
+    allow = (error.headers or {}).get("Allow")
+    return Refused("method", f"{error.detail}: here one can {allow}", allow)
+
+
+def _headers_of(refused: Refused) -> list[tuple[bytes, bytes]]:
+    headers = [(b"content-type", b"application/json")]
+    if refused.retry_after:
+        headers.append((b"retry-after", str(refused.retry_after).encode()))
+    if refused.allow:
+        headers.append((b"allow", refused.allow.encode()))
+    if refused.reason == "key":
+        headers.append((b"www-authenticate", b"Bearer"))
+    return headers
 
 
 def _host(text: str) -> str:

@@ -105,17 +105,17 @@ class Wanted:
 def _asked(body: bytes, lengths: list[str]) -> tuple[str, list[Wanted], list[ImageData]]:
     """(the request's id, its outputs, its images). Of the JSON nothing else is kept while the images wait."""
     asked = split(body, ", ".join(lengths) if lengths else None)
-    identity = asked.header.get("id", "")
+    identity = asked.header.get("id") or ""
     if not isinstance(identity, str) or len(identity) > LONGEST_ID:
         raise Refused("bad_input", f"id: expected a text of up to {LONGEST_ID} characters")
     return identity, _wanted(asked.header), images_of(asked)
 
 
 def _wanted(header: dict[str, Any]) -> list[Wanted]:
-    """Without a choice: all but the embedding, which is long."""
+    """Without a choice: all."""
     outputs, of_all = header.get("outputs"), parameters(header)
     if outputs is None or outputs == []:
-        outputs = [{"name": name, "parameters": of_all} for name in OUTPUTS[:2]]
+        outputs = [{"name": name, "parameters": of_all} for name in OUTPUTS]
     if not isinstance(outputs, list) or not all(isinstance(one, dict) for one in outputs):
         raise Refused("bad_input", "outputs: expected a list of objects")
     for one in outputs:

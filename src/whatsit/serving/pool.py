@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -29,6 +29,9 @@ log = logging.getLogger("whatsit.serving")
 
 ImageData: TypeAlias = bytes | NDArray[np.uint8]  # a file's bytes, or (H, W, 3)
 Work: TypeAlias = Callable[[], Any]
+Leaving: TypeAlias = Callable[[], Awaitable[Exception]]
+
+LONG_WAIT = 0.25  # seconds
 
 
 @dataclass(eq=False)
@@ -57,40 +60,48 @@ class Pool:
         for thread in self._threads:
             thread.start()
 
-    @property
-    def busy(self) -> bool:
-        """Whether more images wait than there are threads."""
-        return len(self._waiting) >= len(self._threads)
-
     def check_room(self, images: int = 1) -> None:
         """Raises Refused where so many more images would not find a place in the queue."""
+        if images > self._max_waiting:
+            raise Refused("too_large", f"{images} images in one request, and the queue holds {self._max_waiting}")
         if len(self._waiting) + images > self._max_waiting:
             raise Refused("overload", f"busy: {len(self._waiting)} images are waiting. Try again in a second")
 
-    async def classify(self, version: Version, images: Sequence[ImageData], deadline: float) -> list[Classified]:
-        """An answer, or the image's error, for each. Raises Refused for all: full, too late, or failed."""
-        answers: list[Classified] = await self._all(version, images, deadline)
+    async def classify(
+        self, version: Version, images: Sequence[ImageData], deadline: float, leaving: Leaving | None = None
+    ) -> list[Classified]:
+        """An answer, or the image's error, for each. Raises Refused for all: full, too late, or failed.
+
+        leaving: ends when nobody waits for the answers any more, with the exception to raise here.
+        """
+        answers: list[Classified] = await self._all(version, images, deadline, leaving)
         return answers
 
     async def call(self, version: Version, work: Work, deadline: float) -> Any:
         """Other work on one image. Raises what it raises, and Refused."""
-        return (await self._all(version, [work], deadline))[0]
+        return (await self._all(version, [work], deadline, None))[0]
 
-    async def _all(self, version: Version, works: Sequence[ImageData | Work], deadline: float) -> list[Any]:
+    async def _all(
+        self, version: Version, works: Sequence[ImageData | Work], deadline: float, leaving: Leaving | None
+    ) -> list[Any]:
         self.check_room(len(works))
         loop = asyncio.get_running_loop()
         jobs = [Job(version, work, deadline, loop.create_future()) for work in works]
         with self._change:
             self._waiting.extend(jobs)
             self._change.notify(len(jobs))
+        late = Refused("deadline", "not answered in time: the server is busy. Try again")
+        end = loop.call_later(max(0.0, deadline - time.monotonic()), _give_up, jobs, late)
+        watch = _Watch(jobs, leaving) if leaving else None
         try:
-            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-                return [await job.future for job in jobs]
-        except TimeoutError:
-            raise Refused("deadline", "not answered in time: the server is busy. Try again") from None
+            return [await job.future for job in jobs]
         finally:
+            end.cancel()
+            if watch:
+                watch.end()
             for job in jobs:
-                job.future.cancel()  # of those not done: no thread begins them any more
+                if not job.future.cancel() and not job.future.cancelled():  # what is not done, no thread begins
+                    job.future.exception()  # told already: that of the first
 
     def close(self) -> None:
         """No more work is begun; what threads have begun ends by itself."""
@@ -159,6 +170,37 @@ class Pool:
                 jobs[0].future.get_loop().call_soon_threadsafe(_deliver, pairs)
             except RuntimeError:  # the loop has ended: forced, so nobody waits
                 return
+
+
+class _Watch:
+    """Sees to it that the images of a client who leaves are dropped; from the moment that the wait becomes long, as
+    a task for each request would cost more than it saves."""
+
+    def __init__(self, jobs: Sequence[Job], leaving: Leaving) -> None:
+        self._jobs = jobs
+        self._leaving = leaving
+        self._loop = asyncio.get_running_loop()
+        self._begin = self._loop.call_later(LONG_WAIT, self._look)
+        self._task: asyncio.Task[None] | None = None
+
+    def _look(self) -> None:
+        self._task = self._loop.create_task(self._until_gone())
+
+    async def _until_gone(self) -> None:
+        _give_up(self._jobs, await self._leaving())
+
+    def end(self) -> None:
+        self._begin.cancel()
+        if self._task:
+            self._task.cancel()
+
+
+def _give_up(jobs: Sequence[Job], reason: Exception) -> None:
+    """The first that is not done, which is the one that is awaited, tells the reason."""
+    for job in jobs:
+        if not job.future.done():
+            job.future.set_exception(reason)
+            return
 
 
 def _go_together(one: Job, other: Job) -> bool:

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+import uuid
 from dataclasses import asdict
 from typing import Any
 
@@ -44,7 +45,7 @@ class Predict:
         answers = await self._desk.classify(call, [part.data for part in parts])
         items = [self._item(call, version, *pair, top, similar) for pair in zip(parts, answers, strict=True)]
         if self._keepsakes:
-            self._keep(self._keepsakes, call, version, parts, items)
+            self._keep(self._keepsakes, version, parts, items)
         status = 400 if all("error" in item for item in items) else 200
         call.reason = "bad_input" if status == 400 else None
         whole = {"id": call.id, "model": version.model, "version": version.number, "predictions": items}
@@ -133,13 +134,11 @@ class Predict:
             ]
         return item
 
-    def _keep(
-        self, keepsakes: Keepsakes, call: Call, version: Version, parts: list[Part], items: list[dict[str, Any]]
-    ) -> None:
-        """Gives each answer an id of its own, by which it can be corrected."""
-        for place, (part, item) in enumerate(zip(parts, items, strict=True)):
+    def _keep(self, keepsakes: Keepsakes, version: Version, parts: list[Part], items: list[dict[str, Any]]) -> None:
+        """Gives each answer an id of its own, which no other client can know, by which it can be corrected."""
+        for part, item in zip(parts, items, strict=True):
             if "error" not in item:
-                item["id"] = f"{call.id}.{place}"
+                item["id"] = uuid.uuid4().hex
                 keepsakes.keep(Asked.of(item, version, part.data))
 
 

@@ -24,9 +24,11 @@ RETRY_AFTER = {"overload": 1, "deadline": 2, "failed": 5, "not_ready": 2}  # sec
 class Refused(WhatsitError):  # noqa: N818 (no error of the server's: an answer)
     """reason: one of `STATUS`. The message goes to the client, so it names nothing of this machine."""
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: str, message: str, allow: str | None = None) -> None:
+        """allow: the methods that there are, where the method was wrong."""
         super().__init__(message)
         self.reason = reason
+        self.allow = allow
 
     @property
     def status(self) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import gc
 import os
 import signal
 import socket
@@ -75,6 +76,8 @@ def serve(service: Service, started: Callable[[str], None]) -> int:
     if options.admin_port is not None:
         doors.append((service.admin, listen(ADMIN_HOST, options.admin_port)))
     service.prepare()
+    gc.collect()
+    gc.freeze()  # what was imported stays, so that no later collection walks over it
     servers = [(Server(config_of(app, options)), listening) for app, listening in doors]
     factory = servers[0][0].config.get_loop_factory()
     with asyncio.Runner(loop_factory=factory) as runner:

@@ -51,7 +51,9 @@ def split(body: bytes, header_length: str | None) -> Asked:
 
 def parameters(one: dict[str, Any]) -> dict[str, Any]:
     """Raises Refused."""
-    value = one.get("parameters", {})
+    value = one.get("parameters")
+    if value is None:
+        return {}
     if not isinstance(value, dict):
         raise Refused("bad_input", "parameters: expected an object")
     return value

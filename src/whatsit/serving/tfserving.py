@@ -77,10 +77,7 @@ class TensorFlowServing:
         return json_reply(
             {
                 "model_spec": {"name": version.model, "signature_name": "", "version": str(version.number)},
-                "metadata": {
-                    "signature_def": {"signature_def": {SIGNATURE: signature}},
-                    "labels": version.facts.labels,
-                },
+                "metadata": {"signature_def": {"signature_def": {SIGNATURE: signature}}},
             }
         )
 

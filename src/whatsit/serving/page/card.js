@@ -1,14 +1,13 @@
-// One photo and what becomes of it: its preview, its answer, the heat map, similar photos, the correction.
+// One photo and what becomes of it: its preview, its answer, the heat map, the correction.
 
+import { bars, largeAnswer, similarPhotos, whyUnsure } from "./answer.js";
 import { Refused, Unreachable, ask, inTurn } from "./ask.js";
 import { correction } from "./correction.js";
-import { counted, el, megabytes, percent, quoted, sentence, show } from "./dom.js";
+import { counted, el, megabytes, percent, sentence, show } from "./dom.js";
 
 const TOP = 5;
 const SIMILAR = 6;
-const CLOSE = 0.5; // the second class has at least so much of the first's probability: two are close
 const ITS_OWN = [0, 400, 413]; // status where the file itself is wrong, so that to send it again would not help
-const LONG = 28; // characters of a class's name that fit large letters
 
 /** What the page gives each card. models: a `Models`; say(text): to screen readers; changed(): something to count;
  * removed(card); isAlone(): whether there is no other card.
@@ -129,7 +128,7 @@ export class Card {
       this._actions(item, facts?.labels ?? []),
       el("p", { class: "note by" }, `answered ${by}in ${seconds.toFixed(seconds < 0.095 ? 2 : 1)} s`),
     );
-    this._more.replaceChildren(...this._similar(item.similar ?? []));
+    this._more.replaceChildren(...similarPhotos(item.similar ?? [], this._page.isAlone()));
     this._page.say(`${this.name}: ${item.words}, ${percent(item.probability)}`);
   }
 
@@ -147,21 +146,6 @@ export class Card {
     });
     actions.append(wrong, form);
     return actions;
-  }
-
-  _similar(photos) {
-    if (photos.length === 0) return [];
-    const items = photos.map(({ label, similarity, thumbnail }) =>
-      el("li", {},
-        el("img", { src: thumbnail, alt: `Training photo of ${label}`, loading: "lazy" }),
-        el("span", { class: "name", title: label }, label), el("span", { class: "soft n" }, similarity.toFixed(2))),
-    );
-    return [
-      el("details", { class: "similar", open: this._page.isAlone() },
-        el("summary", {}, "Similar photos it learned from"),
-        el("ul", {}, ...items),
-        el("p", { class: "note" }, "The figure says how similar: 1.00 would be the same photo.")),
-    ];
   }
 
   // What went wrong.
@@ -191,7 +175,8 @@ export class Card {
   _offer(message, ...more) {
     const again = el("button", { type: "button", class: "strong" }, "Try again");
     again.addEventListener("click", () => this.tryAgain());
-    this._become("failed", el("p", { class: "answer problem" }, message), ...more, el("p", { class: "actions" }, again));
+    const problem = el("p", { class: "answer problem" }, message);
+    this._become("failed", problem, ...more, el("p", { class: "actions" }, again));
     this._page.say(`${this.name}: ${message}`);
   }
 
@@ -280,40 +265,4 @@ export class Card {
     for (const url of this._heat.values()) URL.revokeObjectURL(url);
     this._heat.clear();
   }
-}
-
-/** "very likely" and, larger, "cat". */
-function largeAnswer({ words, label, unsure, familiar }) {
-  if (unsure && !familiar) return el("p", { class: "answer" }, "unsure");
-  const how = words.endsWith(label) ? words.slice(0, -label.length) : "";
-  const size = label.length > LONG ? "answer long" : "answer";
-  return how ? el("p", { class: size }, el("span", {}, how), el("strong", {}, label)) : el("p", { class: size }, words);
-}
-
-function whyUnsure({ unsure, familiar, top }, threshold) {
-  if (!unsure) return [];
-  const [first, second] = top;
-  let why;
-  if (!familiar) {
-    why = `This photo is unlike those that it learned from. The closest of its classes is ${quoted(first.label)}.`;
-  } else if (second && second.probability >= CLOSE * first.probability) {
-    why = `Two classes are close: ${quoted(first.label)} and ${quoted(second.label)}.`;
-  } else {
-    why = `No class stands out: even ${quoted(first.label)} has only ${percent(first.probability)}.`;
-  }
-  const limit = familiar && threshold ? ` It answers from ${percent(threshold)} on.` : "";
-  return [el("p", { class: "why" }, why + limit)];
-}
-
-/** A table, so that it can be read without seeing the bars. */
-function bars(top) {
-  const rows = top.map(({ label, probability }) => {
-    const bar = el("i");
-    bar.style.width = `${100 * probability}%`;
-    return el("tr", {},
-      el("th", { scope: "row", title: label }, el("span", {}, label)),
-      el("td", { class: "bar", "aria-hidden": "true" }, el("span", {}, bar)),
-      el("td", { class: "n" }, percent(probability)));
-  });
-  return el("table", { class: "bars", "aria-label": "How probable each class is" }, el("tbody", {}, ...rows));
 }

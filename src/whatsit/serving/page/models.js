@@ -139,8 +139,8 @@ function showClasses(labels) {
 function showFailed(model) {
   const failed = Object.keys(model.failed);
   const note = byId("failed");
-  note.textContent = `${failed.length === 1 ? "Version" : "Versions"} ${listed(failed)} did not pass the checks of this ` +
-    "server, so it does not answer. The server’s log says why.";
+  const names = `version${failed.length === 1 ? "" : "s"} ${listed(failed)}`;
+  note.textContent = `Not served, as the checks of this server failed: ${names}. Its log says why.`;
   show(note, failed.length > 0);
 }
 

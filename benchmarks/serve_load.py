@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -96,16 +96,18 @@ def _children(process: int) -> Iterator[int]:
 @contextmanager
 def running(kind: Kind, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """Until it answers /livez or /health, and then to its end."""
-    process = subprocess.Popen([*kind.command, str(port)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [*kind.command, str(port)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+    )
     try:
         _await(process, port, "/readyz" if kind.path == "/predict" and not kind.name.startswith("Lit") else "/health")
         yield process
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
+        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
             process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        with suppress(ProcessLookupError):  # LitServe's workers outlive it
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _await(process: subprocess.Popen[bytes], port: int, path: str) -> None:
