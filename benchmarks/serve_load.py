@@ -88,9 +88,10 @@ def peak_memory(process: int) -> float:
 
 def _children(process: int) -> Iterator[int]:
     for task in Path(f"/proc/{process}/task").iterdir():
-        for child in (task / "children").read_text(encoding="ascii").split():
-            yield int(child)
-            yield from _children(int(child))
+        with suppress(OSError):  # a thread that has ended meanwhile
+            for child in (task / "children").read_text(encoding="ascii").split():
+                yield int(child)
+                yield from _children(int(child))
 
 
 @contextmanager
@@ -191,7 +192,12 @@ def main() -> None:
         listed.write_text("\n".join(photos_below(given.photos, given.most)), encoding="utf-8")
         model = given.model or _trained(given.photos, Path(scratch))
         ours = (*whatsit_command(), "serve", str(model), "--quiet", "--port")
-        kinds = [Kind("whatsit", ours, "/predict", form=False), Kind("whatsit, form", ours, "/predict", form=True)]
+        single = (*ours[:-1], "--max-batch", "1", "--port")
+        kinds = [
+            Kind("whatsit", ours, "/predict", form=False),
+            Kind("whatsit --max-batch 1", single, "/predict", form=False),
+            Kind("whatsit, form", ours, "/predict", form=True),
+        ]
         if given.litserve:
             kinds.append(Kind("LitServe, form", (str(given.litserve), str(PEER), str(model)), "/predict", form=True))
         found, bares = rounds(kinds, model, listed, given.levels, given.seconds, given.rounds)

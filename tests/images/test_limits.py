@@ -105,7 +105,7 @@ def test_threads_do_not_meet() -> None:
 def test_formats_that_are_not_wanted_are_refused_before_they_are_opened() -> None:
     limits = Limits(formats=frozenset({"jpeg", "png"}))
     assert read_image(encode(photo()), limits=limits).shape == (60, 80, 3)
-    with pytest.raises(ImageError, match="^GIF is not taken here. Send one of: jpeg, png$"):
+    with pytest.raises(ImageError, match=r"^GIF is not taken here. Send one of: jpeg, png$"):
         read_image(encode(photo(), "GIF"), limits=limits)
 
 

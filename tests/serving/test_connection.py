@@ -26,9 +26,9 @@ Connect = Callable[[], Awaitable[Client]]
 async def listening(model: Trained) -> AsyncIterator[Connect]:
     options = ServeOptions(port=0, quiet=True, max_connections=MOST, header_timeout=PATIENCE, keep_alive=1.0)
     service = Service(find_source(model.folder), options)
-    server, door = Server(config_of(service.app, options)), listen(HOST, 0)
-    port, clients = door.getsockname()[1], []
-    task = asyncio.create_task(server.serve([door]))
+    door, clients = listen(HOST, 0), []
+    port, server = door.getsockname()[1], Server(config_of(service.app, options), door)
+    task = asyncio.create_task(server.listen())
 
     async def connect() -> Client:
         clients.append(await asyncio.open_connection(HOST, port))

@@ -215,5 +215,18 @@ def test_corrections_become_a_manifest_to_train_on(model: Trained, asked: list[b
     assert found[asked[1]] == "a fox, perhaps"
 
 
+def test_nobody_overwrites_the_answer_of_another(model: Trained, asked: list[bytes], tmp_path: Path) -> None:
+    with serving(model.folder, "--quiet", "--keep", str(tmp_path / "kept")) as server:
+        same = {"X-Request-Id": "same"}
+        ids = [json.loads(server.ask("POST", "/predict", data, same).body)["predictions"][0]["id"] for data in asked]
+        assert len(set(ids)) == len(asked)
+        assert all("same" not in identity for identity in ids)
+
+
+def test_a_wrong_method_tells_the_right_ones(server: Running) -> None:
+    reply = server.ask("GET", "/predict")
+    assert (reply.status, reply.headers["allow"]) == (405, "POST")
+
+
 def test_without_keep_nothing_is_kept_and_nothing_to_correct(server: Running) -> None:
     assert server.ask("POST", "/feedback", b'{"id": "x", "label": "y"}').status == 409

@@ -24,7 +24,7 @@ from whatsit.images.formats import FORMATS
 @click.option("--allow-host", multiple=True, metavar="NAME", help="A name that the server goes by, as behind a proxy.")
 @click.option("--keep", metavar="DIR", help="Keep photos and answers there, and take corrections.")
 @click.option("--keep-mb", type=click.IntRange(1), default=1024, show_default=True, help="At most so many megabytes.")
-@click.option("--max-batch", type=click.IntRange(1, 256), default=1, show_default=True, help="Images a call; for GPUs.")
+@click.option("--max-batch", type=click.IntRange(1, 256), help="Images a call of the network (default: by the device).")
 @click.option("--max-waiting", type=click.IntRange(1), default=64, show_default=True, help="Images in the queue.")
 @click.option("--deadline", type=click.FloatRange(0.1), default=10.0, show_default=True, help="Seconds to answer.")
 @click.option("--max-pixels", type=click.IntRange(1), default=25_000_000, show_default=True, help="Of an image.")
@@ -45,7 +45,7 @@ def command(
     allow_host: tuple[str, ...],
     keep: str | None,
     keep_mb: int,
-    max_batch: int,
+    max_batch: int | None,
     max_waiting: int,
     deadline: float,
     max_pixels: int,

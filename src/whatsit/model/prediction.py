@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from heapq import nlargest
 from os import PathLike, fspath
 from typing import Any
 
@@ -103,8 +104,8 @@ class Classified:
         name = fspath(self.source) if isinstance(self.source, str | PathLike) else f"<{type(self.source).__name__}>"
         if self.error is not None:
             return Prediction(name, error=self.error)
-        order = np.argsort(-self.probabilities, kind="stable")[:top]
-        candidates = tuple(Candidate(classes[i], float(self.probabilities[i])) for i in order)
+        p = self.probabilities.tolist()
+        candidates = tuple(Candidate(classes[i], p[i]) for i in nlargest(top, range(len(p)), key=p.__getitem__))
         familiar = self.similarity >= unsure.similarity
         is_unsure = not familiar or candidates[0].probability < unsure.threshold
         return Prediction(name, candidates, is_unsure, self.similarity, familiar)

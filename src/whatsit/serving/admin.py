@@ -6,17 +6,16 @@ POST /models/{name}/default {"version": 3}      POST /models/{name}/rollback    
 import asyncio
 from collections.abc import Callable
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from whatsit.errors import WhatsitError
 from whatsit.repository import Repository
-from whatsit.serving.call import call_of
+from whatsit.serving.call import Call
 from whatsit.serving.catalogue import Catalogue
 from whatsit.serving.keeper import Keeper
 from whatsit.serving.refusal import Refused
-from whatsit.serving.reply import json_reply, parse_json
+from whatsit.serving.reply import Reply, json_reply, parse_json
+from whatsit.serving.route import post
 
 
 class Admin:
@@ -26,30 +25,30 @@ class Admin:
         self._keeper = keeper
         self._repository = repository
 
-    def routes(self) -> list[BaseRoute]:
+    def routes(self) -> list[Route]:
         return [
-            Route("/models/{name}/default", self.default, methods=["POST"]),
-            Route("/models/{name}/rollback", self.rollback, methods=["POST"]),
-            Route("/reload", self.reload, methods=["POST"]),
+            post("/models/{name}/default", self.default),
+            post("/models/{name}/rollback", self.rollback),
+            post("/reload", self.reload),
         ]
 
-    async def default(self, request: Request) -> Response:
-        body = parse_json(await call_of(request.scope).body(lambda: None))
+    async def default(self, call: Call) -> Reply:
+        body = parse_json(await call.body(lambda: None))
         version = body.get("version")
         if type(version) is not int:
             raise Refused("bad_input", 'expected {"version": a number}')
-        name = request.path_params["name"]
+        name = call.path["name"]
         return await self._change(lambda repository: repository.set_default(name, version))
 
-    async def rollback(self, request: Request) -> Response:
-        name = request.path_params["name"]
+    async def rollback(self, call: Call) -> Reply:
+        name = call.path["name"]
         return await self._change(lambda repository: repository.rollback(name))
 
-    async def reload(self, request: Request) -> Response:
+    async def reload(self, call: Call) -> Reply:
         """Looks at the repository now, and answers when what it found serves."""
         return json_reply(_state(await asyncio.to_thread(self._keeper.refresh)))
 
-    async def _change(self, change: Callable[[Repository], object]) -> Response:
+    async def _change(self, change: Callable[[Repository], object]) -> Reply:
         repository = self._repository
         if repository is None:
             raise Refused("conflict", "a lone model is served, not a repository")

@@ -2,14 +2,14 @@
 
 from importlib import resources
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route, Router
+from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
+from whatsit.embedding.devices import find_device
 from whatsit.errors import ModelFolderError
 from whatsit.machine import cores
 from whatsit.serving.admin import Admin
+from whatsit.serving.call import Call
 from whatsit.serving.desk import Desk
 from whatsit.serving.feedback import Keepsakes
 from whatsit.serving.gate import Gate
@@ -18,18 +18,21 @@ from whatsit.serving.keeper import Keeper
 from whatsit.serving.kserve import OpenInference
 from whatsit.serving.metrics import Metrics
 from whatsit.serving.options import ServeOptions
+from whatsit.serving.people import ForPeople
 from whatsit.serving.pool import Pool
 from whatsit.serving.predict import Predict
 from whatsit.serving.refusal import Refused
+from whatsit.serving.reply import Reply
+from whatsit.serving.route import get, post
 from whatsit.serving.sources import RepositorySource, Source
 from whatsit.serving.tfserving import TensorFlowServing
 from whatsit.serving.version import opener
 
 SCRIPTS = ("page", "answer", "ask", "card", "correction", "dom", "models")
 STATIC = {  # the same for every whatsit, so they need no key: path → (file, kind)
-    "/": ("page/index.html", "text/html"),
-    "/page.css": ("page/page.css", "text/css"),
-    **{f"/{name}.js": (f"page/{name}.js", "text/javascript") for name in SCRIPTS},
+    "/": ("page/index.html", "text/html; charset=utf-8"),
+    "/page.css": ("page/page.css", "text/css; charset=utf-8"),
+    **{f"/{name}.js": (f"page/{name}.js", "text/javascript; charset=utf-8") for name in SCRIPTS},
     "/openapi.json": ("openapi.json", "application/json"),
 }
 LIVE = "/livez"
@@ -45,7 +48,8 @@ class Service:
         self.metrics = Metrics()
         self.keeper = Keeper(source, opener(options), self.metrics)
         self.keepsakes = Keepsakes(options.keep, options.keep_bytes, self.metrics) if options.keep else None
-        self.pool = Pool(cores(), options.max_waiting, options.max_batch, self.metrics)
+        batch = options.max_batch or find_device(options.device).batch
+        self.pool = Pool(cores(), options.max_waiting, batch, self.metrics)
         self._desk = Desk(options, self.metrics, self.pool, lambda: self.keeper.catalogue)
         routes = _routes(self._desk, self.keepsakes)
         self.app = Gate(_router(routes), self._desk, free=frozenset({*STATIC, LIVE}))
@@ -74,23 +78,23 @@ class Service:
             self.keepsakes.close()
 
 
-def _routes(desk: Desk, keepsakes: Keepsakes | None) -> list[BaseRoute]:
-    ours, health = Predict(desk, keepsakes), Health(desk)
+def _routes(desk: Desk, keepsakes: Keepsakes | None) -> list[Route]:
+    people, health = ForPeople(desk, keepsakes), Health(desk)
     return [
-        Route("/predict", ours.predict, methods=["POST"]),
+        post("/predict", Predict(desk, keepsakes).predict),
         *TensorFlowServing(desk).routes(),
         *OpenInference(desk).routes(),
-        Route("/explain", ours.explain, methods=["POST"]),
-        Route("/feedback", ours.feedback, methods=["POST"]),
-        Route("/models", ours.models, methods=["GET"]),
-        Route(LIVE, health.live, methods=["GET"]),
-        Route("/readyz", health.ready, methods=["GET"]),
-        Route("/metrics", health.metrics, methods=["GET"]),
+        post("/explain", people.explain),
+        post("/feedback", people.feedback),
+        get("/models", people.models),
+        get(LIVE, health.live),
+        get("/readyz", health.ready),
+        get("/metrics", health.metrics),
         *(_static(path, *file) for path, file in STATIC.items()),
     ]
 
 
-def _router(routes: list[BaseRoute]) -> Router:
+def _router(routes: list[Route]) -> Router:
     return Router(routes, redirect_slashes=False, default=_nothing_here)
 
 
@@ -98,10 +102,10 @@ async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
     raise Refused("unknown", "nothing is here. What there is: /openapi.json")
 
 
-def _static(path: str, file: str, kind: str) -> BaseRoute:
-    data = resources.files("whatsit.serving").joinpath(file).read_bytes()
+def _static(path: str, file: str, kind: str) -> Route:
+    reply = Reply(resources.files("whatsit.serving").joinpath(file).read_bytes(), kind)
 
-    async def get(request: Request) -> Response:
-        return Response(data, media_type=kind)
+    async def answer(call: Call) -> Reply:
+        return reply
 
-    return Route(path, get, methods=["GET"])
+    return get(path, answer)

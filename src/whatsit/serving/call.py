@@ -4,13 +4,13 @@ Reads the body within its limits, and holds the bytes against a budget that all 
 """
 
 import asyncio
+import random
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from starlette.datastructures import Headers, QueryParams
+from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope
 
 from whatsit.serving.options import ServeOptions
@@ -49,7 +49,7 @@ class Call:
     receive: Receive
     options: ServeOptions
     budget: Budget
-    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    id: str = field(default_factory=lambda: f"{random.getrandbits(128):032x}")  # no secret
     started: float = field(default_factory=time.monotonic)
     deadline: float = 0.0
     version: Version | None = None  # that answers
@@ -58,8 +58,14 @@ class Call:
     _held: int = 0
 
     def __post_init__(self) -> None:
-        self.headers = Headers(scope=self.scope)
+        self.headers = _headers(self.scope)
         self.deadline = self.started + self.options.deadline
+
+    @property
+    def path(self) -> dict[str, str]:
+        """The named parts of the path."""
+        parts: dict[str, str] = self.scope["path_params"]
+        return parts
 
     @property
     def query(self) -> QueryParams:
@@ -124,6 +130,15 @@ class Call:
         """Gives back what the body held."""
         self.budget.give(self._held)
         self._held = 0
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """Names in lower case; values of one name joined by commas (RFC 9110, 5.3), so that two are never taken for one."""
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
 
 
 def call_of(scope: Any) -> Call:

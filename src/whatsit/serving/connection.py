@@ -24,7 +24,7 @@ class Connection(HttpToolsProtocol):
         self._field_bytes = 0  # as they were understood: a whole head may come at once
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(Corked(transport, self.loop))  # type: ignore[arg-type]
         if len(self.connections) > self.max_connections:
             transport.abort()
         else:
@@ -35,10 +35,11 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._idle:
-            self._await_head()
         super().data_received(data)
-        if self._head_due is not None and not self._discarding:
+        if not self._idle:
+            return
+        self._await_head()  # of which a part came, or of the next
+        if not self._discarding:
             self._head_bytes += len(data)
             if self._head_bytes > MOST_HEADER_BYTES:
                 self.transport.abort()
@@ -94,6 +95,40 @@ class Connection(HttpToolsProtocol):
     def _close_if_idle(self) -> None:
         if self._idle and not self._head_bytes:
             self.transport.close()
+
+
+class Corked:
+    """A transport that sends at once what is written within one turn of the event loop.
+
+    uvicorn writes an answer's head and body apart: two system calls, and two times that the client is woken, on
+    processors that have images to answer.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        if not self._pieces:
+            self._loop.call_soon(self._send)
+        self._pieces.append(data)
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+    def abort(self) -> None:
+        self._pieces.clear()
+        self._transport.abort()
+
+    def _send(self) -> None:
+        if self._pieces and not self._transport.is_closing():
+            self._transport.write(b"".join(self._pieces))
+        self._pieces.clear()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 def bounded(most: int, timeout: float) -> type[Connection]:

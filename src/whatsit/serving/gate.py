@@ -27,6 +27,7 @@ log = logging.getLogger("whatsit.serving")
 access = logging.getLogger("whatsit.access")
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+NO_HOST = frozenset("@,/ ")  # what a URL could have around a host, and what joins two of them
 LINGER = 2.0  # seconds in which the rest of a refused body is read and thrown away, so that the answer is seen
 HEADERS = [
     (
@@ -84,10 +85,10 @@ class Gate:
             self._tell(call, out.status)
 
     def _check(self, call: Call) -> None:
-        hosts = call.headers.getlist("host")
-        if len(hosts) != 1 or not self._is_known(_host(hosts[0])):
+        host, origin = call.headers.get("host", ""), call.headers.get("origin")
+        if not self._is_known(_host(host)):
             raise Refused("host", "this server does not go by that name. Its operator can allow it: --allow-host")
-        if any(_netloc(origin) != hosts[0].lower() for origin in call.headers.getlist("origin")):
+        if origin is not None and _netloc(origin) != host.lower():
             raise Refused("origin", "another site's page may not ask this server")
         if self._key is not None and call.scope["path"] not in self._free:
             scheme, _, given = call.headers.get("authorization", "").partition(" ")
@@ -155,8 +156,7 @@ class _Out:
 
 
 def _wrong_method(error: HTTPException) -> Refused:
-    allow = (error.headers or {}).get("Allow")
-    return Refused("method", f"{error.detail}: here one can {allow}", allow)
+    return Refused("method", "not by this method: see /openapi.json", (error.headers or {}).get("Allow"))
 
 
 def _headers_of(refused: Refused) -> list[tuple[bytes, bytes]]:
@@ -173,7 +173,7 @@ def _headers_of(refused: Refused) -> list[tuple[bytes, bytes]]:
 def _host(text: str) -> str:
     """`[::1]:8000` → `::1`."""
     with suppress(ValueError):
-        if "@" not in text:  # of a URL, what stands before it would be a user
+        if not set(text) & NO_HOST:
             return urlsplit(f"//{text}").hostname or ""
     return ""
 

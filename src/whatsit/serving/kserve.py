@@ -10,20 +10,20 @@ from typing import Any
 import numpy as np
 import orjson
 from numpy.typing import NDArray
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from whatsit import __version__
 from whatsit.model.prediction import Classified
-from whatsit.serving.call import call_of
+from whatsit.serving.call import Call
 from whatsit.serving.desk import Desk
 from whatsit.serving.pool import ImageData
 from whatsit.serving.refusal import Refused
-from whatsit.serving.reply import json_reply
+from whatsit.serving.reply import Reply, json_reply
+from whatsit.serving.route import get, post
 from whatsit.serving.tensors import INPUT, Tensor, images_of, parameters, split
 from whatsit.serving.version import Version
 
+BINARY = "application/octet-stream"
 HEADER_LENGTH = "inference-header-content-length"
 OUTPUTS = ("probabilities", "similarity", "embedding")
 LONGEST_ID = 200  # characters
@@ -35,38 +35,38 @@ class OpenInference:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    def routes(self) -> list[BaseRoute]:
-        routes: list[BaseRoute] = [
-            Route("/v2", self.server, methods=["GET"]),
-            Route("/v2/health/live", self.live, methods=["GET"]),
-            Route("/v2/health/ready", self.ready, methods=["GET"]),
+    def routes(self) -> list[Route]:
+        routes: list[Route] = [
+            get("/v2", self.server),
+            get("/v2/health/live", self.live),
+            get("/v2/health/ready", self.ready),
         ]
         for path in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}"):
             routes += [
-                Route(path, self.metadata, methods=["GET"]),
-                Route(f"{path}/ready", self.model_ready, methods=["GET"]),
-                Route(f"{path}/infer", self.infer, methods=["POST"]),
+                get(path, self.metadata),
+                get(f"{path}/ready", self.model_ready),
+                post(f"{path}/infer", self.infer),
             ]
         return routes
 
-    async def server(self, request: Request) -> Response:
+    async def server(self, call: Call) -> Reply:
         return json_reply(
             {"name": "whatsit", "version": __version__, "extensions": ["binary_tensor_data", "classification"]}
         )
 
-    async def live(self, request: Request) -> Response:
+    async def live(self, call: Call) -> Reply:
         return json_reply({"live": True})
 
-    async def ready(self, request: Request) -> Response:
+    async def ready(self, call: Call) -> Reply:
         self._desk.check_ready()
         return json_reply({"ready": True})
 
-    async def model_ready(self, request: Request) -> Response:
-        version = self._desk.find(call_of(request.scope), **request.path_params)
+    async def model_ready(self, call: Call) -> Reply:
+        version = self._desk.find(call, **call.path)
         return json_reply({"name": version.model, "ready": True})
 
-    async def metadata(self, request: Request) -> Response:
-        version = self._desk.find(call_of(request.scope), **request.path_params)
+    async def metadata(self, call: Call) -> Reply:
+        version = self._desk.find(call, **call.path)
         facts = version.facts
         widths = {"probabilities": [len(facts.labels)], "similarity": [], "embedding": [facts.backbone["dim"]]}
         model = self._desk.catalogue().model(version.model)
@@ -80,11 +80,10 @@ class OpenInference:
             }
         )
 
-    async def infer(self, request: Request) -> Response:
-        call = call_of(request.scope)
-        version = self._desk.find(call, **request.path_params)
-        lengths = call.headers.getlist(HEADER_LENGTH)
-        identity, wanted, images = await self._desk.read(call, lambda body: _asked(body, lengths))
+    async def infer(self, call: Call) -> Reply:
+        version = self._desk.find(call, **call.path)
+        length = call.headers.get(HEADER_LENGTH)
+        identity, wanted, images = await self._desk.read(call, lambda body: _asked(body, length))
         answers = await self._desk.classify_all_or_none(call, images)
         tensors = [_tensor(one, answers, version) for one in wanted]
         head: dict[str, Any] = {"model_name": version.model, "model_version": str(version.number)}
@@ -102,10 +101,12 @@ class Wanted:
     binary: bool
 
 
-def _asked(body: bytes, lengths: list[str]) -> tuple[str, list[Wanted], list[ImageData]]:
+def _asked(body: bytes, length: str | None) -> tuple[str, list[Wanted], list[ImageData]]:
     """(the request's id, its outputs, its images). Of the JSON nothing else is kept while the images wait."""
-    asked = split(body, ", ".join(lengths) if lengths else None)
-    identity = asked.header.get("id") or ""
+    asked = split(body, length)
+    identity = asked.header.get("id")
+    if identity is None:
+        identity = ""
     if not isinstance(identity, str) or len(identity) > LONGEST_ID:
         raise Refused("bad_input", f"id: expected a text of up to {LONGEST_ID} characters")
     return identity, _wanted(asked.header), images_of(asked)
@@ -147,7 +148,7 @@ def _classes(rows: NDArray[np.float32], top: int, labels: tuple[str, ...]) -> li
     return [f"{row[k]:f}:{k}:{labels[k]}" for row, best in zip(rows, order, strict=True) for k in best]
 
 
-def _reply(head: dict[str, Any], tensors: list[Tensor], binary: list[bool]) -> Response:
+def _reply(head: dict[str, Any], tensors: list[Tensor], binary: list[bool]) -> Reply:
     outputs, behind = [], []
     for tensor, is_binary in zip(tensors, binary, strict=True):
         if is_binary:
@@ -159,5 +160,4 @@ def _reply(head: dict[str, Any], tensors: list[Tensor], binary: list[bool]) -> R
     if not behind:
         return json_reply({**head, "outputs": outputs})
     front = orjson.dumps({**head, "outputs": outputs}, option=orjson.OPT_SERIALIZE_NUMPY)
-    headers = {"Inference-Header-Content-Length": str(len(front))}
-    return Response(b"".join([front, *behind]), headers=headers, media_type="application/octet-stream")
+    return Reply(b"".join([front, *behind]), BINARY, headers=((HEADER_LENGTH, str(len(front))),))

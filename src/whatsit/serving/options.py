@@ -30,7 +30,7 @@ class ServeOptions:
     api_key: str | None = None
     allowed_hosts: tuple[str, ...] = ()  # names that the Host header may have, beside the address itself
     device: str = "cpu"
-    max_batch: int = 1  # images a call of the network: on CPUs, batches gained nothing (benchmarks/RESULTS.md)
+    max_batch: int | None = None  # waiting images that share a call of the network; None: what suits the device
     limits: Limits = SERVER_LIMITS
     max_body: int = 10 * MIB
     max_instances: int = 16  # images a request

@@ -25,29 +25,46 @@ ADMIN_HOST = "127.0.0.1"
 class Server(uvicorn.Server):
     """Signals are `serve`'s; and what the kernel holds when the door is closed is let in first."""
 
+    def __init__(self, config: uvicorn.Config, door: socket.socket) -> None:
+        """door: that listens. uvicorn has a duplicate, which it closes some time after it is told to."""
+        super().__init__(config)
+        self._door = door
+
+    async def listen(self) -> None:
+        """Until `should_exit`."""
+        await self.serve([self._door.dup()])
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for one in sockets or []:
-            await self._let_in(one)
+        for server in self.servers:
+            server.close()
+        for accepted in close_door(self._door):
+            await self._let_in(accepted)
         await super().shutdown(sockets)
 
-    async def _let_in(self, listening: socket.socket) -> None:
+    async def _let_in(self, accepted: socket.socket) -> None:
         loop = asyncio.get_running_loop()
+        accepted.setblocking(False)
+        await loop.connect_accepted_socket(
+            lambda: self.config.http_protocol_class(  # type: ignore[call-arg]
+                config=self.config, server_state=self.server_state, app_state={}, _loop=loop
+            ),
+            accepted,
+        )
+
+
+def close_door(door: socket.socket) -> list[socket.socket]:
+    """The connections that wait. Between the last of them and the closing are two system calls: whoever connects
+    just then is sent away with what he asked, and no server can help it."""
+    waiting = []
+    with contextlib.suppress(OSError):
         while True:
-            try:
-                accepted, _ = listening.accept()
-            except OSError:  # none is left
-                return
-            accepted.setblocking(False)
-            await loop.connect_accepted_socket(
-                lambda: self.config.http_protocol_class(  # type: ignore[call-arg]
-                    config=self.config, server_state=self.server_state, app_state={}, _loop=loop
-                ),
-                accepted,
-            )
+            waiting.append(door.accept()[0])
+    door.close()
+    return waiting
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -78,35 +95,34 @@ def serve(service: Service, started: Callable[[str], None]) -> int:
     service.prepare()
     gc.collect()
     gc.freeze()  # what was imported stays, so that no later collection walks over it
-    servers = [(Server(config_of(app, options)), listening) for app, listening in doors]
-    factory = servers[0][0].config.get_loop_factory()
-    with asyncio.Runner(loop_factory=factory) as runner:
+    servers = [Server(config_of(app, options), door) for app, door in doors]
+    with asyncio.Runner(loop_factory=servers[0].config.get_loop_factory()) as runner:
         return runner.run(_serve(service, servers, lambda: started(_url(options.host, doors[0][1]))))
 
 
-async def _serve(service: Service, servers: list[tuple[Server, socket.socket]], started: Callable[[], None]) -> int:
+async def _serve(service: Service, servers: list[Server], started: Callable[[], None]) -> int:
     loop, stopping = asyncio.get_running_loop(), False
 
-    def close_door() -> None:
-        for server, _ in servers:
+    def close_doors() -> None:
+        for server in servers:
             server.should_exit = True
 
     def stop(delay: float) -> None:
         nonlocal stopping
         if stopping:
-            for server, _ in servers:
+            for server in servers:
                 server.should_exit = server.force_exit = True
             return
         stopping = True
         service.drain()
-        loop.call_later(delay, close_door)
+        loop.call_later(delay, close_doors)
 
     _on_signal(signal.SIGTERM, loop, lambda: stop(service.options.shutdown_delay))
     _on_signal(signal.SIGINT, loop, lambda: stop(0))
     started()
     service.keeper.watch(service.options.poll)
-    await asyncio.gather(*(server.serve([listening]) for server, listening in servers))
-    if any(server.force_exit for server, _ in servers):
+    await asyncio.gather(*(server.listen() for server in servers))
+    if any(server.force_exit for server in servers):
         return FORCED
     service.close()
     return 0

@@ -10,16 +10,15 @@ import base64
 import binascii
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from whatsit.model.prediction import Classified
-from whatsit.serving.call import call_of
+from whatsit.serving.call import Call
 from whatsit.serving.catalogue import Model
 from whatsit.serving.desk import Desk
 from whatsit.serving.refusal import Refused
-from whatsit.serving.reply import json_reply, parse_json
+from whatsit.serving.reply import Reply, json_reply, parse_json
+from whatsit.serving.route import get, post
 
 LONGEST_KEY = 200  # characters
 SIGNATURE = "serving_default"
@@ -31,21 +30,20 @@ class TensorFlowServing:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    def routes(self) -> list[BaseRoute]:
+    def routes(self) -> list[Route]:
         """With a version, with an alias (a label, in TensorFlow Serving's words), and with neither."""
-        routes: list[BaseRoute] = []
+        routes: list[Route] = []
         for choice in ("", "/versions/{version}", "/labels/{alias}"):
             path = f"/v1/models/{{model}}{choice}"
             routes += [
-                Route(f"{path}:predict", self.predict, methods=["POST"]),
-                Route(f"{path}/metadata", self.metadata, methods=["GET"]),
+                post(f"{path}:predict", self.predict),
+                get(f"{path}/metadata", self.metadata),
             ]
-            routes.append(Route(path, self.status, methods=["GET"]))
+            routes.append(get(path, self.status))
         return routes
 
-    async def predict(self, request: Request) -> Response:
-        call = call_of(request.scope)
-        self._desk.find(call, **request.path_params)
+    async def predict(self, call: Call) -> Reply:
+        self._desk.find(call, **call.path)
         keys, images = await self._desk.read(call, self._asked)
         answers = await self._desk.classify_all_or_none(call, images)
         return json_reply({"predictions": [_prediction(*pair) for pair in zip(keys, answers, strict=True)]})
@@ -62,14 +60,13 @@ class TensorFlowServing:
         images = [_image(instance, place) for place, instance in enumerate(instances)]
         return [_key(instance, place) for place, instance in enumerate(instances)], images
 
-    async def status(self, request: Request) -> Response:
+    async def status(self, call: Call) -> Reply:
         """Of one version, or of all that answer or should."""
-        model = self._desk.catalogue().model(request.path_params["model"])
-        return json_reply({"model_version_status": _states(model, request.path_params)})
+        model = self._desk.catalogue().model(call.path["model"])
+        return json_reply({"model_version_status": _states(model, call.path)})
 
-    async def metadata(self, request: Request) -> Response:
-        call = call_of(request.scope)
-        version = self._desk.find(call, **request.path_params)
+    async def metadata(self, call: Call) -> Reply:
+        version = self._desk.find(call, **call.path)
         classes = len(version.facts.labels)
         inputs = {"image_bytes": _tensor("DT_STRING", -1)}
         outputs = {"prediction": _tensor("DT_INT64", -1), "scores": _tensor("DT_FLOAT", -1, classes)}

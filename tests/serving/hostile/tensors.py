@@ -72,7 +72,6 @@ def _requests() -> dict[str, object]:
         "an input whose name is a list": _input(name=["image"]),
         "an input without data": {"inputs": [{key: value for key, value in PIXEL.items() if key != "data"}]},
         "parameters is a list": _input(parameters=[]),
-        "parameters is null": _input(parameters=None),
         **{f"datatype {kind!r}": _input(datatype=kind) for kind in kinds},
     }
 
@@ -99,7 +98,7 @@ def _outputs() -> dict[str, object]:
 
 
 def _ids() -> dict[str, object]:
-    wrong: dict[str, object] = {"a number": 5, "null": None, "a list": [], "a megabyte": "i" * 10**6}
+    wrong: dict[str, object] = {"a number": 5, "a list": [], "a megabyte": "i" * 10**6}
     wrong["of 201 characters"] = "i" * 201
     return {f"the id is {name}": {**_input(), "id": value} for name, value in wrong.items()}
 
