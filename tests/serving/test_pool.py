@@ -135,7 +135,7 @@ def test_what_is_late_or_gone_is_never_decoded(
     monkeypatch.setattr(Classifier, "pixels", lambda self, image: decoded.append(image))
 
     async def ask() -> None:
-        with pool(threads=1) as one:
+        with pool(threads=1, max_waiting=2) as one:
             async with blocked(one, version, 1):
                 gone = asyncio.create_task(one.classify(version, asked[:1], soon()))
                 late = asyncio.create_task(one.classify(version, asked[1:2], time.monotonic() + 0.05))
@@ -144,6 +144,7 @@ def test_what_is_late_or_gone_is_never_decoded(
                 with pytest.raises(Refused) as refused:
                     await late
                 assert (refused.value.reason, refused.value.status) == ("deadline", 503)
+                one.check_room(2)  # their places are free
             with pytest.raises(asyncio.CancelledError):
                 await gone
             await one.call(version, lambda: None, soon())  # the queue is empty by now

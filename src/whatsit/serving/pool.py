@@ -95,13 +95,23 @@ class Pool:
         watch = _Watch(jobs, leaving) if leaving else None
         try:
             return [await job.future for job in jobs]
+        except BaseException:
+            self._drop(jobs)
+            raise
         finally:
             end.cancel()
             if watch:
                 watch.end()
+
+    def _drop(self, jobs: Sequence[Job]) -> None:
+        """Of what nobody waits for any more, nothing is begun, and its places in the queue are free."""
+        with self._change:
             for job in jobs:
-                if not job.future.cancel() and not job.future.cancelled():  # what is not done, no thread begins
-                    job.future.exception()  # told already: that of the first
+                if job in self._waiting:
+                    self._waiting.remove(job)
+        for job in jobs:
+            if not job.future.cancel() and not job.future.cancelled():
+                job.future.exception()  # told already: that of the first
 
     def close(self) -> None:
         """No more work is begun; what threads have begun ends by itself."""
