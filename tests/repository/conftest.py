@@ -45,10 +45,10 @@ def plums(tmp_path_factory: pytest.TempPathFactory, options: TrainOptions, cache
 
 @pytest.fixture
 def copy(model: Path, tmp_path: Path) -> Path:
-    """The files of the model folder that answers depend on, to change or damage."""
+    """The files of the model folder that model.json lists, and itself, to change or damage."""
     fresh = tmp_path / "copy"
     fresh.mkdir()
-    for name in (FILES.facts, *CHECKED):
+    for name in (FILES.facts, *CHECKED, FILES.golden):
         shutil.copy(model / name, fresh / name)
     return fresh
 

@@ -31,7 +31,13 @@ from whatsit.images.formats import FORMATS
 @click.option(
     "--formats", metavar="LIST", help=f"Take these, of {', '.join(sorted(FORMATS))} (default: without avif, heic)."
 )
-@click.option("--shutdown-delay", type=click.FloatRange(0), default=0.0, show_default=True, help="After SIGTERM.")
+@click.option(
+    "--shutdown-delay",
+    type=click.FloatRange(0),
+    default=0.0,
+    show_default=True,
+    help="Seconds from SIGTERM to closing the door.",
+)
 @click.option("--json-logs", is_flag=True, help="Log lines as JSON.")
 @click.option("--quiet", is_flag=True, help="No line a request.")
 @device_option

@@ -39,6 +39,8 @@ class FileNames:
 
 FILES = FileNames()
 CHECKED = (FILES.graph, FILES.labels)  # the files that answers depend on, besides model.json itself
+BESIDE = (FILES.golden, FILES.thumbnails)
+MOST_BESIDE = 2**28  # bytes
 AGAIN = "Copy the folder again or train anew"
 UNSEALED = b"0" * 64
 SEAL = re.compile(rb'"model\.json": "([0-9a-f]{64})"')
@@ -100,6 +102,12 @@ def read_beside(folder: Path, facts: ModelFacts, name: str, most: int) -> bytes 
     Raises ModelFolderError where it is missing, damaged, or has more than `most` bytes.
     """
     return _checked(folder / name, facts.checksums[name], most) if name in facts.checksums else None
+
+
+def check_beside(folder: Path, facts: ModelFacts) -> None:
+    """Of all files that answers do not depend on and that model.json lists. Raises ModelFolderError."""
+    for name in BESIDE:
+        read_beside(folder, facts, name, MOST_BESIDE)
 
 
 def read_facts(folder: Path) -> ModelFacts:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from whatsit.errors import RepositoryError
 from whatsit.files import plain_os_errors
-from whatsit.model.folder import ModelFacts, read_model
+from whatsit.model.folder import ModelFacts, check_beside, read_model
 from whatsit.repository.aliases import (
     Aliases,
     aliases_to_change,
@@ -105,7 +105,7 @@ class Repository:
         name: without one, the model's own, made valid. Raises ModelFolderError for what is no sound model folder.
         """
         source = Path(model)
-        facts, _ = read_model(source)
+        facts = _whole(source)
         name = valid_name(facts.name) if name is None else check_name(name)
         for alias in aliases:
             check_alias(alias)
@@ -118,8 +118,7 @@ class Repository:
             with workplace(folder) as place:
                 copy = place / "model"
                 copy_folder(source, copy)
-                facts, _ = read_model(copy)
-                return self._number(name, copy, facts, default, aliases)
+                return self._number(name, copy, _whole(copy), default, aliases)
 
     def _number(self, name: str, copy: Path, facts: ModelFacts, default: bool, new: Sequence[str]) -> Added:
         """A copy that is whole → a version, and what follows from it."""
@@ -223,6 +222,13 @@ class Repository:
             if version is not None:
                 self.folder(name, version)
             yield folder
+
+
+def _whole(model: Path) -> ModelFacts:
+    """Every file of it that model.json lists is checked. Raises ModelFolderError."""
+    facts, _ = read_model(model)
+    check_beside(model, facts)
+    return facts
 
 
 def _settle(folder: Path, aliases: Aliases) -> None:

@@ -1,0 +1,76 @@
+"""What is refused before a byte of a request's body is read, and what is given back afterwards."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from whatsit.serving.call import Budget, Call, Gone
+from whatsit.serving.options import ServeOptions
+from whatsit.serving.refusal import Refused
+
+OPTIONS = ServeOptions(max_body=100, max_buffered=250)
+
+
+class Client:
+    """Sends its pieces, one each time it is asked, then leaves."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self.left = list(pieces)
+
+    async def receive(self) -> dict[str, Any]:
+        if not self.left:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": self.left.pop(0), "more_body": True}
+
+
+def call(client: Client, budget: Budget | None = None, **headers: str) -> Call:
+    named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "headers": named, "query_string": b""}
+    return Call(scope, client.receive, OPTIONS, budget or Budget(OPTIONS.max_buffered))
+
+
+def full() -> None:
+    raise Refused("overload", "busy")
+
+
+@pytest.mark.parametrize(
+    ("reason", "check_room", "headers"),
+    [
+        ("overload", full, {}),
+        ("encoding", lambda: None, {"content_encoding": "gzip"}),
+        ("too_large", lambda: None, {"content_length": "101"}),
+    ],
+)
+def test_refused_before_a_byte_is_read(reason: str, check_room: Any, headers: dict[str, str]) -> None:
+    client = Client(b"x")
+    with pytest.raises(Refused) as refused:
+        asyncio.run(call(client, **headers).body(check_room))
+    assert refused.value.reason == reason
+    assert client.left == [b"x"]
+
+
+def test_bytes_are_counted_as_they_come_whatever_was_announced() -> None:
+    client = Client(*[b"x" * 40] * 5)
+    with pytest.raises(Refused, match="larger than 100 bytes"):
+        asyncio.run(call(client, content_length="10").body(lambda: None))
+    assert len(client.left) == 2
+
+
+def test_all_bodies_share_a_budget_and_give_it_back() -> None:
+    budget = Budget(OPTIONS.max_buffered)
+    calls = [call(Client(b"x" * 90), budget) for _ in range(3)]
+    outcomes = []
+    for one in calls:
+        with pytest.raises((Gone, Refused)) as raised:
+            asyncio.run(one.body(lambda: None))
+        outcomes.append(raised.type)
+    assert outcomes == [Gone, Gone, Refused]
+    for one in calls:
+        one.release()
+    budget.take(OPTIONS.max_buffered)
+
+
+def test_two_headers_of_one_name_are_joined() -> None:
+    scope = {"type": "http", "headers": [(b"host", b"a"), (b"host", b"b")], "query_string": b""}
+    assert Call(scope, Client().receive, OPTIONS, Budget(1)).headers == {"host": "a, b"}
