@@ -1,6 +1,7 @@
 """What is refused before a byte of a request's body is read, and what is given back afterwards."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -24,8 +25,8 @@ class Client:
         return {"type": "http.request", "body": self.left.pop(0), "more_body": True}
 
 
-def call(client: Client, budget: Budget | None = None, **headers: str) -> Call:
-    named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+def call(client: Client, budget: Budget | None = None, headers: Mapping[str, str] | None = None) -> Call:
+    named = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
     scope = {"type": "http", "headers": named, "query_string": b""}
     return Call(scope, client.receive, OPTIONS, budget or Budget(OPTIONS.max_buffered))
 
@@ -38,14 +39,14 @@ def full() -> None:
     ("reason", "check_room", "headers"),
     [
         ("overload", full, {}),
-        ("encoding", lambda: None, {"content_encoding": "gzip"}),
-        ("too_large", lambda: None, {"content_length": "101"}),
+        ("encoding", lambda: None, {"content-encoding": "gzip"}),
+        ("too_large", lambda: None, {"content-length": "101"}),
     ],
 )
 def test_refused_before_a_byte_is_read(reason: str, check_room: Any, headers: dict[str, str]) -> None:
     client = Client(b"x")
     with pytest.raises(Refused) as refused:
-        asyncio.run(call(client, **headers).body(check_room))
+        asyncio.run(call(client, headers=headers).body(check_room))
     assert refused.value.reason == reason
     assert client.left == [b"x"]
 
@@ -53,7 +54,7 @@ def test_refused_before_a_byte_is_read(reason: str, check_room: Any, headers: di
 def test_bytes_are_counted_as_they_come_whatever_was_announced() -> None:
     client = Client(*[b"x" * 40] * 5)
     with pytest.raises(Refused, match="larger than 100 bytes"):
-        asyncio.run(call(client, content_length="10").body(lambda: None))
+        asyncio.run(call(client, headers={"content-length": "10"}).body(lambda: None))
     assert len(client.left) == 2
 
 
