@@ -68,12 +68,12 @@ class Clients:
             connection.request("POST", self._path, self._photos[photo], {"X-Request-Id": identity})
             with connection.getresponse() as reply:
                 body = json.loads(reply.read())
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: half an answer, no JSON
             return Sent(identity, photo, LOST, why=repr(error))
-        assert reply.getheader("X-Request-Id") == identity
+        if reply.status not in (200, *REFUSALS) or reply.getheader("X-Request-Id") != identity:
+            return Sent(identity, photo, LOST, reply.status, why=f"{reply.getheaders()} {body}")
         if reply.status in REFUSALS:
             return Sent(identity, photo, REFUSED, reply.status, retry_after=reply.getheader("Retry-After"))
-        assert reply.status == 200, (reply.status, body)
         assert reply.getheader("X-Model-Version") == str(body["version"])
         top = {one["label"]: one["probability"] for one in body["predictions"][0]["top"]}
         return Sent(identity, photo, ANSWERED, 200, body["version"], top)
