@@ -19,14 +19,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from whatsit.errors import WhatsitError
 from whatsit.files import plain_os_errors, write_atomically
 from whatsit.images.formats import sniff
-from whatsit.serving.metrics import Metrics
-from whatsit.serving.version import Version
 from whatsit.text import clean_label, csv_cell
+
+if TYPE_CHECKING:  # `whatsit feedback` needs none of the server's libraries
+    from whatsit.serving.metrics import Metrics
+    from whatsit.serving.version import Version
 
 log = logging.getLogger("whatsit.serving")
 
@@ -57,7 +59,7 @@ class Asked:
     answer: dict[str, Any]
 
     @classmethod
-    def of(cls, answer: dict[str, Any], version: Version, data: bytes) -> "Asked":
+    def of(cls, answer: dict[str, Any], version: "Version", data: bytes) -> "Asked":
         now = datetime.now(UTC).isoformat(timespec="microseconds")
         without = {key: value for key, value in answer.items() if key != "similar"}
         return cls(answer["id"], now, version.model, version.number, version.checksum, data, without)
@@ -66,7 +68,7 @@ class Asked:
 class Keepsakes:
     """Opens or makes the folder. Raises WhatsitError where it cannot be written."""
 
-    def __init__(self, folder: Path, most_bytes: int, metrics: Metrics) -> None:
+    def __init__(self, folder: Path, most_bytes: int, metrics: "Metrics") -> None:
         self._folder = folder
         self._most = most_bytes
         self._metrics = metrics
