@@ -88,9 +88,9 @@ def serving(
     surroundings = {**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=folder, env=surroundings) as process:
         log: list[str] = []
+        reading = threading.Thread(target=_read_on, args=(process, log))
         try:
             server = Running(process, _port(process, log), log)
-            reading = threading.Thread(target=_read_on, args=(process, log))
             reading.start()
             _await_ready(server, ready_key)
             yield server
@@ -99,7 +99,8 @@ def serving(
             code = process.wait(TO_END)
         finally:
             process.kill()  # nothing where it has ended
-        reading.join()
+            if reading.is_alive():
+                reading.join()
         assert code == 0 or server.killed, "".join(log[-50:])
 
 
