@@ -6,7 +6,6 @@ beforehand, so that neither pays for the disk.
 """
 
 import csv
-import math
 import random
 import tempfile
 import time
@@ -19,6 +18,7 @@ from common import HERE, Ran, Spread, finish, parser, print_table, run_timed, sa
 from whatsit.demo import write_manifest
 from whatsit.embedding.location import VARIABLE
 from whatsit.evaluation.intervals import wilson
+from whatsit.evaluation.mcnemar import mcnemar
 
 PEER = HERE / "peers" / "timm_logistic.py"
 WHATSIT, TIMM = "whatsit train", "timm + LogisticRegressionCV"
@@ -65,14 +65,12 @@ def read_answers(file: Path) -> Answers:
         return {row["uri"]: row["label"] == row["predicted"] for row in csv.DictReader(opened)}
 
 
-def mcnemar(a: Answers, b: Answers) -> tuple[int, int, float]:
+def compare(a: Answers, b: Answers) -> tuple[int, int, float]:
     """Photos that only a told right, only b; and the exact two-sided p-value (McNemar 1947)."""
     both = a.keys() & b.keys()
     only_a = sum(a[uri] and not b[uri] for uri in both)
     only_b = sum(b[uri] and not a[uri] for uri in both)
-    n, k = only_a + only_b, min(only_a, only_b)
-    tail = sum(math.comb(n, i) for i in range(k + 1)) / 2**n
-    return only_a, only_b, min(1.0, 2 * tail)
+    return only_a, only_b, mcnemar(only_a, only_b)
 
 
 def accuracy(answers: Answers) -> str:
@@ -130,7 +128,7 @@ def show(times: Mapping[str, list[float]], answers: Mapping[str, Answers]) -> No
     print_table(["", "wall seconds, min / median / max", "accuracy on test (95 % interval)"], rows)
     ratios = [b / a for a, b in zip(times[WHATSIT], times[TIMM], strict=True)]
     print(f"\nThe peer takes {Spread.of(ratios).text()} times as long (min / median / max of {len(ratios)} pairs).")
-    only_a, only_b, p = mcnemar(answers[WHATSIT], answers[TIMM])
+    only_a, only_b, p = compare(answers[WHATSIT], answers[TIMM])
     print(f"Told right by whatsit alone: {only_a}; by the peer alone: {only_b}; McNemar's exact test: p = {p:.2f}.")
 
 

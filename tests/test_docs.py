@@ -20,7 +20,6 @@ import io
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -37,6 +36,7 @@ import pytest
 from drawn import KINDS, draw_folder, drawn_photo
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
+from serving.running import free_port
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -221,15 +221,10 @@ def run_python(block: Block, names: dict[str, Any], where: str) -> str:
     return printed.getvalue()
 
 
-def free_port() -> str:
-    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as one:
-        return str(one.getsockname()[1])
-
-
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_examples_run(page: Path, workspace: Path, jobs: Jobs) -> None:
     names: dict[str, Any] = {"__name__": "__main__"}
-    printed, port = "", free_port()
+    printed, port = "", str(free_port())
     for written in blocks(page):
         block = replace(written, text=PORT.sub(port, written.text))
         where = f"{page.relative_to(ROOT)}:{block.line}"

@@ -4,6 +4,7 @@ import http.client
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -68,6 +69,12 @@ class Running:
         found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(encoding="ascii", errors="replace"), re.MULTILINE)
         assert found is not None
         return int(found[1]) * 1024
+
+
+def free_port() -> int:
+    with socket.create_server((HOST, 0)) as one:
+        port: int = one.getsockname()[1]
+        return port
 
 
 @contextmanager

@@ -18,15 +18,9 @@ from whatsit.repository import Repository
 from .conftest import NAME, copy_version
 from .faulty import faulty_model
 from .load import ANSWERED, LOST, REFUSED, Clients, Offline, check
-from .running import HOST, Running, serving
+from .running import HOST, Running, free_port, serving
 
 SWAPS = 50
-
-
-def free_port() -> int:
-    with socket.create_server((HOST, 0)) as one:
-        port: int = one.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="session")

@@ -92,7 +92,6 @@ def command(
         deadline=deadline,
         limits=replace(SERVER_LIMITS, max_pixels=max_pixels, formats=_formats(formats) or SERVER_LIMITS.formats),
         shutdown_delay=shutdown_delay,
-        json_logs=json_logs,
         quiet=quiet,
         device=device,
     )

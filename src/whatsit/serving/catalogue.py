@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from whatsit.repository.names import DEFAULT
 from whatsit.serving.refusal import Refused
-from whatsit.serving.sources import DEFAULT, Stamp
+from whatsit.serving.sources import Stamp
 from whatsit.serving.version import Version
 from whatsit.text import some
 

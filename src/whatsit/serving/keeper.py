@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from whatsit.errors import WhatsitError
+from whatsit.repository.names import DEFAULT, PREVIOUS
 from whatsit.serving.catalogue import Catalogue, Failure, Model
 from whatsit.serving.metrics import Metrics
-from whatsit.serving.sources import DEFAULT, PREVIOUS, Place, Source, Wanted
+from whatsit.serving.sources import Place, Source, Wanted
 from whatsit.serving.version import Open, Version
 
 log = logging.getLogger("whatsit.serving")

@@ -1,6 +1,6 @@
 """What a server may spend on its clients: every default beside its reason."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from whatsit.images.formats import FORMATS
@@ -46,6 +46,5 @@ class ServeOptions:
     poll: float = 1.0  # how often the repository is looked at
     keep: Path | None = None  # where questions and answers are kept; None: nowhere
     keep_bytes: int = 1024 * MIB
-    json_logs: bool = False
     quiet: bool = False  # no line a request
-    insecure: bool = field(default=False)  # another address than this machine's own without a key
+    insecure: bool = False  # another address than this machine's own without a key

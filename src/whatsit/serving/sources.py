@@ -9,8 +9,7 @@ from whatsit.errors import ModelFolderError, WhatsitError
 from whatsit.model.folder import CHECKED, FILES, read_facts
 from whatsit.model.load import IMAGENET
 from whatsit.repository import Repository, valid_name
-
-DEFAULT, PREVIOUS = "default", "previous"
+from whatsit.repository.names import DEFAULT
 
 Stamp = tuple[int, ...]  # what changes when a folder is replaced
 
