@@ -31,6 +31,7 @@ ROOMS = (
     "dataset",
     "embedding",
     "learning",
+    "networks",  # needs the extra of that name, but for its tables and options
     "evaluation",
     "model",
     "options",  # the choices of training, so it knows the names that the rooms before it offer
@@ -198,7 +199,7 @@ def test_nothing_is_left_to_do() -> None:
 
 
 def test_every_command_module_is_listed() -> None:
-    helpers = {"__init__", "backbone", "progress", "shared"}
+    helpers = {"__init__", "backbone", "image_size", "progress", "shared"}
     files = {path.stem for path in (SOURCE / "cli").glob("*.py")} - helpers
     assert files == set(COMMANDS)
     for name in COMMANDS:

@@ -7,6 +7,7 @@ from whatsit.embedding.backbones import DEFAULT_BACKBONE, Precision
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.images.preprocessing import Fit
 from whatsit.learning.names import HeadName
+from whatsit.networks.options import NETWORK_DEFAULTS, Method, NetworkOptions
 
 FitChoice = Fit | Literal["auto"]
 PrecisionChoice = Precision | Literal["auto"]
@@ -16,7 +17,9 @@ PrecisionChoice = Precision | Literal["auto"]
 class TrainOptions:
     """The options of `whatsit train`."""
 
-    backbone: str = DEFAULT_BACKBONE  # a name of the table, or the path of an ONNX feature extractor
+    method: Method = "probe"  # a head on a frozen backbone: nearly always enough, in seconds
+    backbone: str = DEFAULT_BACKBONE  # a name of the table, timm:NAME, or the path of an ONNX feature extractor
+    weights: str | None = None  # a file of the backbone's weights, for timm:NAME
     fit: FitChoice = "auto"  # squash or crop, by trying both on a sample of the photos to learn from
     bits: PrecisionChoice = "auto"  # 8 bits where this machine runs them faster: same accuracy within noise
     device: str = "cpu"
@@ -28,3 +31,4 @@ class TrainOptions:
     seed: int = 0
     thumbnails: bool = False  # of training photos, to show beside an answer: they go wherever the model goes
     limits: Limits = DEFAULT_LIMITS
+    network: NetworkOptions = NETWORK_DEFAULTS  # of the methods scratch and finetune alone

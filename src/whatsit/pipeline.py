@@ -1,15 +1,17 @@
 """The whole story on one page: from a folder of photos to a model folder, and from there to later figures.
 
     read → embed → gather → plan → learn → judge → publish
+                                 ↘ teach ↗
 
+A probe is learned on embeddings; a network is taught on pixels, and then is a backbone with a head like any other.
 Each step is one file of `steps/`. Data goes one way, and the test photos are looked at once, in `judge`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from whatsit.dataset import Dataset, read_dataset, read_photos
-from whatsit.embedding.backbones import FeatureExtractor
+from whatsit.embedding.backbones import DEFAULT_BACKBONE, FeatureExtractor
 from whatsit.embedding.location import cache_folder
 from whatsit.embedding.parquet import write_parquet
 from whatsit.embedding.stored import Provenance, stored_rows
@@ -21,14 +23,17 @@ from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
 from whatsit.options import TrainOptions
+from whatsit.steps.build import build, check_extra
 from whatsit.steps.examine import FIGURES, answer, examine, test_part, write_examination
 from whatsit.steps.fit import better_fit, likely_fit
 from whatsit.steps.gather import Photos, gather, with_vectors
 from whatsit.steps.judge import judge
-from whatsit.steps.learn import learn
+from whatsit.steps.learn import Learned, learn
 from whatsit.steps.plan import Plan, make_plan, shares
 from whatsit.steps.publish import Work, publish
 from whatsit.steps.see import FreshSight, Sight, StoredSight, Watch, unwatched
+from whatsit.steps.teach import teach
+from whatsit.steps.unfinished import begun_with, unfinished
 from whatsit.text import shell_quoted
 
 DEFAULTS = TrainOptions()
@@ -80,20 +85,23 @@ def train(
     label_dict: str | Path | None = None,
     cache: str | Path | None = None,
     overwrite: bool = False,
+    resume: bool = False,
     watch: Watch = unwatched,
 ) -> Trained:
     """Trains a classifier on a folder or CSV manifest, and writes its model folder.
 
     data: `<class>/…`, `train|valid|test/<class>/…`, or a manifest `uri,label[,split][,group]`; valid and test:
-    separate manifests or folders; label_dict: a text file that fixes the order of the classes. Raises a
-    WhatsitError, one line, for whatever the user can mend.
+    separate manifests or folders; label_dict: a text file that fixes the order of the classes; resume: go on with the
+    training of a network that was broken off. Raises a WhatsitError, one line, for whatever the user can mend.
     """
     shares(options)
     dataset = read_dataset(data, valid=valid, test=test, label_dict=label_dict)
     folder = Path(output) if output else default_folder(dataset.name)
     _check_folder(folder, FILES.facts, overwrite=overwrite)
-    sight = FreshSight(options, cache_folder(cache), watch)
-    return _train(dataset, sight, options, folder, shell_quoted(data), overwrite, watch)
+    order, place = _Order(options, folder, shell_quoted(data), overwrite, watch), cache_folder(cache)
+    if options.method == "probe":
+        return _train(dataset, FreshSight(options, place, watch), order)
+    return _train_network(dataset, place, resume, order)
 
 
 def train_from_embeddings(
@@ -110,30 +118,50 @@ def train_from_embeddings(
     options.backbone matters only where the vectors are of a network of the user's own: it names that again.
     """
     shares(options)
-    sight = StoredSight(Path(file), options.backbone)
+    sight = StoredSight(Path(file), options.backbone, options.weights)
     dataset = sight.dataset(Path(label_dict) if label_dict else None)
     folder = Path(output) if output else default_folder(dataset.name)
     _check_folder(folder, FILES.facts, overwrite=overwrite)
-    return _train(dataset, sight, options, folder, f"--embeddings {shell_quoted(file)}", overwrite, watch)
+    return _train(dataset, sight, _Order(options, folder, f"--embeddings {shell_quoted(file)}", overwrite, watch))
 
 
-def _train(
-    dataset: Dataset,
-    sight: Sight,
-    options: TrainOptions,
-    folder: Path,
-    data: str,
-    overwrite: bool,
-    watch: Watch,
-) -> Trained:
+@dataclass(frozen=True)
+class _Order:
+    """What was asked for: how to train, and what to write where."""
+
+    options: TrainOptions
+    folder: Path
+    data: str  # as it was named, for the report's commands
+    overwrite: bool
+    watch: Watch
+
+
+def _train(dataset: Dataset, sight: Sight, order: _Order) -> Trained:
+    photos, plan, extractor = _see(dataset, sight, order.options, order.watch)
+    with order.watch("learning", None):
+        learned = learn(photos, plan, order.options)
+    return _published(photos, plan, learned, extractor, order)
+
+
+def _train_network(dataset: Dataset, cache: Path, resume: bool, order: _Order) -> Trained:
+    """Copies and splits are found through the default backbone, so that all methods learn from the same photos."""
+    options, watch = order.options, order.watch
+    check_extra()
+    sight = FreshSight(replace(options, backbone=DEFAULT_BACKBONE, bits="auto", weights=None), cache, watch)
     photos, plan, extractor = _see(dataset, sight, options, watch)
-    with watch("learning", None):
-        learned = learn(photos, plan, options)
-    with watch("writing the report", None):
+    built = build(options, len(dataset.classes), extractor.preprocessing.fit)
+    begun = begun_with(photos, plan, options)
+    with unfinished(order.folder, begun, resume=resume, overwrite=order.overwrite) as work:
+        taught = teach(photos, plan, built, options, cache=cache, work=work, watch=watch)
+        return _published(taught.photos, plan, taught.learned, taught.extractor, order)
+
+
+def _published(photos: Photos, plan: Plan, learned: Learned, extractor: FeatureExtractor, order: _Order) -> Trained:
+    with order.watch("writing the report", None):
         judged = judge(photos, plan, learned)
-        work = Work(photos, plan, learned, judged, extractor, options)
-        classifier, report = publish(work, folder, data=data, overwrite=overwrite)
-    return Trained(classifier, judged.evaluation, report, folder)
+        work = Work(photos, plan, learned, judged, extractor, order.options)
+        classifier, report = publish(work, order.folder, data=order.data, overwrite=order.overwrite)
+    return Trained(classifier, judged.evaluation, report, order.folder)
 
 
 def _see(dataset: Dataset, sight: Sight, options: TrainOptions, watch: Watch) -> tuple[Photos, Plan, FeatureExtractor]:
@@ -143,7 +171,7 @@ def _see(dataset: Dataset, sight: Sight, options: TrainOptions, watch: Watch) ->
     with watch("finding copies", None):
         photos = gather(dataset, embeddings)
     plan = make_plan(photos, options)
-    if undecided:
+    if undecided and options.method == "probe":
         better = better_fit(photos, plan, fit, lambda some, f: sight.embed(some, f, f"trying {f}"), options)
         if better != fit:
             fit = better

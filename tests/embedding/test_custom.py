@@ -14,6 +14,7 @@ from onnx import TensorProto, external_data_helper, helper, numpy_helper
 from whatsit.embedding.backbones import FeatureExtractor, feature_extractor
 from whatsit.embedding.session import open_session, run
 from whatsit.errors import BackboneError
+from whatsit.images.preprocessing import Preprocessing
 
 from .samples import drawing
 
@@ -76,10 +77,10 @@ def _embedded(extractor: FeatureExtractor) -> NDArray[np.float32]:
     return vectors
 
 
-def _by_hand(model: onnx.ModelProto, layout: str = "nchw") -> NDArray[np.float32]:
+def _by_hand(model: onnx.ModelProto, layout: str = "nchw", images: NDArray[np.uint8] = IMAGES) -> NDArray[np.float32]:
     """The user's graph as it is, one image at a time, its input made as PyTorch's users make it."""
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    x = ((IMAGES / 255 - MEAN) / STD).astype(np.float32)
+    x = ((images / 255 - MEAN) / STD).astype(np.float32)
     x = x if layout == "nhwc" else x.transpose(0, 3, 1, 2)
     return np.concatenate([session.run(None, {"x": one[None]})[0] for one in x])
 
@@ -96,6 +97,23 @@ def test_it_equals_the_original_run_by_hand(tmp_path: Path, end: str, batch: int
     assert np.allclose(_embedded(extractor), expected, atol=1e-5)
     assert extractor.dim == expected.shape[1]
     onnx.checker.check_model(onnx.load_from_string(extractor.graph), full_check=True)
+
+
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+def test_a_network_whose_input_is_not_square(tmp_path: Path, layout: str) -> None:
+    images = IMAGES[:, 3:13]  # (3, 10, 16, 3)
+    shape = ["n", 10, 16, 3] if layout == "nhwc" else ["n", 3, 10, 16]
+    model = _network("map", layout, shape=shape)
+    features = "map_nhwc" if layout == "nhwc" else "map"
+    extractor = _extractor(_save(tmp_path, model, layout=layout, size=[10, 16], features=features))
+    assert extractor.preprocessing == Preprocessing((10, 16), "crop")
+    expected = _by_hand(model, layout, images).mean(axis=(1, 2) if layout == "nhwc" else (2, 3))
+    assert np.allclose(run(open_session(extractor.graph), ["embedding"], images)[0], expected, atol=1e-5)
+
+
+def test_two_equal_sides_are_a_square(tmp_path: Path) -> None:
+    one, other = (_extractor(_save(tmp_path, _network(), size=size)) for size in (SIZE, [SIZE, SIZE]))
+    assert one.fingerprint == other.fingerprint
 
 
 def test_mean_and_std_of_0_to_255_are_the_same_network(tmp_path: Path) -> None:
@@ -181,6 +199,8 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"batch": 1, "reshape": [1, CHANNELS]}, {}, "takes one image at a time only. Export it with a batch"),
     ({"batch": 1, "reshape": [1, -1], "end": "pooled"}, {}, "takes one image at a time only"),
     ({}, {"size": 32}, r"its input is (n, 3, 16, 16), but its JSON says (n, 3, 32, 32)"),
+    ({"shape": ["n", 3, 10, 16]}, {"size": [16, 10]}, r"but its JSON says (n, 3, 16, 10) (layout nchw, size [16, 10])"),
+    ({"end": "pooled", "shape": None, "reshape": [7, -1]}, {"size": [9, 16]}, "fails on an image of 9 x 16 pixels: "),
     ({}, {"layout": "nhwc"}, r"its input is (n, 3, 16, 16), but its JSON says (n, 16, 16, 3)"),
     ({"shape": ["n", 3, "h", "w"]}, {"size": 1, "std": [1e-44] * 3}, "numbers that are not finite"),
     ({"shape": ["n", 768]}, {}, "its input is (n, 768), but its JSON says (n, 3, 16, 16)"),

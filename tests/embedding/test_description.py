@@ -35,8 +35,13 @@ def test_all_keys(tmp_path: Path) -> None:
     assert {key: getattr(description, key) for key in more} == more
 
 
+@pytest.mark.parametrize(("size", "read"), [(30, 30), ([30, 100], (30, 100)), ([4096, 1], (4096, 1))])
+def test_a_size_is_of_a_square_or_height_and_width(size: Any, read: Any, tmp_path: Path) -> None:
+    assert _read(tmp_path, json.dumps(GOOD | {"size": size})).size == read
+
+
 WRONG: dict[str, list[Any]] = {
-    "size": ["224", 0, 5000, 224.0, True],
+    "size": ["224", 0, 5000, 224.0, True, [224], [0, 5], [5, 5000], [1, 2, 3], ["1", 2], [1.0, 2], [True, 2], {}],
     "layout": ["hwc", ["nchw"]],
     "mean": [0.5, [1, 2], [1, 2, "3"], [1, 2, float("nan")], [1, 2, 10**400]],
     "std": [[0, 1, 1], [-1, 1, 1]],

@@ -1,6 +1,7 @@
 """Made-up predictions and reports, small and seeded."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 
 from whatsit.evaluation import evaluate, selective
 from whatsit.evaluation.report import DataFigures, ForeignPhotos, LeftOut, Photo, Report, headline, suggest
+from whatsit.learning import Epoch, History
 
 Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -88,3 +90,28 @@ def report(
         commands=("whatsit serve model/",),
         location="model/report.html",
     )
+
+
+def history_of(
+    train_loss: Sequence[float],
+    valid_loss: Sequence[float],
+    train_accuracy: Sequence[float] | float = 0.9,
+    valid_accuracy: Sequence[float] | float = 0.88,
+    augmented: bool = True,
+) -> History:
+    """A training with these curves; the epoch of least valid loss was kept."""
+    n = len(train_loss)
+    accuracies = [[a] * n if isinstance(a, float) else a for a in (train_accuracy, valid_accuracy)]
+    four = zip(train_loss, accuracies[0], valid_loss, accuracies[1], strict=True)
+    epochs = tuple(Epoch(i, *figures, 0.001, 4.2, 310.0) for i, figures in enumerate(four, start=1))
+    best = min(epochs, key=lambda e: e.valid_loss if np.isfinite(e.valid_loss) else np.inf).number
+    return History(epochs, best, f"all {n} epochs done", augmented)
+
+
+def history(n: int, lost: int = 0) -> History:
+    """n epochs, both losses falling from 1.5 towards 0.3; in epoch `lost` the valid loss is no number."""
+    x = np.arange(1, n + 1)
+    train, valid = 0.3 + 1.2 * np.exp(-x / 6), 0.35 + 1.1 * np.exp(-x / 6)
+    if lost:
+        valid[lost - 1] = np.nan
+    return history_of(train.tolist(), valid.tolist(), (1 - train / 2).tolist(), np.maximum(0, 1 - train / 2).tolist())

@@ -9,8 +9,9 @@ import pytest
 
 from whatsit.evaluation.report import Report, render_report
 from whatsit.evaluation.report.charts.confusion import DARK, SHADES, shown_classes
+from whatsit.learning import History
 
-from .made_up import HOSTILE, names, report
+from .made_up import HOSTILE, history, names, report
 
 VOID = {"meta", "img", "br", "link", "input"}
 Attributes = dict[str, str | None]
@@ -58,6 +59,11 @@ REPORTS = {
     "hostile": lambda: report(classes=list(HOSTILE)),
     "forty": lambda: report(n=400, k=40),
     "one photo": lambda: report(n=1, k=3),
+    "learned": lambda: replace(report(), history=history(12)),
+    "learned long": lambda: replace(report(), history=history(200)),
+    "learned once": lambda: replace(report(), history=history(1)),
+    "learned nothing": lambda: replace(report(), history=History((), 0, "stopped", False)),
+    "diverged": lambda: replace(report(), history=history(5, lost=3)),
     "bare": lambda: Report("t", "today", "h", "p", report().evaluation, replace(report().data, counts={})),
 }
 
@@ -105,6 +111,25 @@ def test_every_section_tells_its_part() -> None:
         "EfficientNet-Lite0", "whatsit serve model/", "Wilson 1927", "500 photos of other things",
     ):  # fmt: skip
         assert part in text
+
+
+def test_a_training_by_epochs_gets_its_section() -> None:
+    page = Page(render_report(replace(report(), history=history(12))))
+    for part in ("How it learned", "more --epochs", "It ended after 12 epochs: all 12 epochs done.", "kept 12"):
+        assert part in page.text
+    assert {"#learning"} <= {a["href"] for a in page.all("a")}
+    assert "How it learned" not in Page(render_report(report())).text
+
+
+def test_train_figures_of_augmented_photos_are_explained() -> None:
+    made = history(12)
+    said = "on augmented photos, which are harder"
+    assert said in Page(render_report(replace(report(), history=made))).text
+    assert said not in Page(render_report(replace(report(), history=replace(made, augmented=False)))).text
+
+
+def test_a_figure_that_is_no_number_is_told() -> None:
+    assert "no number" in Page(render_report(replace(report(), history=history(5, lost=3)))).text
 
 
 def test_no_mistake_is_no_proof() -> None:

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 import whatsit.evaluation
 from whatsit.evaluation import Evaluation, evaluate, intervals
 from whatsit.evaluation.report import DataFigures, headline, suggest, summary, words
-from whatsit.evaluation.report.charts import svg
+from whatsit.evaluation.report.charts import svg, ticks
 
-from .made_up import HOSTILE, names, predictions, report
+from .made_up import HOSTILE, history, names, predictions, report
 
 
-@pytest.mark.parametrize("module", [intervals, svg, words])
+@pytest.mark.parametrize("module", [intervals, svg, ticks, words])
 def test_docstrings(module: ModuleType) -> None:
     result = doctest.testmod(module)
     assert result.attempted > 0
@@ -119,11 +119,11 @@ def test_advice_on_files_and_conflicts() -> None:
 
 
 def test_summary_tells_the_story() -> None:
-    text = summary(replace(report(), mislabelled_count=12))
+    text = summary(replace(report(), mislabelled_count=12, history=history(12)))
     for part in (
         "On 120 photos that it never saw", "test split", "4 classes", "train 120, test 120", "broken.jpg",
-        "(before: 10.0)", "answers", "worst classes", "called", "12 labels to look at again",
-        "model/report.html", "whatsit serve model/",
+        "(before: 10.0)", "learning      both losses", "answers", "worst classes", "called",
+        "12 labels to look at again", "model/report.html", "whatsit serve model/",
     ):  # fmt: skip
         assert part in text
 
@@ -135,6 +135,7 @@ def test_summary_fits_whatever_the_names(width: int) -> None:
         hostile,
         headline="word " * 200,
         protocol="p" * 300,
+        history=history(200),
         commands=tuple(f"whatsit {i}" for i in range(9)),
     )
     for made in (hostile, crowded, report(k=2), report(perfect=True), report(n=2000, k=1000)):

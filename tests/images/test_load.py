@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from whatsit.images.fit import fit_image
 from whatsit.images.load import load_for_network, load_with_thumbnail, read_image
-from whatsit.images.preprocessing import Fit, Preprocessing
+from whatsit.images.preprocessing import Fit, Preprocessing, Size
 
-from .samples import difference, encode, photo, real_photos
+from .samples import difference, encode, held, photo, real_photos
 
 FITS: list[Fit] = ["squash", "crop", "letterbox"]
 KINDS = ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "HEIF"]
@@ -37,6 +38,18 @@ def test_path_and_bytes_and_both_steps_agree(tmp_path: Path, kind: str, fit: Fit
     assert in_full.max() == 0 or (kind == "JPEG" and in_full.mean() < MEAN_TOLERANCE)
 
 
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("fit", FITS)
+@pytest.mark.parametrize("size", [(10, 50), (50, 10)])
+def test_a_jpeg_has_enough_pixels_for_the_longer_side(size: tuple[int, int], fit: Fit, orientation: int) -> None:
+    """Though the camera be held the other way: twice 50 of the shorter side's 240."""
+    data = held(Image.fromarray(photo(240, 900)), orientation, "JPEG")
+    preprocessing = Preprocessing(size, fit)
+    enough = read_image(data, at_least=100)
+    assert enough.shape == (120, 450, 3)
+    assert np.array_equal(load_for_network(data, preprocessing), fit_image(enough, preprocessing))
+
+
 @pytest.mark.parametrize("at_least", [1, 37, 74, 75, 76, 149, 150, 151, 299, 300, 301, 5000])
 def test_a_scaled_down_jpeg_keeps_the_shorter_side(at_least: int) -> None:
     height, width, _ = read_image(encode(photo(300, 401), "JPEG"), at_least=at_least).shape
@@ -49,8 +62,8 @@ def test_other_formats_are_never_scaled_down() -> None:
 
 
 @pytest.mark.parametrize("progressive", [False, True])
-@pytest.mark.parametrize("size", [37, 75, 150, 224])
-def test_the_tolerance_on_a_drawn_photo(size: int, progressive: bool) -> None:
+@pytest.mark.parametrize("size", [37, 75, 150, 224, (20, 150), (150, 20)])
+def test_the_tolerance_on_a_drawn_photo(size: Size, progressive: bool) -> None:
     assert_close(encode(photo(600, 800), "JPEG", quality=90, progressive=progressive), size)
 
 
@@ -61,7 +74,7 @@ def test_the_tolerance_on_real_photos() -> None:
         assert_close(source, 80)
 
 
-def assert_close(source: bytes | Path, size: int) -> None:
+def assert_close(source: bytes | Path, size: Size) -> None:
     preprocessing = Preprocessing(size)
     apart = difference(load_for_network(source, preprocessing), fit_image(read_image(source), preprocessing))
     assert apart.mean() <= MEAN_TOLERANCE

@@ -107,8 +107,9 @@ def test_one_and_many_images_at_once_get_the_same_answer(classifier: Classifier,
 
 def test_a_published_head_finds_everything_familiar(extractor: FeatureExtractor, problem: Problem) -> None:
     graph = export_graph(extractor.graph, head_of("logistic", problem), 1.0, None, 3)
-    size = extractor.preprocessing.size
-    similarity = run(open_session(graph), ["similarity"], np.zeros((2, size, size, 3), np.uint8))[0]
+    taken = extractor.preprocessing
+    pixels = np.zeros((2, taken.height, taken.width, 3), np.uint8)
+    similarity = run(open_session(graph), ["similarity"], pixels)[0]
     assert similarity.tolist() == [1, 1]
 
 

@@ -21,7 +21,7 @@ from whatsit.images.limits import Limits
 from whatsit.images.preprocessing import Fit, Preprocessing
 from whatsit.learning import FAMILIES, Head, LinearHead, Problem, learn_familiarity
 from whatsit.model.classifier import Classifier
-from whatsit.model.explain import OCCLUSION_GRID, Explanation, _resized
+from whatsit.model.explain import OCCLUSION_GRID, Explanation, _resized, occlusion_grid
 from whatsit.model.export import export_graph
 
 Make = Callable[[str, Fit], Classifier]
@@ -182,6 +182,13 @@ def test_other_heads_are_explained_too(name: str, make: Make, paths: list[str]) 
     k = classifier.classes_.index(explanation.label)
     before, after = (classifier.predict_proba(one)[0, k] for one in (pixels, covered))
     assert explanation.heat[2, 4] == pytest.approx(np.log(before) - np.log(after), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("sides", "grid"), [((224, 224), (5, 5)), ((30, 100), (3, 8)), ((100, 30), (8, 3)), ((1, 4096), (1, 25))]
+)
+def test_the_patches_that_cover_are_about_square(sides: tuple[int, int], grid: tuple[int, int]) -> None:
+    assert occlusion_grid(*sides) == grid
 
 
 def test_a_class_that_there_is_not(classifier: Classifier, paths: list[str]) -> None:

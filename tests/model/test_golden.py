@@ -84,7 +84,7 @@ def test_the_images_are_a_card_and_photos_of_several_classes(classifier: Classif
     for record in records:
         with Image.open(io.BytesIO(image(record))) as opened:
             assert (opened.format, opened.mode) == ("PNG", "RGB")
-            assert classifier.facts.preprocessing.size < max(opened.size) <= SIDE
+            assert classifier.facts.preprocessing.width < max(opened.size) <= SIDE
     answers = classifier.predict([image(record) for record in records])
     assert not answers[0].familiar
     assert len({answer.label for answer in answers[1:]}) > 1

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from model.damage import Copy, refused, replaced, rewrite
 from whatsit.errors import ModelFolderError
+from whatsit.images.preprocessing import sides
 from whatsit.model.folder import CHECKED, FILES, ModelFacts, read_facts, write_core
 from whatsit.model.rules import MAX_SIDE
 
@@ -26,6 +27,19 @@ HOSTILE: dict[str, tuple[tuple[str, ...], Any, str]] = {
     "labels: others": (("labels",), ["a", "b", "c"], "its labels are not those of model.json"),
     "size: huge": (("preprocessing", "size"), 10**9, "'preprocessing' is"),
     "size: true": (("preprocessing", "size"), True, "'preprocessing' is"),
+    "size: one side": (
+        ("preprocessing", "size"),
+        [224],
+        "expected an object with a size in pixels, 1 to 4096, or [hei",
+    ),
+    "size: three sides": (("preprocessing", "size"), [224, 224, 3], "'preprocessing' is"),
+    "size: a huge side": (("preprocessing", "size"), [224, 10**9], "'preprocessing' is"),
+    "size: a side of text": (("preprocessing", "size"), [224, "224"], "'preprocessing' is"),
+    "size: not square": (
+        ("preprocessing", "size"),
+        [224, 100],
+        "(n, 224, 224, 3) in its graph and (n, 224, 100, 3) by",
+    ),
     "size: not the graph's": (("preprocessing", "size"), 225, "'image' is (n, 224, 224, 3) in its graph"),
     "fit": (("preprocessing", "fit"), "stretch", "fit must be one of"),
     "preprocessing: more": (("preprocessing", "mean"), 0, "preprocessing has size, fit"),
@@ -95,7 +109,7 @@ def test_any_value_anywhere_is_read_or_refused_in_one_line(place: tuple[str, ...
     if facts:
         assert np.isfinite(facts.temperature)
         assert 0 <= facts.unsure.threshold <= 1
-        assert 1 <= facts.preprocessing.size <= MAX_SIDE
+        assert all(1 <= side <= MAX_SIDE for side in sides(facts.preprocessing.size))
 
 
 def read_or_refusal(folder: Path) -> tuple[ModelFacts | None, str]:

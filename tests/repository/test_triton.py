@@ -1,5 +1,6 @@
 """config.pbtxt, read by Triton's own schema, and held against the graph itself."""
 
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -9,9 +10,11 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from whatsit.images.preprocessing import Preprocessing
 from whatsit.model.folder import FILES, read_facts
 from whatsit.repository import Repository
 from whatsit.repository.triton import MAX_BATCH
+from whatsit.repository.triton import config as text_of
 
 NUMPY = {"TYPE_UINT8": np.uint8, "TYPE_FP32": np.float32}
 
@@ -58,6 +61,12 @@ def test_it_describes_the_graph(repository: Repository, model: Path, config: Any
         assert len(output.dims) > 0  # an empty shape is not allowed
     assert [output.label_filename for output in said.output] == ["labels.txt", "", ""]
     assert list(said.output[0].dims) == [len(facts.labels)]
+
+
+def test_an_input_that_is_not_square_is_height_then_width(model: Path, schema: Any) -> None:
+    facts = replace(read_facts(model), preprocessing=Preprocessing((16, 40)))
+    said = import_module("google.protobuf.text_format").Parse(text_of("fruit", 1, facts), schema.ModelConfig())
+    assert list(said.input[0].dims) == [16, 40, 3]
 
 
 def test_it_follows_the_default(repository: Repository, model: Path, plums: Path, config: Any) -> None:

@@ -16,7 +16,7 @@ def faulty_model(folder: Path, target: Path) -> tuple[Path, bytes]:
     and such a picture."""
     facts, graph = read_model(folder)
     model = onnx.load_from_string(graph)
-    size = facts.preprocessing.size
+    taken = facts.preprocessing
     model.graph.initializer.extend(
         [
             numpy_helper.from_array(np.array([255.0], np.float32), "fault.white"),
@@ -38,5 +38,5 @@ def faulty_model(folder: Path, target: Path) -> tuple[Path, bytes]:
     target.mkdir()
     write_core(target, facts, model.SerializeToString())
     white = io.BytesIO()
-    Image.new("RGB", (size, size), "white").save(white, "PNG")
+    Image.new("RGB", (taken.width, taken.height), "white").save(white, "PNG")
     return target, white.getvalue()

@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from whatsit.dataset import Dataset, Record, Split, dataset_of
+from whatsit.images.preprocessing import Size, sides
 from whatsit.options import TrainOptions
 from whatsit.steps.gather import Embeddings, Photos, gather
 
@@ -18,7 +19,7 @@ SIDE = 32  # pixels that the network takes
 DIM = 24
 
 
-def network(folder: Path) -> str:
+def network(folder: Path, size: Size = SIDE) -> str:
     """Writes `own.onnx` and `own.json`: the mean of the maps of one random convolution. Gives its path."""
     kernel = np.random.default_rng(0).normal(0, 0.4, (DIM, 3, 5, 5)).astype(np.float32)
     nodes = [
@@ -27,12 +28,12 @@ def network(folder: Path) -> str:
         helper.make_node("ReduceMean", ["maps"], ["features"], axes=[2, 3], keepdims=0),
     ]
     constants = [numpy_helper.from_array(kernel, "kernel")]
-    given = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", 3, SIDE, SIDE])
+    given = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", 3, *sides(size)])
     wanted = helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", DIM])
     graph = helper.make_graph(nodes, "own", [given], [wanted], constants)
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), folder / "own.onnx")
-    says = {"size": SIDE, "layout": "nchw", "scale": 1, "features": "maps"}
+    says: dict[str, object] = {"size": size, "layout": "nchw", "scale": 1, "features": "maps"}
     says |= {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}
     (folder / "own.json").write_text(json.dumps(says), encoding="utf-8")
     return str(folder / "own.onnx")

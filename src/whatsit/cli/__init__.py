@@ -25,6 +25,7 @@ COMMANDS = {
     "request": "Write photos as the body of a request.",
     "feedback": "Write what people corrected as a manifest to train on.",
     "embed": "Write the embeddings of photos to a Parquet file.",
+    "preview": "Show what augmentation does to photos.",
     "cache": "Show or clear the embedding cache.",
     "demo": "Train on 2,624 photos of solar cells and show the report.",
     "completion": "Print the shell completion script.",

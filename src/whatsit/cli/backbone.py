@@ -2,13 +2,25 @@
 
 import click
 
+from whatsit.cli.shared import F
 from whatsit.options import TrainOptions
 
 DEFAULTS = TrainOptions()
 
-backbone_option = click.option(
-    "--backbone", default=DEFAULTS.backbone, show_default=True, help="A name, or my.onnx of your own."
-)
+
+def backbone_option(command: F) -> F:
+    """`--backbone` and `--weights`."""
+    command = click.option(
+        "--weights", metavar="FILE", help="Weights of timm:NAME, as safetensors (default: timm's own, fetched once)."
+    )(command)
+    return click.option(
+        "--backbone",
+        default=DEFAULTS.backbone,
+        show_default=True,
+        help="A name, timm:NAME for a pretrained network of timm, or my.onnx of your own.",
+    )(command)
+
+
 bits_option = click.option(
     "--bits",
     type=click.Choice(["auto", "int8", "float32"]),

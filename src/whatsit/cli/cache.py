@@ -6,7 +6,7 @@ from whatsit.cli.shared import cache_option, json_line, json_option
 
 
 @click.command(name="cache", epilog="Example: whatsit cache --clear")
-@click.option("--clear", is_flag=True, help="Remove every embedding; they are computed anew when needed.")
+@click.option("--clear", is_flag=True, help="Remove every embedding and network; they are made anew when needed.")
 @cache_option
 @json_option
 def command(clear: bool, cache: str | None, as_json: bool) -> None:
@@ -20,12 +20,21 @@ def command(clear: bool, cache: str | None, as_json: bool) -> None:
         return
     entries = cache_contents(folder)
     if as_json:
-        rows = [{"backbone": e.backbone, "vectors": e.vectors, "bytes": e.bytes, "file": str(e.file)} for e in entries]
+        rows = [
+            {
+                "backbone": e.backbone,
+                "network": e.is_network,
+                "vectors": e.vectors,
+                "bytes": e.bytes,
+                "file": str(e.file),
+            }
+            for e in entries
+        ]
         click.echo(json_line({"folder": str(folder), "entries": rows}))
         return
     click.echo(f"{folder}: {_size(sum(e.bytes for e in entries))}")
     for entry in entries:
-        count = "damaged" if entry.vectors is None else f"{entry.vectors:,} vectors"
+        count = "network" if entry.is_network else "damaged" if entry.vectors is None else f"{entry.vectors:,} vectors"
         click.echo(f"  {entry.file.stem:<46}{count:>18}{_size(entry.bytes):>12}")
 
 

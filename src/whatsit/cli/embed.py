@@ -15,7 +15,9 @@ from whatsit.options import TrainOptions
 @click.option("-o", "--output", required=True, metavar="FILE", help="Parquet file to write.")
 @click.option("--force", is_flag=True, help="Replace the file where it exists.")
 @backbone_option
-@click.option("--fit", type=click.Choice(["squash", "crop", "letterbox"]), help="How a photo becomes a square.")
+@click.option(
+    "--fit", type=click.Choice(["squash", "crop", "letterbox"]), help="How a photo becomes the network's input."
+)
 @bits_option
 @device_option
 @cache_option
@@ -25,6 +27,7 @@ def command(
     output: str,
     force: bool,
     backbone: str,
+    weights: str | None,
     fit: str | None,
     bits: str,
     device: str,
@@ -41,6 +44,7 @@ def command(
 
     options = TrainOptions(
         backbone=backbone,
+        weights=weights,
         fit=fit or "auto",  # type: ignore[arg-type]
         bits=bits,  # type: ignore[arg-type]
         device=device,

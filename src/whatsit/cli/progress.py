@@ -3,30 +3,43 @@
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 TICK = 1.0  # seconds
 
 
+class Advance(Protocol):
+    """So many images more, and how it goes in a few words."""
+
+    def __call__(self, n: int, note: str = "") -> None: ...
+
+
 @contextmanager
-def bar(step: str, total: int | None) -> Iterator[Callable[[int], None]]:
+def bar(step: str, total: int | None) -> Iterator[Advance]:
     """A bar over `total` images; without a total, the step's name and its seconds while it runs."""
     if not sys.stderr.isatty():
-        yield lambda n: None
+        yield _silent
         return
     from tqdm import tqdm
 
     if total is None:
         with _clock(step):
-            yield lambda n: None
+            yield _silent
         return
     with tqdm(total=total, desc=step, unit=" photos", leave=False, dynamic_ncols=True, delay=0.5) as shown:
 
-        def advance(n: int) -> None:
+        def advance(n: int, note: str = "") -> None:
+            if note:
+                shown.set_description_str(note, refresh=False)
             shown.update(n)
 
         yield advance
+
+
+def _silent(n: int, note: str = "") -> None:
+    pass
 
 
 @contextmanager

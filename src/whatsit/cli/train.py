@@ -29,7 +29,7 @@ NOT_WITH_EMBEDDINGS = ("valid_data", "test_data", "fit", "bits", "cache")  # the
     type=click.Choice(["auto", "squash", "crop", "letterbox"]),
     default=DEFAULTS.fit,
     show_default=True,
-    help="How a photo becomes a square.",
+    help="How a photo becomes the network's input.",
 )
 @bits_option
 @click.option(

@@ -1,8 +1,8 @@
 """The table of backbones, and how one becomes a graph: uint8 images in, an embedding out.
 
-A backbone is a name of the table, or the path of an ONNX feature extractor with a JSON beside it
-(`custom.py`). Whichever it is, what comes out has one form, and its fingerprint tells its vectors from all
-others'.
+A backbone is a name of the table, a network of timm (`pretrained/`), or the path of an ONNX feature
+extractor with a JSON beside it (`custom.py`). Whichever it is, what comes out has one form, and its fingerprint
+tells its vectors from all others'.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ from importlib import resources, util
 from pathlib import Path
 from typing import Literal
 
+from whatsit.embedding.pretrained.names import is_timm
 from whatsit.errors import BackboneError, MissingExtraError
 from whatsit.images.preprocessing import Fit, Preprocessing
 
@@ -66,7 +67,7 @@ class FeatureExtractor:
     dim: int
     licence: str
     source: str
-    graph: bytes  # ONNX: `image` uint8 (n, size, size, 3) → `embedding` float32 (n, dim)
+    graph: bytes  # ONNX: `image` uint8 (n, height, width, 3) → `embedding` float32 (n, dim)
     has_features: bool  # whether the embedding is the mean of a tensor `features` (n, dim, h, w)
 
     @cached_property
@@ -101,11 +102,21 @@ def is_custom(name: str) -> bool:
     return name.endswith(".onnx")
 
 
-def feature_extractor(name: str, precision: Precision, fit: Fit) -> FeatureExtractor:
-    """Makes a backbone ready: of the table, or of the user's own where `name` is the path of an ONNX file.
+def feature_extractor(
+    name: str, precision: Precision, fit: Fit, weights: str | Path | None = None, cache: str | Path | None = None
+) -> FeatureExtractor:
+    """Makes a backbone ready: of the table, of timm (`timm:NAME`), or of the user's own (the path of an ONNX file).
 
-    Raises BackboneError for a name that is neither, and where its weights cannot be read.
+    weights: a file instead of timm's pretrained weights; cache: the folder that keeps networks of timm, else the usual
+    one. Those of timm and the user's own are float32, whatever the precision. Raises BackboneError for any other name,
+    and where its weights cannot be read; MissingExtraError where they, or timm, are not installed.
     """
+    if is_timm(name):
+        from whatsit.embedding.pretrained.cache import timm_extractor
+
+        return timm_extractor(name, fit, weights, cache)
+    if weights is not None:
+        raise BackboneError(f"--weights goes with --backbone timm:NAME, got {name!r}. Leave one of them out")
     if is_custom(name):
         from whatsit.embedding.custom import custom_extractor
 
@@ -114,7 +125,7 @@ def feature_extractor(name: str, precision: Precision, fit: Fit) -> FeatureExtra
         backbone = BACKBONES[name]
     except KeyError:
         known = ", ".join(BACKBONES)
-        message = f"no backbone {name!r}. There are: {known}, and any my.onnx of your own"
+        message = f"no backbone {name!r}. There are: {known}, timm:NAME, and any my.onnx of your own"
         raise BackboneError(message) from None
     return FeatureExtractor(
         name=backbone.name,

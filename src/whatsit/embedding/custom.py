@@ -4,6 +4,7 @@ Once wrapped (`wrap.py`) it is one in form with the backbones of the table. What
 whether it takes several images at a time, is tried (`trial.py`).
 """
 
+import json
 from pathlib import Path
 
 import onnx
@@ -14,7 +15,7 @@ from whatsit.embedding.description import Description, read_description
 from whatsit.embedding.trial import check_features, try_on_noise
 from whatsit.embedding.wrap import Ends, wrap
 from whatsit.errors import BackboneError
-from whatsit.images.preprocessing import Fit, Preprocessing
+from whatsit.images.preprocessing import Fit, Preprocessing, sides
 
 OLDEST_OPSET = 13  # from then on the nodes of `wrap.py`, and those of a head, mean what they mean today
 
@@ -24,7 +25,7 @@ def custom_extractor(path: Path, fit: Fit) -> FeatureExtractor:
     try:
         model = _load(path)
         description = read_description(path.with_suffix(".json"))
-        graph, dim = _made_ready(model, description)
+        graph, dim = made_ready(model, description)
     except BackboneError as error:
         raise BackboneError(f"{path}: {error}") from error
     return FeatureExtractor(
@@ -56,14 +57,15 @@ def _load(path: Path) -> onnx.ModelProto:
     return model
 
 
-def _made_ready(model: onnx.ModelProto, description: Description) -> tuple[bytes, int]:
+def made_ready(model: onnx.ModelProto, description: Description) -> tuple[bytes, int]:
     """The wrapped graph, and the length of its embedding."""
     ends = _ends(model.graph, description)
-    raw = try_on_noise(wrap(model, description, ends, None, ["raw"]), ["raw"], description.size)[0]
+    height_width = sides(description.size)
+    raw = try_on_noise(wrap(model, description, ends, None, ["raw"]), ["raw"], height_width)[0]
     if raw.ndim not in (2, 4):
         raise BackboneError(f"its output is {raw.ndim}-D, expected 2-D or 4-D. Name another one as 'output'")
     names = ["embedding", "features"] if ends.features else ["embedding"]
-    embedding, *features = try_on_noise(wrap(model, description, ends, raw.ndim, names), names, description.size)
+    embedding, *features = try_on_noise(wrap(model, description, ends, raw.ndim, names), names, height_width)
     if features:
         check_features(features[0], embedding)
     graph = wrap(model, description, ends, raw.ndim, ["embedding"], embedding.shape[1])
@@ -101,21 +103,21 @@ def _named(key: str, name: str, known: list[str]) -> str:
 
 
 def _check_input(value: onnx.ValueInfoProto, description: Description) -> None:
-    tensor, size = value.type.tensor_type, description.size
+    tensor, (height, width) = value.type.tensor_type, sides(description.size)
     if tensor.elem_type != TensorProto.FLOAT:
         got = TensorProto.DataType.Name(tensor.elem_type).lower()
         raise BackboneError(f"its input {value.name!r} is {got}, expected float. Export it in float32")
     if not tensor.HasField("shape"):
         return
     got = [one.dim_value or one.dim_param or "?" for one in tensor.shape.dim]
-    sides: list[int | str] = [3, size, size] if description.layout == "nchw" else [size, size, 3]
-    fixed = [one for one in zip(got[1:], sides, strict=False) if isinstance(one[0], int)]
+    said: list[int | str] = [3, height, width] if description.layout == "nchw" else [height, width, 3]
+    fixed = [one for one in zip(got[1:], said, strict=False) if isinstance(one[0], int)]
     if len(got) != 4 or any(one != other for one, other in fixed):
         raise BackboneError(
-            f"its input is {_shape(got)}, but its JSON says {_shape(['n', *sides])} "
-            f"(layout {description.layout}, size {size}). Mend the JSON"
+            f"its input is {_shape(got)}, but its JSON says {_shape(['n', *said])} "
+            f"(layout {description.layout}, size {json.dumps(description.size)}). Mend the JSON"
         )
 
 
-def _shape(sides: list[int | str]) -> str:
-    return f"({', '.join(map(str, sides))})"
+def _shape(numbers: list[int | str]) -> str:
+    return f"({', '.join(map(str, numbers))})"

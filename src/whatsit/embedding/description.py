@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from whatsit.errors import BackboneError
-from whatsit.images.preprocessing import Interpolation
+from whatsit.images.preprocessing import Interpolation, Size, is_size
 
 Layout = Literal["nchw", "nhwc"]
 
@@ -20,7 +20,7 @@ EXAMPLE = '{"size": 224, "layout": "nchw", "scale": 1, "mean": [0.485, 0.456, 0.
 class Description:
     """The network takes (pixel × scale / 255 − mean) / std, as float32 in its layout."""
 
-    size: int  # pixels a side
+    size: Size  # pixels
     layout: Layout  # of the input, and of an output that is a feature map
     mean: tuple[float, float, float]  # red, green, blue
     std: tuple[float, float, float]
@@ -51,7 +51,7 @@ def _is_name(value: Any) -> bool:
 
 
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "size": (lambda v: type(v) is int and 1 <= v <= MAX_SIDE, f"a whole number of pixels, 1 to {MAX_SIDE}"),
+    "size": (lambda v: is_size(v, MAX_SIDE), f"a whole number of pixels, 1 to {MAX_SIDE}, or [height, width]"),
     "layout": (lambda v: v in get_args(Layout), '"nchw" or "nhwc"'),
     "mean": (_is_colour, "three numbers: red, green, blue"),
     "std": (lambda v: _is_colour(v) and min(v) > 0, "three numbers above 0: red, green, blue"),

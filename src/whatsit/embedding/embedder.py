@@ -60,7 +60,8 @@ class Embedder:
         self.extractor = extractor
         self.device = device
         self.limits = limits
-        name = f"{Path(extractor.name).stem}-{extractor.precision}-{extractor.fingerprint}"
+        plain = extractor.name.replace(":", "-").replace("/", "-")  # as a part of a file's name
+        name = f"{plain}-{extractor.precision}-{extractor.fingerprint}"
         self.cache = Cache(cache, name, extractor.dim)
 
     def __enter__(self) -> "Embedder":

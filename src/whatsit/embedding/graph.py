@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from whatsit.embedding.efficientnet import Conv
+from whatsit.images.preprocessing import Size, sides
 
 Tensor = TypeVar("Tensor")
 
@@ -62,8 +63,8 @@ class GraphWriter(NodeWriter, ABC, Generic[Tensor]):
     def as_float32(self, x: Tensor) -> str:
         """The name of the tensor's real numbers."""
 
-    def network(self, convs: Sequence[Conv], size: int) -> onnx.ModelProto:
-        """For images of `size` pixels a side."""
+    def network(self, convs: Sequence[Conv], size: Size) -> onnx.ModelProto:
+        """For images of `size` pixels."""
         x = self.image()
         outputs: dict[str, Tensor] = {}
         taps: list[str] = []
@@ -84,7 +85,7 @@ class GraphWriter(NodeWriter, ABC, Generic[Tensor]):
         sides = {"kernel_shape": [kernel, kernel], "strides": [conv.stride, conv.stride]}
         return self.node(kind, inputs, output, **sides, group=conv.groups, auto_pad="SAME_UPPER")
 
-    def model(self, taps: Sequence[str], dim: int, size: int) -> onnx.ModelProto:
+    def model(self, taps: Sequence[str], dim: int, size: Size) -> onnx.ModelProto:
         """Closes the graph: the means of the tapped feature maps, the last one first, are the embedding."""
         means = []
         for name, tap in zip(FEATURES, reversed(taps), strict=True):
@@ -92,7 +93,7 @@ class GraphWriter(NodeWriter, ABC, Generic[Tensor]):
             pooled = self.node("GlobalAveragePool", [name], f"{name}.mean")
             means.append(self.node("Flatten", [pooled], f"{name}.flat"))
         self.node("Concat", means, "embedding", axis=1)
-        image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", size, size, 3])
+        image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", *sides(size), 3])
         embedding = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", dim])
         graph = helper.make_graph(self.nodes, "backbone", [image], [embedding], self.constants)
         opsets = [helper.make_opsetid("", OPSET)]
@@ -102,7 +103,7 @@ class GraphWriter(NodeWriter, ABC, Generic[Tensor]):
 class WriteGraph(Protocol):
     """Convolutions → graph: what both precisions share."""
 
-    def __call__(self, convs: Sequence[Conv], size: int) -> onnx.ModelProto: ...
+    def __call__(self, convs: Sequence[Conv], size: Size) -> onnx.ModelProto: ...
 
 
 class _PlainWriter(GraphWriter[str]):
@@ -129,6 +130,6 @@ class _PlainWriter(GraphWriter[str]):
         return x
 
 
-def float32_graph(convs: Sequence[Conv], size: int) -> onnx.ModelProto:
-    """The network in float32, for images of `size` pixels a side."""
+def float32_graph(convs: Sequence[Conv], size: Size) -> onnx.ModelProto:
+    """The network in float32, for images of `size` pixels."""
     return _PlainWriter().network(convs, size)

@@ -1,4 +1,7 @@
-"""Where the embedding cache lies, what is in it, and how it is cleared: of whatsit's own files alone."""
+"""Where the embedding cache lies, what is in it, and how it is cleared: of whatsit's own files alone.
+
+It holds vectors, and the networks of timm that were exported to make some.
+"""
 
 import os
 import re
@@ -8,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from whatsit.embedding.cache import FILES, PRECISION_FILE
+from whatsit.embedding.pretrained.files import EXPORTED, NETWORK
 from whatsit.errors import EmbeddingError
 
 VARIABLE = "WHATSIT_CACHE"
@@ -19,12 +23,13 @@ _UNFINISHED = f".{PRECISION_FILE}."  # what a kill may leave of an atomic write
 
 @dataclass(frozen=True)
 class CacheEntry:
-    """The vectors of one backbone, in one precision and preprocessing."""
+    """The vectors of one backbone, in one precision and preprocessing, or a network of timm."""
 
     file: Path
     backbone: str
-    vectors: int | None  # None where the file is damaged
+    vectors: int | None  # None where the file is damaged, and of a network
     bytes: int
+    is_network: bool = False
 
 
 def cache_folder(named: str | Path | None = None) -> Path:
@@ -37,12 +42,15 @@ def cache_folder(named: str | Path | None = None) -> Path:
 
 
 def cache_contents(folder: Path) -> list[CacheEntry]:
-    """An entry a file of vectors, by name; none where there is no such folder."""
+    """An entry a file of vectors and a network, by name; none where there is no such folder."""
     entries = []
     for path in _own_files(folder):
         if match := _VECTORS.fullmatch(path.name):
             size = sum(_size(path.with_name(path.name + log)) for log in ("", *_LOGS))
             entries.append(CacheEntry(path, match["backbone"], _count(path), size))
+        elif match := NETWORK.fullmatch(path.name):
+            size = _size(path) + _size(path.with_suffix(".json"))
+            entries.append(CacheEntry(path, match["backbone"], None, size, is_network=True))
     return entries
 
 
@@ -73,7 +81,7 @@ def _is_own(name: str) -> bool:
     for log in _LOGS:
         name = name.removesuffix(log)
     known = name in (FILES, PRECISION_FILE) or name.startswith(_UNFINISHED)
-    return known or _VECTORS.fullmatch(name) is not None
+    return known or any(pattern.fullmatch(name) for pattern in (_VECTORS, EXPORTED))
 
 
 def _size(path: Path) -> int:

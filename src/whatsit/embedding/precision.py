@@ -16,6 +16,7 @@ import onnxruntime as ort
 
 from whatsit.embedding.backbones import FeatureExtractor, Precision, feature_extractor, is_custom
 from whatsit.embedding.cache import ELSEWHERE, PRECISION_FILE
+from whatsit.embedding.pretrained.names import is_timm
 from whatsit.embedding.session import open_session, run
 from whatsit.errors import EmbeddingError, WhatsitError
 from whatsit.files import write_atomically
@@ -28,8 +29,8 @@ ROUNDS = 3
 def _seconds(extractor: FeatureExtractor) -> float:
     """The best of a few runs on one thread: the least disturbed by whatever else runs."""
     session = open_session(extractor.graph)
-    size = extractor.preprocessing.size
-    image = np.zeros((IMAGES, size, size, 3), np.uint8)
+    seen = extractor.preprocessing
+    image = np.zeros((IMAGES, seen.height, seen.width, 3), np.uint8)
     run(session, ["embedding"], image)
     return min(_timed(lambda: run(session, ["embedding"], image)) for _ in range(ROUNDS))
 
@@ -53,9 +54,9 @@ def settle_precision(wanted: Precision | Literal["auto"], backbone: str, device:
 def faster_precision(backbone: str, folder: Path) -> Precision:
     """Gives "int8" where it pays on this machine, else "float32"; the answer is kept in `folder`.
 
-    A backbone of the user's own has no 8-bit form. Raises EmbeddingError where the folder cannot be written.
+    A backbone of timm's or the user's own has no 8-bit form. Raises EmbeddingError where the folder cannot be written.
     """
-    if is_custom(backbone):
+    if is_custom(backbone) or is_timm(backbone):
         return "float32"
     path = folder / PRECISION_FILE
     machine = f"{backbone}, onnxruntime {ort.__version__}, {platform.machine()} {_processor()}"

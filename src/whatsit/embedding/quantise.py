@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from whatsit.embedding.efficientnet import Conv
 from whatsit.embedding.graph import PIXEL_MEAN, PIXEL_SCALE, GraphWriter
+from whatsit.images.preprocessing import Size
 
 Array = NDArray[np.float32]
 Precise = NDArray[np.float64]
@@ -142,6 +143,6 @@ class _QuantisedWriter(GraphWriter[Bytes]):
         return self.node("DequantizeLinear", [x.name, *x.grid], name)
 
 
-def int8_graph(convs: Sequence[Conv], size: int) -> onnx.ModelProto:
-    """The network in 8 bits, for images of `size` pixels a side."""
+def int8_graph(convs: Sequence[Conv], size: Size) -> onnx.ModelProto:
+    """The network in 8 bits, for images of `size` pixels."""
     return _QuantisedWriter().network(convs, size)

@@ -13,18 +13,18 @@ TOLERANCE = 1e-3  # of the largest number: admits another order of summation, no
 Float32 = NDArray[np.float32]
 
 
-def try_on_noise(model: onnx.ModelProto, outputs: list[str], size: int) -> list[Float32]:
-    """The named outputs, (2, …) each. One by one and together, the images must come to the same.
+def try_on_noise(model: onnx.ModelProto, outputs: list[str], sides: tuple[int, int]) -> list[Float32]:
+    """The named outputs, (2, …) each, of images of (height, width). One by one and together they must come to the same.
 
     Raises BackboneError where they do not, and where the graph fails or its numbers are not finite.
     """
-    noise = np.random.default_rng(0).integers(0, 256, (2, size, size, 3)).astype(np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (2, *sides, 3)).astype(np.uint8)
     session = open_session(model.SerializeToString())
     try:
         singles = [run(session, outputs, noise[i : i + 1]) for i in range(2)]
     except Exception as error:  # ONNX Runtime's own errors share no base class but Exception
         reason = str(error).partition("\n")[0]
-        raise BackboneError(f"fails on an image of {size} x {size} pixels: {reason}") from error
+        raise BackboneError(f"fails on an image of {sides[0]} x {sides[1]} pixels: {reason}") from error
     one_by_one = [np.concatenate(arrays) for arrays in zip(*singles, strict=True)]
     if not all(np.isfinite(array).all() for array in one_by_one):
         raise BackboneError("gives numbers that are not finite. Check mean, std and scale in its JSON")

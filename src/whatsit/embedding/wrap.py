@@ -1,6 +1,6 @@
 """Nodes before and after a user's graph, so that it takes and gives what every backbone does.
 
-`image` uint8 (n, size, size, 3) becomes what the network was trained on; its output becomes `embedding`
+`image` uint8 (n, height, width, 3) becomes what the network was trained on; its output becomes `embedding`
 float32 (n, dim), a 4-D one by its mean over the places. The graph's own names get a prefix, so that none
 meets one of whatsit's. Nothing is run here.
 """
@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from whatsit.embedding.description import Description
 from whatsit.embedding.graph import IR_VERSION
+from whatsit.images.preprocessing import sides
 
 PREFIX = "own."
 TO_NCHW = (0, 3, 1, 2)
@@ -52,8 +53,7 @@ def wrap(
     del wrapped.graph.node[:], wrapped.graph.input[:], wrapped.graph.output[:]
     wrapped.graph.node.extend(nodes)
     wrapped.graph.initializer.extend(before.constants)
-    size = description.size
-    wrapped.graph.input.append(_value("image", TensorProto.UINT8, ["n", size, size, 3]))
+    wrapped.graph.input.append(_value("image", TensorProto.UINT8, ["n", *sides(description.size), 3]))
     shapes: dict[str, list[int | str] | None] = {"embedding": None if dim is None else ["n", dim]}
     wrapped.graph.output.extend(_value(name, TensorProto.FLOAT, shapes.get(name)) for name in outputs)
     wrapped.ir_version = max(wrapped.ir_version, IR_VERSION)

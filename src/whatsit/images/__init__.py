@@ -1,6 +1,6 @@
-"""Path or bytes → upright RGB `uint8 (H, W, 3)` → a network's square input.
+"""Path or bytes → upright RGB `uint8 (H, W, 3)` → a network's input.
 
-    source → bytes   sniff   decode → upright RGB   fit → (size, size, 3)
+    source → bytes   sniff   decode → upright RGB   fit → (height, width, 3)
     read_bytes       sniff   read_image            fit_image
     └────────────── load_for_network, load_with_thumbnail ──────────────┘
 

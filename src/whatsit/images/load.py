@@ -12,9 +12,10 @@ from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.images.preprocessing import Preprocessing
 from whatsit.images.source import Source, read_bytes
 
-# A JPEG's shorter side is decoded to at least this many times the network's size. Measured on 100 photos, all
-# scaled down: the network's input is on average 0.6 of 255 from that of a full decode at 2 (worst photo 2.1,
-# worst pixel 43), and 1.8 at 1 (4.9, 134).
+# A JPEG's shorter side is decoded to at least this many times the longer side of the network's input. Whichever way
+# the photo is held and whatever the fit, both sides then have so many times the pixels that the input shows of them.
+# Measured on 100 photos, all scaled down: the network's input is on average 0.6 of 255 from that of a full decode at
+# 2 (worst photo 2.1, worst pixel 43), and 1.8 at 1 (4.9, 134).
 _SPARE = 2
 THUMBNAIL = (32, 32)  # pixels
 
@@ -23,7 +24,7 @@ THUMBNAIL = (32, 32)  # pixels
 class Loaded:
     """One decoded image: the network's input, a thumbnail to tell near-duplicates by, and its size."""
 
-    pixels: NDArray[np.uint8]  # (size, size, 3) RGB, the network's input
+    pixels: NDArray[np.uint8]  # (height, width, 3) RGB, the network's input
     thumbnail: NDArray[np.uint8]  # (32, 32) grey, the whole image squashed whatever `fit` says
     width: int  # of the upright original, in pixels
     height: int
@@ -42,7 +43,7 @@ def read_image(source: Source, *, limits: Limits = DEFAULT_LIMITS, at_least: int
 def load_for_network(
     source: Source, preprocessing: Preprocessing, limits: Limits = DEFAULT_LIMITS
 ) -> NDArray[np.uint8]:
-    """An image file → the network's input, RGB `uint8 (size, size, 3)`. Raises `ImageError`."""
+    """An image file → the network's input, RGB `uint8 (height, width, 3)`. Raises `ImageError`."""
     return np.array(fit(_decode_for(source, preprocessing, limits).image, preprocessing))
 
 
@@ -59,7 +60,8 @@ def thumbnail(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def _decode_for(source: Source, preprocessing: Preprocessing, limits: Limits) -> Decoded:
-    return decode(read_bytes(source, limits), limits, _SPARE * preprocessing.size)
+    at_least = _SPARE * max(preprocessing.height, preprocessing.width)
+    return decode(read_bytes(source, limits), limits, at_least)
 
 
 def read_size(source: Source, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]:

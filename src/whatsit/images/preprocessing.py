@@ -1,35 +1,66 @@
-"""The choice of a network's square input, as a model folder and a cache remember it."""
+"""The choice of a network's input, mostly a square, as a model folder and a cache remember it."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import inf
 from typing import Any, Literal, get_args
 
 Fit = Literal["squash", "crop", "letterbox"]
 Interpolation = Literal["bilinear", "bicubic"]
+Size = int | tuple[int, int]  # pixels: of both sides, or (height, width)
+
+
+def is_size(value: object, most: float = inf) -> bool:
+    """Whether this is a `Size`, as Python or JSON holds it, of sides from 1 to `most` pixels."""
+    pair = value if isinstance(value, list | tuple) else (value, value)
+    return len(pair) == 2 and all(type(side) is int and 1 <= side <= most for side in pair)
+
+
+def sides(size: Size) -> tuple[int, int]:
+    """(height, width) in pixels."""
+    return (size, size) if isinstance(size, int) else size
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How an image becomes the network's input, `uint8 (size, size, 3)`; all further steps are in the graph.
+    """How an image becomes the network's input, `uint8 (height, width, 3)`; all further steps are in the graph.
 
-    Raises `ValueError` for a size below 1 or an unknown choice.
+    A size of two equal sides is kept as one number, as a square always was. Raises `ValueError` for a side below 1 or
+    an unknown choice.
     """
 
-    size: int = 224  # pixels; what most ImageNet networks were trained with
+    size: Size = 224  # what most ImageNet networks were trained with
     fit: Fit = "squash"  # loses nothing of the picture, at the price of its proportions
     interpolation: Interpolation = "bilinear"  # Pillow's, antialiased; in 0.6 of the time of bicubic
 
     def __post_init__(self) -> None:
-        if type(self.size) is not int or self.size < 1:
-            raise ValueError(f"size must be a whole number of pixels from 1, got {self.size!r}")
+        if not is_size(self.size):
+            raise ValueError(f"size must be a number of pixels from 1, or (height, width), got {self.size!r}")
+        height, width = sides(self.size)
+        object.__setattr__(self, "size", height if height == width else (height, width))
         if self.fit not in get_args(Fit):
             raise ValueError(f"fit must be one of {get_args(Fit)}, got {self.fit!r}")
         if self.interpolation not in get_args(Interpolation):
             raise ValueError(f"interpolation must be one of {get_args(Interpolation)}, got {self.interpolation!r}")
 
+    @property
+    def height(self) -> int:
+        """In pixels."""
+        return sides(self.size)[0]
+
+    @property
+    def width(self) -> int:
+        """In pixels."""
+        return sides(self.size)[1]
+
+    @property
+    def dimensions(self) -> str:
+        """Height × width, for people: '224 × 224'."""
+        return f"{self.height} × {self.width}"
+
     def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON; `from_dict` reads it."""
-        return asdict(self)
+        """Ready for JSON, a size of two sides as a list; `from_dict` reads it."""
+        return asdict(self) | {"size": self.size if isinstance(self.size, int) else list(self.size)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Preprocessing":

@@ -3,22 +3,27 @@
 from whatsit.learning.calibration import fit_temperature, log_loss, log_softmax, softmax
 from whatsit.learning.familiarity import Familiarity, in_turn, learn_familiarity
 from whatsit.learning.heads import FAMILIES, Family, Head, NeighbourHead, Problem
+from whatsit.learning.history import Epoch, History
 from whatsit.learning.logistic import LinearHead
 from whatsit.learning.names import HeadName
 from whatsit.learning.selection import Chosen, Round, choose, fold_rounds, held_out_logits
+from whatsit.learning.trace import Step, trace
 from whatsit.learning.unsure import Threshold, choose_threshold
 
 __all__ = [
     "FAMILIES",
     "Chosen",
+    "Epoch",
     "Familiarity",
     "Family",
     "Head",
     "HeadName",
+    "History",
     "LinearHead",
     "NeighbourHead",
     "Problem",
     "Round",
+    "Step",
     "Threshold",
     "choose",
     "choose_threshold",
@@ -30,4 +35,5 @@ __all__ = [
     "log_loss",
     "log_softmax",
     "softmax",
+    "trace",
 ]

@@ -9,7 +9,7 @@ the raw one takes many hundreds. Directions with next to no variance are dropped
 columns.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,6 +95,9 @@ class Solution:
         return out
 
 
+Watch = Callable[[Solution], None]  # shown where a fit stands: at its start, then after each iteration
+
+
 def fit_path(
     z: Array,
     labels: NDArray[np.int64],
@@ -103,6 +106,7 @@ def fit_path(
     penalties: Sequence[float],
     weights: Array | None = None,
     tolerance: float = FINAL_TOLERANCE,
+    watch: Watch | None = None,
 ) -> Iterator[Solution]:
     """One solution a penalty, each started from the one before: order them from strong to weak.
 
@@ -115,7 +119,7 @@ def fit_path(
     )
     for penalty in penalties:
         start = Solution(penalty, coefficients, intercept)
-        solution = _minimise(z, labels, eigenvalues, weights / weights.sum(), start, tolerance)
+        solution = _minimise(z, labels, eigenvalues, weights / weights.sum(), start, tolerance, watch)
         coefficients, intercept = solution.coefficients, solution.intercept
         yield solution
 
@@ -149,6 +153,11 @@ class Objective:
         loss = self.weights @ losses + self.penalty / 2 * np.vdot(coefficients, coefficients)
         return float(loss), gradient.ravel()
 
+    def solution(self, flat: NDArray[np.float64]) -> Solution:
+        """What `flat` stands for."""
+        theta = flat.reshape(len(self.scale) + 1, -1)
+        return Solution(self.penalty, (theta[:-1] * self.scale).astype(np.float32), theta[-1].astype(np.float32))
+
     def _cross_entropy(self, logits: Array) -> tuple[Array, Array]:
         """(n,) losses, and the weighted loss's gradient by the logits, (n, classes)."""
         rows = np.arange(len(self.labels))
@@ -169,6 +178,7 @@ def _minimise(
     weights: Array,
     start: Solution,
     tolerance: float,
+    watch: Watch | None,
 ) -> Solution:
     from scipy.optimize import minimize
 
@@ -176,5 +186,8 @@ def _minimise(
     objective = Objective(z, labels, weights, start.penalty, scale)
     first = np.vstack([start.coefficients / scale, start.intercept]).astype(np.float64)
     options = {"maxiter": MAX_STEPS, "gtol": tolerance / 10, "ftol": tolerance}
-    best = minimize(objective, first.ravel(), jac=True, method="L-BFGS-B", options=options).x.reshape(first.shape)
-    return Solution(start.penalty, (best[:-1] * scale).astype(np.float32), best[-1].astype(np.float32))
+    seen = None if watch is None else lambda flat: watch(objective.solution(flat))
+    if watch is not None:
+        watch(start)
+    best = minimize(objective, first.ravel(), jac=True, method="L-BFGS-B", options=options, callback=seen)
+    return objective.solution(best.x)

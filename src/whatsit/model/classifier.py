@@ -94,14 +94,14 @@ class Classifier:
         self._sessions.begin(few=False).result()
 
     def answer_pixels(self, pixels: NDArray[np.uint8]) -> list["Classified"]:
-        """All that the graph says of images that `pixels` has made ready: (n, size, size, 3) uint8 → n answers.
+        """All that the graph says of images that `pixels` has made ready: (n, height, width, 3) uint8 → n answers.
 
         On a CPU it runs on the caller's thread alone, and many threads may ask at once. Raises ImageError for any
         other array, and what `open` raises.
         """
-        size = self.facts.preprocessing.size
-        if pixels.dtype != np.uint8 or pixels.shape[1:] != (size, size, 3):
-            raise ImageError(f"array of {pixels.dtype} {pixels.shape}: expected uint8 (n, {size}, {size}, 3)")
+        height, width = self.facts.preprocessing.height, self.facts.preprocessing.width
+        if pixels.dtype != np.uint8 or pixels.shape[1:] != (height, width, 3):
+            raise ImageError(f"array of {pixels.dtype} {pixels.shape}: expected uint8 (n, {height}, {width}, 3)")
         rows = _rows_of(self._sessions.begin(few=False).result(), pixels)
         return [self._classified(None, row) for row in rows]
 
@@ -132,7 +132,7 @@ class Classifier:
         return Explainer(self)
 
     def pixels(self, image: ImageLike) -> NDArray[np.uint8]:
-        """The network's input, (size, size, 3) uint8. Raises ImageError."""
+        """The network's input, (height, width, 3) uint8. Raises ImageError."""
         from whatsit.images.fit import fit_image
         from whatsit.images.load import load_for_network
         from whatsit.images.memory import from_memory
@@ -179,7 +179,7 @@ class Classifier:
 
 
 def _rows_of(session: Any, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(n, size, size, 3) → (n, classes + 1 + dim): probabilities, similarity, embedding, side by side."""
+    """(n, height, width, 3) → (n, classes + 1 + dim): probabilities, similarity, embedding, side by side."""
     probabilities, similarity, embedding = run(session, OUTPUTS, pixels)
     return np.concatenate([probabilities, similarity[:, None], embedding], axis=1)
 

@@ -8,6 +8,7 @@ by covering one patch after another (occlusion: Zeiler & Fergus 2014).
 
 from dataclasses import dataclass
 from itertools import pairwise
+from math import sqrt
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ from whatsit.images.source import read_bytes
 if TYPE_CHECKING:
     from whatsit.model.classifier import Classifier, ImageLike
 
-OCCLUSION_GRID = 5
+OCCLUSION_GRID = 5  # patches a side of a square
 GREY = 127
 OVERLAY = np.array([220, 40, 30], np.float32)  # evidence for the class, red
 OPACITY = 0.6
@@ -87,8 +88,9 @@ class Explainer:
         pixels = classifier.pixels(image)
         classes, preprocessing = classifier.classes_, classifier.facts.preprocessing
         best = int(classifier.predict_proba(pixels)[0].argmax()) if label is None else classes.index(label)
-        photo = _photo(image, side, preprocessing.size, classifier.limits)
-        box = covered_box(photo.shape[1], photo.shape[0], preprocessing.fit)
+        network_side = max(preprocessing.height, preprocessing.width)
+        photo = _photo(image, side, network_side, classifier.limits)
+        box = covered_box(photo.shape[1], photo.shape[0], preprocessing)
         return Explanation(classes[best], self._heat(pixels, best), photo, box)
 
 
@@ -120,32 +122,41 @@ def _resized(heat: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.fl
     return out
 
 
+def occlusion_grid(height: int, width: int) -> tuple[int, int]:
+    """(rows, columns) of patches that are about square; about as many in all as a square has."""
+    few = max(1, round(OCCLUSION_GRID * sqrt(min(height, width) / max(height, width))))
+    many = round(OCCLUSION_GRID**2 / few)
+    return (few, many) if height <= width else (many, few)
+
+
 class _Occlusion:
     def __init__(self, classifier: "Classifier") -> None:
         self._classifier = classifier
 
     def __call__(self, pixels: NDArray[np.uint8], index: int) -> NDArray[np.float32]:
-        edges = np.linspace(0, len(pixels), OCCLUSION_GRID + 1).astype(int)
+        height, width = pixels.shape[:2]
+        grid = occlusion_grid(height, width)
+        rows, columns = (np.linspace(0, n, k + 1).astype(int) for n, k in zip((height, width), grid, strict=True))
         covered = []
-        for top, bottom in pairwise(edges):
-            for left, right in pairwise(edges):
+        for top, bottom in pairwise(rows):
+            for left, right in pairwise(columns):
                 patch = pixels.copy()
                 patch[top:bottom, left:right] = GREY
                 covered.append(patch)
         given = self._classifier.predict_proba([pixels, *covered])[:, index]
         logs = np.log(np.maximum(given, 1e-7))
-        heat: NDArray[np.float32] = (logs[0] - logs[1:]).reshape(OCCLUSION_GRID, OCCLUSION_GRID)
+        heat: NDArray[np.float32] = (logs[0] - logs[1:]).reshape(grid)
         return heat
 
 
-def _photo(image: Any, side: int, size: int, limits: Limits) -> NDArray[np.uint8]:
+def _photo(image: Any, side: int, network_side: int, limits: Limits) -> NDArray[np.uint8]:
     """Bytes or an image in memory → (H, W, 3), at most `side` pixels long."""
-    whole = _decoded(image, side, size, limits) if isinstance(image, bytes) else from_memory(image)
+    whole = _decoded(image, side, network_side, limits) if isinstance(image, bytes) else from_memory(image)
     return np.asarray(shrunk(whole, side))
 
 
-def _decoded(data: bytes, side: int, size: int, limits: Limits) -> NDArray[np.uint8]:
+def _decoded(data: bytes, side: int, network_side: int, limits: Limits) -> NDArray[np.uint8]:
     try:
         return read_image(data, limits=limits, at_least=side)
     except ImageError:  # so large that it is within the limits at the network's scale alone
-        return read_image(data, limits=limits, at_least=size)
+        return read_image(data, limits=limits, at_least=network_side)

@@ -1,8 +1,8 @@
 """Joins backbone, head, temperature and familiarity into the one graph that a model folder carries.
 
-image uint8 (n, size, size, 3) → probabilities float32 (n, classes)
-                                 embedding     float32 (n, dim)
-                                 similarity    float32 (n,)   cosine to the nearest reference photo
+image uint8 (n, height, width, 3) → probabilities float32 (n, classes)
+                                    embedding     float32 (n, dim)
+                                    similarity    float32 (n,)   cosine to the nearest reference photo
 """
 
 import numpy as np

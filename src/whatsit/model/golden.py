@@ -27,7 +27,7 @@ from whatsit.model.records import from_base64, in_base64, read_records, records_
 from whatsit.model.rules import COSINE, Rule, check, is_number
 
 MOST = 4  # images: a tenth of a second to check
-SIDE = 320  # pixels; more than the network's 224, so that fitting a photo to its square is checked as well
+SIDE = 320  # pixels; more than the usual network's 224, so that fitting a photo to its input is checked as well
 DIGITS = 6  # after the point
 
 # Of a probability or similarity. On AVX-512, AVX2 and ARM, by ONNX Runtime 1.20 to 1.31, on one thread or many, in
@@ -43,7 +43,7 @@ BYTES_A_NUMBER = 32
 class Golden:
     """One image and what was said of it."""
 
-    pixels: NDArray[np.uint8]  # (size, size, 3)
+    pixels: NDArray[np.uint8]  # (height, width, 3)
     probabilities: NDArray[np.float64]  # (classes,)
     similarity: float
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from whatsit.errors import ModelFolderError
+from whatsit.images.preprocessing import is_size
 
 MAX_SIDE = 4096  # pixels of the network's input; beyond, one image would fill the memory
 MAX_DIM = 10**6
@@ -36,8 +37,8 @@ def _is_object(value: Any) -> bool:
     return isinstance(value, dict)
 
 
-def _is_size(value: Any) -> bool:
-    return _is_object(value) and type(value.get("size")) is int and 1 <= value["size"] <= MAX_SIDE
+def _has_size(value: Any) -> bool:
+    return _is_object(value) and is_size(value.get("size"), MAX_SIDE)
 
 
 COSINE: Rule = (lambda v: is_number(v, -1.01, 1.01), "a number from -1 to 1")  # with its rounding
@@ -45,7 +46,7 @@ COSINE: Rule = (lambda v: is_number(v, -1.01, 1.01), "a number from -1 to 1")  #
 _FACTS: dict[str, Rule] = {
     "name": (_is_line, "a line of text"),
     "labels": (_are_labels, "two lines of text or more, each another"),
-    "preprocessing": (_is_size, f"an object with a size in pixels, 1 to {MAX_SIDE}"),
+    "preprocessing": (_has_size, f"an object with a size in pixels, 1 to {MAX_SIDE}, or [height, width]"),
     "temperature": (lambda v: is_number(v, 1e-6, 1e6), "a number above 0"),
     "unsure": (_is_object, "an object"),
     "backbone": (_is_object, "an object"),

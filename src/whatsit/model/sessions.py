@@ -41,8 +41,8 @@ class Sessions:
 
 def _check(session: Any, facts: ModelFacts) -> None:
     """Named outputs are cut by their widths, so a graph of other widths must not pass."""
-    size = facts.preprocessing.size
-    expected = {"image": [size, size, 3], "probabilities": [len(facts.labels)], "similarity": []}
+    taken = facts.preprocessing
+    expected = {"image": [taken.height, taken.width, 3], "probabilities": [len(facts.labels)], "similarity": []}
     expected["embedding"] = [facts.backbone["dim"]]
     found = {one.name: one.shape[1:] for one in (*session.get_inputs(), *session.get_outputs())}
     for name, shape in expected.items():

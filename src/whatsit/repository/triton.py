@@ -36,7 +36,7 @@ def describe_to_triton(folder: Path, default: int | None) -> None:
 
 def config(name: str, version: int, facts: ModelFacts) -> str:
     """The model's configuration in protobuf's text format. Shapes are those of one image."""
-    size, dim = facts.preprocessing.size, facts.backbone["dim"]
+    taken, dim = facts.preprocessing, facts.backbone["dim"]
     graph = MODEL_FILES.graph
     return f"""\
 name: {_quoted(name)}
@@ -44,7 +44,7 @@ backend: "onnxruntime"
 default_model_filename: {_quoted(graph)}
 max_batch_size: {MAX_BATCH}
 input [
-  {{ name: "image" data_type: TYPE_UINT8 dims: [ {size}, {size}, 3 ] }}
+  {{ name: "image" data_type: TYPE_UINT8 dims: [ {taken.height}, {taken.width}, 3 ] }}
 ]
 output [
   {{

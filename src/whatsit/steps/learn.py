@@ -1,5 +1,6 @@
 """Photos and a plan → a head, its calibration, and out-of-sample logits of every photo that can have them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from whatsit.learning import (
     learn_familiarity,
     softmax,
 )
+from whatsit.learning.history import History
 from whatsit.options import TrainOptions
 from whatsit.steps.gather import Photos
 from whatsit.steps.plan import FOLDS, Plan, Rows, costly, folds_of
@@ -30,11 +32,13 @@ class Learned:
     """What goes into the model folder, and what the figures are drawn from."""
 
     chosen: Chosen
+    head: Mapping[str, object]  # its name and how it was chosen, for model.json
     threshold: Threshold
     familiarity: Familiarity
     judged: NDArray[np.float64]  # (judge, classes) calibrated probabilities of photos that the head did not see
     judged_raw: NDArray[np.float64]  # the same before calibration
     out_of_sample: NDArray[np.float64]  # (n, classes) of every photo; NaN where there is none
+    history: History | None = None  # of a network
 
 
 def learn(photos: Photos, plan: Plan, options: TrainOptions) -> Learned:
@@ -43,16 +47,22 @@ def learn(photos: Photos, plan: Plan, options: TrainOptions) -> Learned:
     problem = Problem(photos.x, photos.labels, len(photos.dataset.classes), options.balance)
     mine = problem.subset(plan.learn)
     chosen = choose(mine, family, plan.rounds)
-    labels = mine.labels[chosen.held_out_rows]
-    probabilities = softmax(chosen.held_out_logits, chosen.temperature)
-    threshold = choose_threshold(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels, options.precision)
+    threshold = threshold_of(chosen, mine.labels, options.precision)
     judged, judged_raw = _judge(problem, plan, chosen, options)
     out_of_sample = np.full((len(photos.labels), problem.classes), np.nan)
     folds = folds_of(photos, plan.learn, options.seed, HALVES if costly(len(plan.learn), problem.classes) else FOLDS)
     out_of_sample[plan.learn] = _held_out_everywhere(mine, folds, chosen, options)
     out_of_sample[plan.judge] = judged
     familiarity = learn_familiarity(mine.x, mine.labels, photos.components[plan.learn])
-    return Learned(chosen, threshold, familiarity, judged, judged_raw, out_of_sample)
+    head = {"name": options.head, family.strength_name: chosen.strength}
+    return Learned(chosen, head, threshold, familiarity, judged, judged_raw, out_of_sample)
+
+
+def threshold_of(chosen: Chosen, labels: NDArray[np.int64], precision: float) -> Threshold:
+    """labels: of all rows to learn from."""
+    probabilities = softmax(chosen.held_out_logits, chosen.temperature)
+    correct = probabilities.argmax(axis=1) == labels[chosen.held_out_rows]
+    return choose_threshold(probabilities.max(axis=1), correct, precision)
 
 
 def _judge(

@@ -1,6 +1,6 @@
 """Decides who learns, who chooses and who judges, before anything is learned."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ Rows = NDArray[np.int64]
 FOLDS = 5  # a fifth held out each time: the usual compromise between cost and bias (Kohavi 1995)
 LEAST_OF_CLASS = {"logistic": 2, "svm": 3, "knn": 2}  # an svm needs two classes in every part of a part
 LEAST = 3  # distinct photos or groups: one judges, and of the others one chooses and one is learned from
+HELD_OUT = "held-out"  # drawn from train, where valid is what judges
+DEFAULT_VALID = 0.15
 SMALL_TEST = 100  # photos; below, an accuracy of 0.9 has an interval wider than 0.12, so all photos judge instead
 MANY = 10_000  # photos to learn from; above, one held-out split chooses as well as five folds, at a fifth of the cost
 MANY_LOGITS = 500_000  # photos × classes; above, five folds take minutes
@@ -27,7 +29,7 @@ class Plan:
     """Rows are places in the photos' arrays."""
 
     protocol: str  # in words, for the report
-    splits: tuple[str, ...]  # (n,) of each photo: train, valid, test, or fold 1 … fold 5
+    splits: tuple[str, ...]  # (n,) of each photo: train, held-out, valid, test, or fold 1 … fold 5
     learn: Rows  # the final head is fitted on these
     rounds: tuple[Round, ...]  # how its strength is chosen; rows count within `learn`
     judge: Rows  # the headline comes from these; in cross-validation all
@@ -45,6 +47,8 @@ def shares(options: TrainOptions) -> SplitOptions:
 
 def make_plan(photos: Photos, options: TrainOptions) -> Plan:
     """Raises DatasetError where a class has too few photos, or no photo of a split can be used."""
+    if options.method != "probe":
+        return _for_network(photos, options)
     if photos.dataset.has_splits:
         return _as_given(photos, options)
     if len(photos.labels) * options.test < SMALL_TEST:
@@ -151,3 +155,36 @@ def _cross_validation(photos: Photos, options: TrainOptions) -> Plan:
         everyone,
         folds,
     )
+
+
+def _for_network(photos: Photos, options: TrainOptions) -> Plan:
+    """A network is too costly to be trained five times: it learns on train, stops by valid, and test judges."""
+    if photos.dataset.has_splits:
+        return _with_valid(photos, _as_given(photos, replace(options, head="logistic")), options)
+    if not options.test or not options.valid:
+        raise DatasetError("a network needs photos to stop by and photos to judge on: --valid and --test above 0")
+    return _in_two(_drawn(photos, options))
+
+
+def _with_valid(photos: Photos, plan: Plan, options: TrainOptions) -> Plan:
+    """Where no valid split was given beside the one that judges, one is drawn from those to learn from."""
+    if len(plan.rounds) == 1:
+        return plan
+    mine = plan.learn
+    drawn = assign_splits(
+        photos.labels[mine],
+        [photos.digests[i] for i in mine],
+        photos.components[mine],
+        [photos.groups[i] for i in mine],
+        photos.dataset.classes,
+        SplitOptions(options.valid or DEFAULT_VALID, 0.0, options.seed),
+    )
+    splits = np.array(plan.splits, dtype=object)
+    splits[mine] = [HELD_OUT if split == "valid" else split for split in drawn]
+    return _in_two(replace(plan, splits=tuple(splits)))
+
+
+def _in_two(plan: Plan) -> Plan:
+    """The same plan with one round: fitted on its train photos, stopped and calibrated by those held out."""
+    held_out = np.array([plan.splits[i] != "train" for i in plan.learn])
+    return replace(plan, rounds=(Round(np.flatnonzero(~held_out), np.flatnonzero(held_out)),))

@@ -14,7 +14,7 @@ from whatsit import __version__
 from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.evaluation.report import DataFigures, LeftOut, Report, headline, render_report, suggest
 from whatsit.files import folder_written_atomically
-from whatsit.learning import FAMILIES, in_turn
+from whatsit.learning import in_turn
 from whatsit.model.classifier import Classifier
 from whatsit.model.export import export_graph
 from whatsit.model.folder import FILES, ModelFacts, Unsure, write_core
@@ -25,7 +25,7 @@ from whatsit.steps.gallery import Shown, likely_labels
 from whatsit.steps.gather import Photos
 from whatsit.steps.judge import Judged
 from whatsit.steps.learn import Learned
-from whatsit.steps.plan import Plan
+from whatsit.steps.plan import HELD_OUT, Plan
 from whatsit.steps.tables import predictions_csv, splits_csv
 from whatsit.text import printable, shell_quoted
 
@@ -80,7 +80,7 @@ def model_facts(work: Work) -> ModelFacts:
             "source": extractor.source,
             "fingerprint": extractor.fingerprint,
         },
-        head={"name": options.head, FAMILIES[options.head].strength_name: chosen.strength},
+        head=learned.head,
         training=asdict(options),
         data={
             "protocol": work.plan.protocol,
@@ -98,7 +98,7 @@ def _counts(photos: Photos, plan: Plan) -> dict[str, dict[str, int]]:
     """Split → class → photos; in cross-validation all photos are one set."""
     names = ["all"] * len(plan.splits) if plan.cross_validated else plan.splits
     counted = Counter(zip(names, photos.labels.tolist(), strict=True))
-    order = [name for name in ("all", "train", "valid", "test") if name in set(names)]
+    order = [name for name in ("all", "train", HELD_OUT, "valid", "test") if name in set(names)]
     classes = photos.dataset.classes
     return {name: {label: counted[name, k] for k, label in enumerate(classes)} for name in order}
 
@@ -154,6 +154,7 @@ def make_report(work: Work, classifier: Classifier, folder: Path, data: str) -> 
             train=train,
         ),
         commands=(f"whatsit predict {model} PHOTO…", f"whatsit evaluate {model} OTHER_PHOTOS"),
+        history=learned.history,
         location=str(folder / FILES.report),
     )
 
@@ -165,7 +166,7 @@ def _how_made(facts: ModelFacts, learned: Learned) -> Mapping[str, str]:
     return {
         "Backbone": f"{backbone['name']}, {backbone['precision']}, {backbone['dim']} features",
         "Backbone's licence": f"{backbone['licence']}. {backbone['source']}",
-        "Image": f"{facts.preprocessing.size} × {facts.preprocessing.size} pixels, by {facts.preprocessing.fit}",
+        "Image": f"{facts.preprocessing.dimensions} pixels, by {facts.preprocessing.fit}",
         "Head": f"{facts.head['name']} ({strength}), chosen by log loss on {chosen_on}",
         "Temperature": f"{facts.temperature:.3f}",
         "Answers “unsure” below": f"{facts.unsure.threshold:.1%} (asked for: {facts.unsure.precision:.0%} right)",

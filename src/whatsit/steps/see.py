@@ -1,7 +1,7 @@
 """Photos as vectors: through a backbone and the cache, or from a file of stored embeddings."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -11,19 +11,29 @@ from whatsit.embedding.backbones import BACKBONES, FeatureExtractor, feature_ext
 from whatsit.embedding.embedder import Embedder
 from whatsit.embedding.parquet import read_parquet
 from whatsit.embedding.precision import settle_precision
+from whatsit.embedding.pretrained.names import is_timm
 from whatsit.embedding.stored import StoredEmbeddings
 from whatsit.errors import EmbeddingError
 from whatsit.images.preprocessing import Fit
 from whatsit.options import TrainOptions
 from whatsit.steps.gather import Embeddings
 
-Advance = Callable[[int], None]
+
+class Advance(Protocol):
+    """So many images more, and how it goes in a few words."""
+
+    def __call__(self, n: int, note: str = "") -> None: ...
+
+
 Watch = Callable[[str, int | None], AbstractContextManager[Advance]]  # a step's name and its number of images
 
 
 @contextmanager
 def unwatched(step: str, total: int | None) -> Iterator[Advance]:
-    yield lambda n: None
+    def advance(n: int, note: str = "") -> None:
+        pass
+
+    yield advance
 
 
 class Sight(Protocol):
@@ -36,6 +46,18 @@ class Sight(Protocol):
     def extractor(self, fit: Fit) -> FeatureExtractor: ...
 
     def embed(self, dataset: Dataset, fit: Fit, step: str) -> Embeddings: ...
+
+
+def embeddings_of(embedder: Embedder, dataset: Dataset, advance: Advance) -> Embeddings:
+    """Of every record, through the embedder's cache."""
+    embedded = embedder.fill([record.uri for record in dataset.records], advance)
+    wanted = [digest for i in embedded.readable if (digest := embedded.digests[i])]
+    return Embeddings(
+        digests=tuple(digest.hex() if digest else None for digest in embedded.digests),
+        errors=embedded.errors,
+        vectors=embedder.vectors(wanted),
+        thumbnails=embedder.thumbnails(wanted),
+    )
 
 
 @dataclass(frozen=True)
@@ -54,44 +76,42 @@ class FreshSight:
         if fit not in self._made:
             options = self.options
             precision = settle_precision(options.bits, options.backbone, options.device, self.cache)
-            self._made[fit] = feature_extractor(options.backbone, precision, fit)
+            with self._preparing():
+                self._made[fit] = feature_extractor(options.backbone, precision, fit, options.weights, self.cache)
         return self._made[fit]
+
+    def _preparing(self) -> AbstractContextManager[object]:
+        """The first use of a network of timm takes seconds, and a download."""
+        name = self.options.backbone
+        return self.watch(f"preparing {name}", None) if is_timm(name) else nullcontext()
 
     def embedder(self, fit: Fit) -> Embedder:
         options = self.options
         return Embedder(self.extractor(fit), self.cache, device=options.device, limits=options.limits)
 
     def embed(self, dataset: Dataset, fit: Fit, step: str) -> Embeddings:
-        with (
-            self.watch(step, len(dataset.records)) as advance,
-            self.embedder(fit) as embedder,
-        ):
-            embedded = embedder.fill([record.uri for record in dataset.records], advance)
-            wanted = [digest for i in embedded.readable if (digest := embedded.digests[i])]
-            return Embeddings(
-                digests=tuple(digest.hex() if digest else None for digest in embedded.digests),
-                errors=embedded.errors,
-                vectors=embedder.vectors(wanted),
-                thumbnails=embedder.thumbnails(wanted),
-            )
+        with self.embedder(fit) as embedder, self.watch(step, len(dataset.records)) as advance:
+            return embeddings_of(embedder, dataset, advance)
 
 
 class StoredSight:
     """Takes the vectors from a Parquet file of `whatsit embed`; its fit is settled.
 
-    backbone: looked at where the file was made with a network of the user's own, which it does not hold.
+    backbone: looked at where the file was made with a network of the user's own, which it does not hold; weights: where
+    it was made with the user's weights in a network of timm.
     """
 
-    def __init__(self, path: Path, backbone: str) -> None:
+    def __init__(self, path: Path, backbone: str, weights: str | None = None) -> None:
         self._path = path
         self._stored: StoredEmbeddings = read_parquet(path)
         made = self._stored.provenance
-        known = made.backbone in BACKBONES
+        known = made.backbone in BACKBONES or is_timm(made.backbone)
         if not known and not is_custom(backbone):
             raise EmbeddingError(
                 f"{path}: made with {made.backbone}, a network of your own. Name it: --backbone my.onnx"
             )
-        self._extractor = feature_extractor(made.backbone if known else backbone, made.precision, made.fit)
+        name = made.backbone if known else backbone
+        self._extractor = feature_extractor(name, made.precision, made.fit, weights)
         if self._extractor.fingerprint != made.fingerprint:
             raise EmbeddingError(
                 f"{path}: made by another version of {made.backbone} ({made.fingerprint}, here "

@@ -2,8 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from whatsit.evaluation.figures import Answered, Evaluation
+
+if TYPE_CHECKING:
+    from whatsit.learning.history import History
 
 
 @dataclass(frozen=True)
@@ -74,8 +78,15 @@ class Report:
     next_steps: tuple[str, ...] = ()  # from `suggest`; `backticks` mark what to type
     commands: tuple[str, ...] = ()  # to type next
     location: str = ""  # where the page will lie; the summary says it
+    history: "History | None" = None  # of a network that was trained epoch by epoch
 
     @property
     def suspicious(self) -> int:
         """How many photos are likely labelled wrong, shown or not."""
         return len(self.mislabelled) if self.mislabelled_count is None else self.mislabelled_count
+
+    @property
+    def valid_photos(self) -> int:
+        """How many photos the valid figures of `history` rest on."""
+        counts = self.data.counts
+        return sum((counts.get("held-out") or counts.get("valid") or {}).values()) or self.evaluation.n

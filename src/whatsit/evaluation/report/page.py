@@ -6,7 +6,7 @@ are escaped by Jinja; only the charts, which escape their own, pass as markup.
 
 import base64
 import re
-from math import log
+from math import isfinite, log
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -15,11 +15,13 @@ from whatsit.evaluation.figures import ClassFigures, Evaluation
 from whatsit.evaluation.report import words
 from whatsit.evaluation.report.charts.confusion import confusion_chart, shown_classes
 from whatsit.evaluation.report.charts.coverage import coverage_chart
+from whatsit.evaluation.report.charts.curves import accuracy_chart, loss_chart
 from whatsit.evaluation.report.charts.distribution import SHOWN, distribution_chart
 from whatsit.evaluation.report.charts.reliability import reliability_chart
 from whatsit.evaluation.report.charts.roc import roc_chart
 from whatsit.evaluation.report.content import Report
 from whatsit.evaluation.report.tiles import tiles
+from whatsit.evaluation.report.words_on_learning import how_it_learned
 
 ROWS = 30  # of a table before the rest folds away
 PAIRS = 10  # confused pairs listed
@@ -45,6 +47,8 @@ def render_report(report: Report) -> str:
         tied=_tied,
         jpeg=_jpeg,
         commands=_commands,
+        number=_number,
+        share=_share,
     )
     environment.globals["count"] = words.count
     page = environment.get_template("page.html.j2")
@@ -60,6 +64,7 @@ def _context(report: Report) -> dict[str, Any]:
         "evaluation": evaluation,
         "tiles": tiles(report),
         "charts": _charts(report),
+        "learning": _learning(report),
         "class_rows": _folded(_worst_first(evaluation)),
         "pairs": pairs[:PAIRS],
         "more_pairs": max(0, len(pairs) - PAIRS),
@@ -81,6 +86,18 @@ def _charts(report: Report) -> dict[str, Markup | None]:
         "reliability": reliability_chart(evaluation),
         "coverage": coverage_chart(evaluation, report.unsure),
         "roc": roc_chart(curve, area) if curve and area else None,
+    }
+
+
+def _learning(report: Report) -> dict[str, str | Markup] | None:
+    """Sentence and curves, where there was at least one epoch."""
+    history = report.history
+    if history is None or not history.epochs:
+        return None
+    return {
+        "words": how_it_learned(history, report.valid_photos),
+        "loss": loss_chart(history),
+        "accuracy": accuracy_chart(history),
     }
 
 
@@ -110,6 +127,16 @@ def _jpeg(picture: bytes) -> str:
 def _whole(share: float) -> str:
     """A share as a whole percentage."""
     return f"{words.out_of_100(share)}{words.NBSP}%"
+
+
+def _number(value: float, form: str) -> str:
+    """A figure in a form such as "%.2f"; a network that diverged has some that are no numbers."""
+    return form % value if isfinite(value) else "no number"
+
+
+def _share(share: float) -> str:
+    """A share as a percentage."""
+    return words.percent(share) if isfinite(share) else "no number"
 
 
 def _tied(text: str) -> str:

@@ -9,6 +9,7 @@ import textwrap
 from whatsit.evaluation.report.advice import imbalance
 from whatsit.evaluation.report.content import Report
 from whatsit.evaluation.report.words import NBSP, confused_pairs, count, percent, points, printable, shorten
+from whatsit.evaluation.report.words_on_learning import lesson
 
 LINES = 25
 LABEL = 14  # columns of the left side
@@ -35,6 +36,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         ("data", _data(report)),
         ("splits", _splits(report)),
         ("left out", _left_out(report)),
+        ("learning", lesson(report.history, report.valid_photos).brief if report.history else ""),
         ("balanced", _balanced(report)),
         ("calibration", _calibration(report)),
         ("unsure", _unsure(report)),

@@ -1,6 +1,7 @@
 """Figures as plain words: percentages that never round up to a lie, counted nouns, names cut to a width."""
 
 import unicodedata
+from math import isfinite
 
 import numpy as np
 
@@ -36,6 +37,17 @@ def percent(share: float) -> str:
 def points(share: float) -> str:
     """A difference of shares, in percentage points: "3.1 points"."""
     return f"{100 * share:.1f}{NBSP}points"
+
+
+def nats(loss: float) -> str:
+    """A loss, with two digits that tell.
+
+    >>> nats(1.8349), nats(0.2), nats(0.0512), nats(0.0), nats(float("inf"))
+    ('1.83', '0.20', '0.051', '0', 'no number')
+    """
+    if not isfinite(loss):
+        return "no number"
+    return f"{loss:.2f}" if 0.1 <= loss < 100 else f"{loss:.2g}"
 
 
 def interval(figure: Figure) -> str:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+Ticks = Sequence[tuple[float, str]]
+"""Where on an axis, and what stands there."""
+
 
 def tag(name: str, *children: object, **attributes: object) -> Markup:
     """An element; children and attribute values are escaped unless they are Markup.
@@ -73,10 +76,12 @@ class Axes:
         low, high = self.y_range
         return self.top + (high - value) / (high - low) * self.height
 
-    def drawn(self, x_label: str, y_label: str, ticks: int = 5) -> list[Markup]:
-        """Grid, percent ticks and labels."""
-        parts = [self._horizontal(v) for v in _steps(self.y_range, ticks)]
-        parts += [self._vertical(v) for v in _steps(self.x_range, ticks)]
+    def drawn(
+        self, x_label: str, y_label: str, x_ticks: Ticks | None = None, y_ticks: Ticks | None = None
+    ) -> list[Markup]:
+        """Grid, ticks and labels; ticks that are not given are percentages."""
+        parts = [self._horizontal(*tick) for tick in y_ticks or _percentages(self.y_range)]
+        parts += [self._vertical(*tick) for tick in x_ticks or _percentages(self.x_range)]
         bottom, middle = self.top + self.height, self.top + self.height / 2
         centre = self.left + self.width / 2
         parts.append(tag("text", x_label, x=centre, y=bottom + 38, class_="axis", text_anchor="middle"))
@@ -84,19 +89,20 @@ class Axes:
         parts.append(tag("text", y_label, x=12, y=middle, class_="axis", text_anchor="middle", transform=turned))
         return parts
 
-    def _horizontal(self, value: float) -> Markup:
+    def _horizontal(self, value: float, said: str) -> Markup:
         y = self.y(value)
         line = tag("line", x1=self.left, x2=self.left + self.width, y1=y, y2=y, class_="grid")
-        text = tag("text", f"{100 * value:.0f}", x=self.left - 7, y=y + 4, class_="tick", text_anchor="end")
+        text = tag("text", said, x=self.left - 7, y=y + 4, class_="tick", text_anchor="end")
         return line + text
 
-    def _vertical(self, value: float) -> Markup:
+    def _vertical(self, value: float, said: str) -> Markup:
         x, bottom = self.x(value), self.top + self.height
         line = tag("line", x1=x, x2=x, y1=bottom, y2=bottom + 4, class_="grid")
-        text = tag("text", f"{100 * value:.0f}", x=x, y=bottom + 18, class_="tick", text_anchor="middle")
+        text = tag("text", said, x=x, y=bottom + 18, class_="tick", text_anchor="middle")
         return line + text
 
 
-def _steps(bounds: tuple[float, float], n: int) -> list[float]:
+def _percentages(bounds: tuple[float, float], steps: int = 5) -> Ticks:
     low, high = bounds
-    return [low + (high - low) * i / n for i in range(n + 1)]
+    values = [low + (high - low) * i / steps for i in range(steps + 1)]
+    return [(value, f"{100 * value:.0f}") for value in values]

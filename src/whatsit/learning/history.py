@@ -1,0 +1,27 @@
+"""How a network's training went, epoch by epoch: what curves, the report and TensorBoard are drawn from."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the photos to learn from. Losses are mean cross-entropies in nats, without label smoothing."""
+
+    number: int  # from 1; 0 is the probe that fine-tuning begins with
+    train_loss: float  # of the augmented photos, as they were learned from
+    train_accuracy: float
+    valid_loss: float  # of the averaged weights, where weights are averaged
+    valid_accuracy: float
+    learning_rate: float  # of the fastest part of the network, at the end of the epoch
+    seconds: float
+    images_per_second: float  # learned from, without validation
+
+
+@dataclass(frozen=True)
+class History:
+    """All epochs of a training, and which one's weights were kept."""
+
+    epochs: tuple[Epoch, ...]
+    best: int  # the number of the epoch of least valid loss
+    stopped: str  # why it ended, in words: "all 10 epochs done", "no better valid loss for 5 epochs"
+    augmented: bool  # photos to learn from were, so train figures are those of harder photos

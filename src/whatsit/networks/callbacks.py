@@ -1,0 +1,183 @@
+"""What watches a training and steers it: the record of its epochs, the checkpoint, and the reasons to stop.
+
+They are Lightning's callbacks, and so are a user's own, which are called beside them.
+"""
+
+import math
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+from torch import Tensor
+
+from whatsit.learning.history import Epoch
+from whatsit.networks.batches import Batch
+from whatsit.networks.learner import Learner
+from whatsit.networks.network import Network
+
+CHECKPOINT = "last.ckpt"
+Say = Callable[[int, str], None]  # so many photos more, and a few words
+
+
+class Record(Callback):
+    """Every epoch's figures, and the weights of the best one: that of least valid loss.
+
+    start: what training begins with, where that is worth keeping.
+    """
+
+    def __init__(self, network: Network, start: Epoch | None) -> None:
+        self.epochs = [start] if start else []
+        self.best = 0  # number of the epoch
+        self.best_loss = start.valid_loss if start else math.inf
+        self.best_weights = _copied(network)
+        self._began = 0.0
+        self._learned = 0.0  # seconds
+
+    def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self._began = time.monotonic()
+
+    def on_validation_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self._learned = time.monotonic() - self._began
+
+    def on_validation_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        """Called while averaged weights are in place, as this callback stands before the averaging one."""
+        if trainer.sanity_checking or not isinstance(module, Learner):
+            return
+        train_loss, train_accuracy, photos = module.figures("train")
+        valid_loss, valid_accuracy, _ = module.figures("valid")
+        epoch = Epoch(
+            number=trainer.current_epoch + 1,
+            train_loss=train_loss,
+            train_accuracy=train_accuracy,
+            valid_loss=valid_loss,
+            valid_accuracy=valid_accuracy,
+            learning_rate=max(group["lr"] for group in trainer.optimizers[0].param_groups),
+            seconds=time.monotonic() - self._began,
+            images_per_second=photos / max(self._learned, 1e-9),
+        )
+        if valid_loss < self.best_loss:
+            self.best, self.best_loss = epoch.number, valid_loss
+            self.best_weights = _copied(module.network)
+        self.epochs.append(epoch)
+        module.log_dict(
+            {"valid_loss": valid_loss, "valid_accuracy": valid_accuracy, "train_loss": train_loss}, rank_zero_only=False
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        epochs = [asdict(epoch) for epoch in self.epochs]
+        return {"epochs": epochs, "best": self.best, "best_loss": self.best_loss, "weights": self.best_weights}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.epochs = [Epoch(**values) for values in state_dict["epochs"]]
+        self.best, self.best_loss = state_dict["best"], state_dict["best_loss"]
+        self.best_weights = state_dict["weights"]
+
+
+def _copied(network: Network) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
+
+
+class KeepCheckpoint(Checkpoint):
+    """One file, replaced after every epoch: a kill at any moment leaves the last whole one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / CHECKPOINT
+
+    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        fresh = self.path.with_suffix(".tmp")
+        trainer.save_checkpoint(fresh)
+        if trainer.is_global_zero:
+            os.replace(fresh, self.path)  # noqa: PTH105 (one name the same on every system)
+
+
+class Stop(Callback):
+    """Ends training for the user's reasons; `reason` says which it was.
+
+    Alone on the machine it stops after the batch; of several processes all must agree, so they stop after the epoch.
+    """
+
+    def __init__(self, record: Record, *, patience: int, accuracy: float | None, max_seconds: float | None) -> None:
+        self.record = record
+        self.patience = patience
+        self.accuracy = accuracy
+        self.max_seconds = max_seconds
+        self.reason = ""
+        self._began = 0.0
+        self._interrupted = False
+        self._handler: Any = None
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        """Time counts from here, and that of earlier runs with it, where training was resumed."""
+        self._began = time.monotonic() - sum(epoch.seconds for epoch in self.record.epochs)
+        if threading.current_thread() is threading.main_thread():
+            self._handler = signal.signal(signal.SIGINT, self._interrupt)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        """The first Ctrl-C ends the epoch, a second one all."""
+        if self._interrupted:
+            raise KeyboardInterrupt
+        self._interrupted = True
+
+    def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
+        if self._handler is not None:
+            signal.signal(signal.SIGINT, self._handler)
+            self._handler = None
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
+        if trainer.world_size == 1:
+            self._stop(trainer, self._urgent())
+
+    def on_validation_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        epochs = self.record.epochs
+        since = epochs[-1].number - self.record.best
+        reason = self._urgent()
+        if trainer.strategy.reduce_boolean_decision(bool(reason), all=False):
+            self._stop(trainer, reason or "another process was asked to stop")
+        if self.accuracy is not None and epochs[-1].valid_accuracy >= self.accuracy:
+            self._stop(trainer, f"valid accuracy reached {self.accuracy:g}")
+        if since >= self.patience:
+            self._stop(trainer, f"no better valid loss for {since} epochs")
+
+    def _urgent(self) -> str:
+        if self._interrupted:
+            return "interrupted"
+        over = self.max_seconds is not None and time.monotonic() - self._began > self.max_seconds
+        return "its time was over" if over else ""
+
+    def _stop(self, trainer: Trainer, reason: str) -> None:
+        if reason:
+            self.reason = self.reason or reason
+            trainer.should_stop = True
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"reason": self.reason}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """An earlier reason to stop is no reason now."""
+
+
+class Progress(Callback):
+    """Tells how far it is: photos learned from, and the figures so far."""
+
+    def __init__(self, say: Say, record: Record) -> None:
+        self.say = say
+        self.record = record
+
+    def on_train_batch_end(
+        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Batch, *_: Any
+    ) -> None:
+        if not isinstance(module, Learner):
+            return
+        loss, right, n = module.sums["train"].tolist()
+        note = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}, loss {loss / n:.3f}, accuracy {right / n:.3f}"
+        if self.record.epochs:
+            note += f", valid {self.record.epochs[-1].valid_accuracy:.3f}"
+        self.say(len(batch.labels) * trainer.world_size, note)

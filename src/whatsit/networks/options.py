@@ -1,0 +1,109 @@
+"""What can be chosen when a network is trained, each default beside its reason. It needs no PyTorch."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from whatsit.networks.architectures import CNN, DEFAULT_ARCHITECTURE, OptimizerName
+
+Method = Literal["probe", "scratch", "finetune"]
+Unfreeze = Literal["none", "head", "last-blocks", "all"]
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """The options of `whatsit train --method scratch|finetune`. None stands for the method's own default."""
+
+    architecture: str = DEFAULT_ARCHITECTURE  # from scratch: a name of the table, or timm:NAME
+    layers: tuple[int, ...] | None = None
+    dense: tuple[int, ...] | None = None
+    image_size: tuple[int, int] | None = None  # (height, width) in pixels
+    epochs: int | None = None
+    batch_size: int = 32  # small batches generalise at least as well (Masters & Luschi 2018), and fit any memory
+    optimizer: OptimizerName | None = None
+    learning_rate: float | Literal["find"] | None = None
+    weight_decay: float | None = None
+    label_smoothing: float | None = None
+    augment: str | None = None  # a preset, or steps as in "hflip,rotation=15"
+    unfreeze: Unfreeze = "all"
+    averaging: bool | None = None  # of the weights, over about an epoch of steps
+    frozen_norms: bool = True  # batch norms keep their statistics: right for small data
+    probe_first: bool = True  # fine-tuning begins with the probe's head (Kumar et al. 2022)
+    layer_decay: float | None = None  # of the learning rate, from block to block downwards
+    warm_up: float | None = None
+    cosine: bool | None = None
+    patience: int | None = None  # epochs without a better valid loss, after which training ends
+    stop_at_accuracy: float | None = None  # on valid
+    max_seconds: float | None = None
+    mixed_precision: bool = True  # bf16 where the processor or GPU has it
+    devices: int = 1  # GPUs, or processes on the CPU
+    tensorboard: str | None = None  # a folder
+
+
+NETWORK_DEFAULTS = NetworkOptions()
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that a training needs to know of how the weights move."""
+
+    epochs: int
+    optimizer: OptimizerName
+    learning_rate: float
+    weight_decay: float = 0.0
+    layer_decay: float = 1.0
+    label_smoothing: float = 0.0
+    augment: str = "light"
+    averaging: bool = False
+    patience: int = 10
+    warm_up: float = 0.0  # share of all steps over which the learning rate rises
+    cosine: bool = False  # then falls; else it stays
+
+
+SCRATCH = Recipe(
+    epochs=30,
+    optimizer="adamw",
+    learning_rate=3e-3,
+    weight_decay=0.05,
+    averaging=True,
+    warm_up=0.1,
+    cosine=True,
+)
+FINETUNE = Recipe(
+    epochs=10,
+    optimizer="adamw",
+    learning_rate=3e-4,
+    weight_decay=0.05,
+    layer_decay=0.75,
+    label_smoothing=0.1,
+    averaging=True,
+    patience=4,
+    warm_up=0.1,
+    cosine=True,
+)
+
+
+def recipe(method: Method, options: NetworkOptions, cnn: CNN | None) -> Recipe:
+    """The method's recipe, or a classic's own, with what was asked for in its place."""
+    base = FINETUNE if method == "finetune" else SCRATCH
+    if cnn and cnn.classic:
+        optimizer, rate = cnn.classic
+        base = Recipe(epochs=10, optimizer=optimizer, learning_rate=rate)
+    asked = {name: getattr(options, name) for name in ASKABLE}
+    if asked["learning_rate"] == "find":
+        asked["learning_rate"] = None
+    return replace(base, **{name: value for name, value in asked.items() if value is not None})
+
+
+ASKABLE = (
+    "epochs",
+    "optimizer",
+    "learning_rate",
+    "weight_decay",
+    "layer_decay",
+    "label_smoothing",
+    "augment",
+    "averaging",
+    "patience",
+    "warm_up",
+    "cosine",
+)

@@ -1,0 +1,128 @@
+"""Photos decoded once, into one file of uint8 pixels, so that from then on the processor does only network work.
+
+The file is mapped, not read: what fits into memory stays there by the operating system's own care, and what does not
+is read from the disk. Several processes share it. Its name is the photos' hashes and the preprocessing, so another
+training of the same photos finds it; the oldest go where all together grow too large.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatsit.errors import DatasetError, ImageError
+from whatsit.files import plain_os_errors
+from whatsit.images.limits import Limits
+from whatsit.images.load import load_for_network
+from whatsit.images.preprocessing import Preprocessing
+from whatsit.images.source import read_bytes
+from whatsit.machine import cores
+
+MOST_BYTES = 20e9  # of all such files together
+PATTERN = "pixels-*.npy"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A photo to decode, and the bytes that it had when it was listed."""
+
+    uri: str
+    digest: str  # sha256, hexadecimal
+
+
+def decoded(
+    sources: Sequence[Source],
+    preprocessing: Preprocessing,
+    folder: Path,
+    *,
+    limits: Limits,
+    advance: Callable[[int], None],
+) -> Path:
+    """The file of all photos' pixels, uint8 (n, height, width, 3), made where it is not there yet.
+
+    Raises DatasetError for a photo that has changed since it was listed, WhatsitError where the folder cannot be
+    written.
+    """
+    path = folder / f"pixels-{_key(sources, preprocessing)}.npy"
+    if path.exists():
+        with suppress(OSError):
+            os.utime(path)  # the oldest are those unused for longest
+        advance(len(sources))
+        return path
+    with plain_os_errors(path), _written(path) as fresh:
+        shape = (len(sources), preprocessing.height, preprocessing.width, 3)
+        _make_room(folder, int(np.prod(shape)))
+        pixels = np.lib.format.open_memmap(fresh, mode="w+", dtype=np.uint8, shape=shape)
+        _reserve(fresh)
+        for i, image in enumerate(_images(sources, preprocessing, limits)):
+            pixels[i] = image
+            advance(1)
+        pixels.flush()
+        del pixels
+    return path
+
+
+def _key(sources: Sequence[Source], preprocessing: Preprocessing) -> str:
+    digest = hashlib.sha256(f"{sorted(preprocessing.as_dict().items())}".encode())
+    for source in sources:
+        digest.update(source.digest.encode())
+    return digest.hexdigest()[:24]
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[Path]:
+    """A temporary sibling that takes the path's place when all went well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    try:
+        yield Path(name)
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _reserve(path: Path) -> None:
+    """A full disk is an error now, not a crash when a mapped page finds no place."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+
+
+def _make_room(folder: Path, wanted: int) -> None:
+    files = sorted(folder.glob(PATTERN), key=lambda path: path.stat().st_mtime)
+    total = wanted + sum(path.stat().st_size for path in files)
+    for path in files:
+        if total <= MOST_BYTES:
+            return
+        total -= path.stat().st_size
+        with suppress(OSError):  # in use on a system that does not let it go
+            path.unlink()
+
+
+def _images(sources: Sequence[Source], preprocessing: Preprocessing, limits: Limits) -> Iterator[NDArray[np.uint8]]:
+    """In order, decoded by as many threads as there are cores."""
+
+    def load(source: Source) -> NDArray[np.uint8]:
+        try:
+            data = read_bytes(source.uri, limits)
+            if hashlib.sha256(data).hexdigest() != source.digest:
+                raise ImageError("changed")
+            return load_for_network(data, preprocessing, limits)
+        except ImageError as error:
+            raise DatasetError(
+                f"{source.uri}: {error}, but it was readable a moment ago. Run the same command again"
+            ) from error
+
+    with ThreadPoolExecutor(cores(), thread_name_prefix="decode") as pool:
+        try:
+            yield from pool.map(load, sources)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
