@@ -21,6 +21,10 @@ NOTE = "<!-- Written by docs/generate.py from the code: change that, then `make 
 RETURNED = (
     "whatsit.pipeline.Trained",
     "whatsit.pipeline.Evaluated",
+    "whatsit.comparison.run.Compared",
+    "whatsit.comparison.result.Comparison",
+    "whatsit.comparison.result.Pair",
+    "whatsit.comparison.trial.Trial",
     "whatsit.model.prediction.Prediction",
     "whatsit.model.prediction.Candidate",
     "whatsit.model.explain.Explanation",

@@ -35,8 +35,11 @@ ROOMS = (
     "evaluation",
     "model",
     "options",  # the choices of training, so it knows the names that the rooms before it offer
+    "board",  # for TensorBoard
     "steps",
     "pipeline",
+    "comparison",
+    "tuning",  # with the field of a comparison
     "sklearn",
     "demo",
     "repository",
@@ -199,7 +202,7 @@ def test_nothing_is_left_to_do() -> None:
 
 
 def test_every_command_module_is_listed() -> None:
-    helpers = {"__init__", "backbone", "image_size", "progress", "shared"}
+    helpers = {"__init__", "backbone", "image_size", "networks", "progress", "shared"}
     files = {path.stem for path in (SOURCE / "cli").glob("*.py")} - helpers
     assert files == set(COMMANDS)
     for name in COMMANDS:

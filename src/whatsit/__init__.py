@@ -23,6 +23,7 @@ _WHERE = {
     "Limits": "whatsit.images.limits",
     "TrainOptions": "whatsit.options",
     "WhatsitError": "whatsit.errors",
+    "compare": "whatsit.comparison.run",
     "evaluate": "whatsit.pipeline",
     "load": "whatsit.model.load",
     "train": "whatsit.pipeline",
@@ -31,6 +32,7 @@ _WHERE = {
 __all__ = ["__version__", *_WHERE]
 
 if TYPE_CHECKING:
+    from whatsit.comparison.run import compare as compare
     from whatsit.errors import WhatsitError as WhatsitError
     from whatsit.images.limits import Limits as Limits
     from whatsit.model.classifier import Classifier as Classifier

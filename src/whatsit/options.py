@@ -30,5 +30,6 @@ class TrainOptions:
     test: float = 0.15
     seed: int = 0
     thumbnails: bool = False  # of training photos, to show beside an answer: they go wherever the model goes
+    tensorboard: str | None = None  # a folder, where each run gets one of its own; it costs the extra `networks`
     limits: Limits = DEFAULT_LIMITS
     network: NetworkOptions = NETWORK_DEFAULTS  # of the methods scratch and finetune alone

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from whatsit.dataset import Dataset, read_dataset, read_photos
-from whatsit.embedding.backbones import DEFAULT_BACKBONE, FeatureExtractor
+from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.embedding.location import cache_folder
 from whatsit.embedding.parquet import write_parquet
 from whatsit.embedding.stored import Provenance, stored_rows
@@ -23,16 +23,17 @@ from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
 from whatsit.options import TrainOptions
-from whatsit.steps.build import build, check_extra
+from whatsit.steps.build import Tell, build, check_extra, shaped_for, told
 from whatsit.steps.examine import FIGURES, answer, examine, test_part, write_examination
 from whatsit.steps.fit import better_fit, likely_fit
 from whatsit.steps.gather import Photos, gather, with_vectors
 from whatsit.steps.judge import judge
 from whatsit.steps.learn import Learned, learn
-from whatsit.steps.plan import Plan, make_plan, shares
+from whatsit.steps.plan import Plan, make_plan
 from whatsit.steps.publish import Work, publish
-from whatsit.steps.see import FreshSight, Sight, StoredSight, Watch, unwatched
-from whatsit.steps.teach import teach
+from whatsit.steps.see import FreshSight, Sight, StoredSight, Watch, common_sight, unwatched
+from whatsit.steps.show import check, show
+from whatsit.steps.teach import see_through, teach
 from whatsit.steps.unfinished import begun_with, unfinished
 from whatsit.text import shell_quoted
 
@@ -87,21 +88,22 @@ def train(
     overwrite: bool = False,
     resume: bool = False,
     watch: Watch = unwatched,
+    tell: Tell | None = None,
 ) -> Trained:
     """Trains a classifier on a folder or CSV manifest, and writes its model folder.
 
-    data: `<class>/…`, `train|valid|test/<class>/…`, or a manifest `uri,label[,split][,group]`; valid and test:
-    separate manifests or folders; label_dict: a text file that fixes the order of the classes; resume: go on with the
-    training of a network that was broken off. Raises a WhatsitError, one line, for whatever the user can mend.
+    data: `<class>/…`, `train|valid|test/<class>/…`, or a manifest `uri,label[,split][,group]`; valid and test: others;
+    label_dict: a text file that fixes the order of the classes; resume: go on with the training of a network that was
+    broken off; tell: hears of a network's layers. Raises a WhatsitError, one line, for whatever the user can mend.
     """
-    shares(options)
+    check(options)
     dataset = read_dataset(data, valid=valid, test=test, label_dict=label_dict)
     folder = Path(output) if output else default_folder(dataset.name)
     _check_folder(folder, FILES.facts, overwrite=overwrite)
-    order, place = _Order(options, folder, shell_quoted(data), overwrite, watch), cache_folder(cache)
+    order, place = Order(options, folder, shell_quoted(data), overwrite, watch), cache_folder(cache)
     if options.method == "probe":
         return _train(dataset, FreshSight(options, place, watch), order)
-    return _train_network(dataset, place, resume, order)
+    return _train_network(dataset, place, resume, order, tell)
 
 
 def train_from_embeddings(
@@ -117,16 +119,16 @@ def train_from_embeddings(
 
     options.backbone matters only where the vectors are of a network of the user's own: it names that again.
     """
-    shares(options)
+    check(options)
     sight = StoredSight(Path(file), options.backbone, options.weights)
     dataset = sight.dataset(Path(label_dict) if label_dict else None)
     folder = Path(output) if output else default_folder(dataset.name)
     _check_folder(folder, FILES.facts, overwrite=overwrite)
-    return _train(dataset, sight, _Order(options, folder, f"--embeddings {shell_quoted(file)}", overwrite, watch))
+    return _train(dataset, sight, Order(options, folder, f"--embeddings {shell_quoted(file)}", overwrite, watch))
 
 
 @dataclass(frozen=True)
-class _Order:
+class Order:
     """What was asked for: how to train, and what to write where."""
 
     options: TrainOptions
@@ -134,39 +136,40 @@ class _Order:
     data: str  # as it was named, for the report's commands
     overwrite: bool
     watch: Watch
+    training: Path | None = None  # the folder of a network's training under way
 
 
-def _train(dataset: Dataset, sight: Sight, order: _Order) -> Trained:
-    photos, plan, extractor = _see(dataset, sight, order.options, order.watch)
+def _train(dataset: Dataset, sight: Sight, order: Order) -> Trained:
+    photos, plan, extractor = see(dataset, sight, order.options, order.watch)
     with order.watch("learning", None):
         learned = learn(photos, plan, order.options)
-    return _published(photos, plan, learned, extractor, order)
+    return published(photos, plan, learned, extractor, order)
 
 
-def _train_network(dataset: Dataset, cache: Path, resume: bool, order: _Order) -> Trained:
-    """Copies and splits are found through the default backbone, so that all methods learn from the same photos."""
+def _train_network(dataset: Dataset, cache: Path, resume: bool, order: Order, tell: Tell | None) -> Trained:
     options, watch = order.options, order.watch
     check_extra()
-    sight = FreshSight(replace(options, backbone=DEFAULT_BACKBONE, bits="auto", weights=None), cache, watch)
-    photos, plan, extractor = _see(dataset, sight, options, watch)
-    built = build(options, len(dataset.classes), extractor.preprocessing.fit)
-    begun = begun_with(photos, plan, options)
-    with unfinished(order.folder, begun, resume=resume, overwrite=order.overwrite) as work:
-        taught = teach(photos, plan, built, options, cache=cache, work=work, watch=watch)
-        return _published(taught.photos, plan, taught.learned, taught.extractor, order)
+    photos, plan, extractor = see(dataset, common_sight(options, cache, watch), options, watch)
+    built = told(shaped_for(build(options, len(dataset.classes), extractor.preprocessing.fit), dataset, options), tell)
+    with unfinished(order.folder, begun_with(photos, plan, options), resume=resume, overwrite=order.overwrite) as work:
+        network = teach(photos, plan, built, options, cache=cache, work=work, watch=watch)
+        taught = see_through(network, photos, plan, options, watch)
+        order = replace(order, training=work, options=network.as_found(options))
+        return published(taught.photos, plan, taught.learned, network.extractor, order)
 
 
-def _published(photos: Photos, plan: Plan, learned: Learned, extractor: FeatureExtractor, order: _Order) -> Trained:
+def published(photos: Photos, plan: Plan, learned: Learned, extractor: FeatureExtractor, order: Order) -> Trained:
     with order.watch("writing the report", None):
         judged = judge(photos, plan, learned)
         work = Work(photos, plan, learned, judged, extractor, order.options)
         classifier, report = publish(work, order.folder, data=order.data, overwrite=order.overwrite)
+    show(work, order.training, order.watch)
     return Trained(classifier, judged.evaluation, report, order.folder)
 
 
-def _see(dataset: Dataset, sight: Sight, options: TrainOptions, watch: Watch) -> tuple[Photos, Plan, FeatureExtractor]:
+def see(dataset: Dataset, sight: Sight, options: TrainOptions, watch: Watch) -> tuple[Photos, Plan, FeatureExtractor]:
     """The photos that take part, the plan, and the extractor whose fit suits them."""
-    fit, undecided = sight.fits(dataset, *likely_fit(dataset))
+    fit, undecided = sight.fits(dataset, *likely_fit(dataset, *sight.input_size()))
     embeddings = sight.embed(dataset, fit, "embedding")
     with watch("finding copies", None):
         photos = gather(dataset, embeddings)
@@ -239,7 +242,7 @@ def embed(
     check_target(Path(output), overwrite=overwrite)
     dataset = read_photos(data)
     sight = FreshSight(options, cache_folder(cache), watch)
-    fit, _ = sight.fits(dataset, *likely_fit(dataset))
+    fit, _ = sight.fits(dataset, *likely_fit(dataset, *sight.input_size()))
     with sight.embedder(fit) as embedder, watch("embedding", len(dataset.records)) as advance:
         embedded = embedder.fill([record.uri for record in dataset.records], advance)
         rows = stored_rows(dataset.records, embedded, embedder)

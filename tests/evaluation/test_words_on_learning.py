@@ -152,3 +152,24 @@ def test_valid_figures_rest_on_the_valid_split() -> None:
     with_valid = replace(made.data, counts={"train": {"a": 90}, "valid": {"a": 20, "b": 11}})
     assert replace(made, data=with_valid).valid_photos == 31
     assert made.valid_photos == made.evaluation.n
+
+
+def after_a_probe(made: History, valid_loss: float, best: int) -> History:
+    """A training that began with a probe, which knows photos that nothing changed nearly by heart."""
+    start = Epoch(0, 0.001, 1.0, valid_loss, 0.9, 0.0, 2.0, 100.0)
+    return replace(made, epochs=(start, *made.epochs), best=best)
+
+
+def test_fine_tuning_that_gains_nothing_says_so() -> None:
+    words = how_it_learned(after_a_probe(history_of([0.4] * 5, [0.3] * 5), 0.25, best=0), 200)
+    assert words.startswith("No epoch had a lower valid loss than the probe that fine-tuning began with (0.25)")
+    alone = replace(after_a_probe(history_of([1.0], [1.0]), 0.25, best=0), epochs=(Epoch(0, 0, 1, 0.25, 0.9, 0, 1, 1),))
+    assert how_it_learned(alone, 200).startswith("No epoch")
+
+
+def test_the_probes_train_loss_is_no_beginning() -> None:
+    """It is of other photos than the train losses that follow: those are changed, and did not rise."""
+    words = how_it_learned(
+        after_a_probe(history_of(curve(12, 0.9, 0.3, 3), curve(12, 0.3, 0.2, 3)), 0.31, best=12), 200
+    )
+    assert "too high" not in words

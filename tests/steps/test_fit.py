@@ -38,6 +38,14 @@ def test_common_photos_are_cropped(tmp_path: Path) -> None:
     assert likely_fit(shaped(tmp_path / "photos", (40, 30), (30, 40), (40, 40))) == ("crop", True)
 
 
+def test_the_input_may_have_the_photos_proportions(tmp_path: Path) -> None:
+    wide = shaped(tmp_path / "photos", (90, 30), (60, 20))
+    assert likely_fit(wide, 30, 90) == ("squash", False)
+    assert likely_fit(wide, 20, 48) == ("crop", True)
+    assert likely_fit(wide, 90, 30) == ("squash", True)
+    assert likely_fit(shaped(tmp_path / "square", (40, 40)), 30, 100) == ("squash", True)
+
+
 def test_unreadable_photos_have_no_shape(tmp_path: Path) -> None:
     dataset = shaped(tmp_path / "photos", (40, 30))
     for record in dataset.records:

@@ -131,3 +131,49 @@ def test_each_class_is_spread_over_the_folds() -> None:
     folds = folds_of(photos, order, seed=0)
     for k in range(2):
         assert np.ptp(np.bincount(folds[photos.labels[order] == k], minlength=plan.FOLDS)) <= 1
+
+
+def for_network(photos: Photos, **shares: float) -> tuple[Plan, dict[str, list[int]]]:
+    """The plan, and of each part how many photos of each class it has."""
+    made = make_plan(photos, TrainOptions(method="scratch", **shares))  # type: ignore[arg-type]
+    (one,) = made.rounds
+    check_rounds(made, photos)
+    assert not made.cross_validated
+    parts = {"fit": made.learn[one.fit], "held out": made.learn[one.held_out], "judge": made.judge}
+    rows = np.concatenate(list(parts.values()))
+    assert len(np.unique(rows)) == len(rows)
+    return made, {name: np.bincount(photos.labels[part], minlength=2).tolist() for name, part in parts.items()}
+
+
+def test_a_network_stops_by_valid_and_test_judges() -> None:
+    each = splits_of(("train", 8), ("valid", 3), ("test", 4))
+    made, parts = for_network(given(each, each))
+    assert parts == {"fit": [8, 8], "held out": [3, 3], "judge": [4, 4]}
+    assert made.protocol == "your own test split"
+
+
+@pytest.mark.parametrize("judge", ["valid", "test"])
+def test_a_network_holds_out_of_train_where_one_split_is_missing(judge: Split) -> None:
+    each = splits_of(("train", 20), (judge, 4))
+    made, parts = for_network(given(each, each))
+    assert parts["judge"] == [4, 4]
+    assert min(parts["held out"]) >= 1
+    assert [a + b for a, b in zip(parts["fit"], parts["held out"], strict=True)] == [20, 20]
+    assert set(made.splits) == {"train", plan.HELD_OUT, judge}
+
+
+def test_a_network_draws_where_nothing_is_given() -> None:
+    made, parts = for_network(make_photos([30, 30], groups=in_threes(60)))
+    assert all(min(counts) >= 3 for counts in parts.values())
+    assert set(made.splits) == {"train", "valid", "test"}
+    assert for_network(make_photos([3, 3]))[1] == {"fit": [1, 1], "held out": [1, 1], "judge": [1, 1]}
+
+
+def test_a_network_needs_all_three_parts() -> None:
+    for shares in ({"test": 0.0}, {"valid": 0.0}):
+        with pytest.raises(DatasetError, match="--valid and --test above 0"):
+            for_network(make_photos([30, 30]), **shares)
+    with pytest.raises(DatasetError, match=r"class 'class 1' has 2 distinct photos; at least 3"):
+        for_network(make_photos([30, 2]))
+    with pytest.raises(DatasetError, match=r"class 'class 0' has 1 distinct photo to learn from; at least 2"):
+        for_network(given(*[splits_of(("train", 1), ("test", 1))] * 2))

@@ -18,6 +18,8 @@ from whatsit.errors import WhatsitError
 
 COMMANDS = {
     "train": "Train a classifier on a folder of photos.",
+    "compare": "Say which way to teach pays on your photos.",
+    "tune": "Search for the options that learn best.",
     "predict": "Say what is on photos.",
     "evaluate": "Measure a model on labelled photos.",
     "models": "Keep versions of a model, and say which one answers.",
@@ -26,10 +28,19 @@ COMMANDS = {
     "feedback": "Write what people corrected as a manifest to train on.",
     "embed": "Write the embeddings of photos to a Parquet file.",
     "preview": "Show what augmentation does to photos.",
+    "describe": "Show the layers of a network, or list the networks.",
     "cache": "Show or clear the embedding cache.",
     "demo": "Train on 2,624 photos of solar cells and show the report.",
     "completion": "Print the shell completion script.",
 }
+
+KEPT = {
+    "train": "What was embedded",
+    "compare": "What was finished",
+    "embed": "What was embedded",
+    "demo": "What was embedded",
+}
+"""Of a command that is broken off."""
 
 
 class _Commands(click.Group):
@@ -137,10 +148,7 @@ def run() -> None:
 
 
 def _exit_interrupted() -> NoReturn:
-    kept = " What was embedded is kept: run the same command again to go on." if _embeds() else ""
-    click.echo(f"Interrupted.{kept}", err=True)
+    kept = KEPT.get(sys.argv[1]) if len(sys.argv) > 1 else None
+    advice = f" {kept} is kept: run the same command again to go on." if kept else ""
+    click.echo(f"Interrupted.{advice}", err=True)
     sys.exit(130)
-
-
-def _embeds() -> bool:
-    return sys.argv[1:2] in (["train"], ["embed"], ["demo"])

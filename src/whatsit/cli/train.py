@@ -1,27 +1,37 @@
 """`whatsit train`."""
 
+import sys
 import time
-from typing import Any
+from typing import Any, get_args
 
 import click
 from click.core import ParameterSource
 
 from whatsit.cli.backbone import DEFAULTS, backbone_option, bits_option
+from whatsit.cli.networks import TrainCommand, check_method, chosen_network, network_options
 from whatsit.cli.progress import bar
 from whatsit.cli.shared import cache_option, device_option, json_line, json_option, limit_options, limits
+from whatsit.networks.options import Method
 from whatsit.options import TrainOptions
 
 SHARE = click.FloatRange(0, 1, max_open=True)
-NOT_WITH_EMBEDDINGS = ("valid_data", "test_data", "fit", "bits", "cache")  # the file has settled them
+NOT_WITH_EMBEDDINGS = ("valid_data", "test_data", "fit", "bits", "cache", "method")  # the file has settled them
 
 
-@click.command(name="train", epilog="Example: whatsit train my_photos/ --output pets-model")
+@click.command(name="train", cls=TrainCommand, epilog="Example: whatsit train my_photos/ --output pets-model")
 @click.argument("data", required=False)
 @click.option("-o", "--output", metavar="DIR", help="Model folder (default: <name of DATA>-model).")
 @click.option("--force", is_flag=True, help="Replace the model folder where it exists.")
 @click.option("--valid-data", metavar="DATA", help="Validation photos: a manifest or folder of their own.")
 @click.option("--test-data", metavar="DATA", help="Test photos: a manifest or folder of their own.")
 @click.option("--labels", "label_dict", metavar="FILE", help="One label a line: fixes the order of the classes.")
+@click.option(
+    "--method",
+    type=click.Choice(get_args(Method)),
+    default=DEFAULTS.method,
+    show_default=True,
+    help="probe: a head on a frozen backbone. scratch, finetune: a network.",
+)
 @click.option("--embeddings", metavar="FILE", help="Start from a Parquet file of 'whatsit embed', without DATA.")
 @backbone_option
 @click.option(
@@ -56,11 +66,13 @@ NOT_WITH_EMBEDDINGS = ("valid_data", "test_data", "fit", "bits", "cache")  # the
     help="Share of photos to judge on; 0: all judge, by cross-validation.",
 )
 @click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Another seed draws other splits.")
+@click.option("--tensorboard", metavar="DIR", help="Also write a run for TensorBoard into DIR: how it went.")
 @click.option("--thumbnails", is_flag=True, help="Keep small training photos in the model, to show similar ones.")
 @device_option
 @cache_option
 @limit_options
 @json_option
+@network_options
 def command(
     data: str | None,
     output: str | None,
@@ -73,6 +85,7 @@ def command(
     as_json: bool,
     max_bytes: int,
     max_pixels: int,
+    resume: bool,
     **options: Any,
 ) -> None:
     """Train a classifier on DATA and write its model folder.
@@ -83,10 +96,12 @@ def command(
     from whatsit.evaluation.report import summary
     from whatsit.pipeline import train, train_from_embeddings
 
+    check_method(options["method"])
     if embeddings is not None:
         _check_settled()
     start = time.monotonic()
-    chosen = TrainOptions(**options, limits=limits(max_bytes, max_pixels))
+    network = chosen_network(options)
+    chosen = TrainOptions(**options, limits=limits(max_bytes, max_pixels), network=network)
     if embeddings is not None and data is None:
         trained = train_from_embeddings(embeddings, output, chosen, label_dict=label_dict, overwrite=force, watch=bar)
     elif data is not None and embeddings is None:
@@ -99,7 +114,9 @@ def command(
             label_dict=label_dict,
             cache=cache,
             overwrite=force,
+            resume=resume,
             watch=bar,
+            tell=_tell if sys.stderr.isatty() and not as_json else None,
         )
     else:
         raise click.UsageError("give either DATA or --embeddings FILE. Example: whatsit train my_photos/")
@@ -110,6 +127,10 @@ def command(
     else:
         click.echo(summary(trained.report))
         click.echo(f"Took {time.monotonic() - start:.1f} s.", err=True)
+
+
+def _tell(lines: str) -> None:
+    click.echo(f"{lines}\n", err=True)
 
 
 def _check_settled() -> None:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+INTERRUPTED = "interrupted"  # why a training ended that the user broke off
+
 
 @dataclass(frozen=True)
 class Epoch:

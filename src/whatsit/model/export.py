@@ -105,6 +105,6 @@ def _linear(head: Head) -> LinearHead:
 
 
 def _always_familiar(tail: _Tail) -> None:
-    total = tail.node("ReduceSum", ["embedding", tail.constant("axis", np.array([1], np.int64))], "sum", keepdims=0)
+    total = tail.node("ReduceSum", ["embedding", tail.constant("sum.axis", np.array([1], np.int64))], "sum", keepdims=0)
     none = tail.node("Sub", [total, total], "none")
     tail.node("Add", [none, tail.constant("one", np.float32(1))], "similarity")

@@ -5,7 +5,7 @@ to copy bytes, which is why this works the same on every system. It knows nothin
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Rows = NDArray[np.int64]
+Pixels = NDArray[np.uint8]
 
 
 class Batch(NamedTuple):
@@ -42,6 +43,7 @@ class Batches:
     rank: int = 0
     world: int = 1
     epoch: int = 0  # the trainer counts it up
+    _pixels: Pixels | None = field(default=None, init=False, repr=False, compare=False)  # once mapped, held
 
     def __len__(self) -> int:
         full, rest = divmod(len(self.rows), self.size)
@@ -52,7 +54,7 @@ class Batches:
         return rest < max(self.size // 2, self.world)
 
     def __iter__(self) -> Iterator[Batch]:
-        pixels = np.load(self.file, mmap_mode="r")
+        pixels = self._mapped()
         order = np.arange(len(self.rows))
         if self.shuffled:
             order = np.random.default_rng((self.seed, self.epoch)).permutation(order)
@@ -61,3 +63,13 @@ class Batches:
             images = torch.from_numpy(pixels[self.rows[places]])
             draw = int(np.random.SeedSequence((self.seed, self.epoch, number, self.rank)).generate_state(1)[0])
             yield Batch(images.permute(0, 3, 1, 2), torch.from_numpy(self.labels[places]), draw)
+
+    def _mapped(self) -> Pixels:
+        """All pixels. Held, as the file may be removed to make room for another training's."""
+        if self._pixels is None:
+            self._pixels = np.load(self.file, mmap_mode="r")
+        return self._pixels
+
+    def __getstate__(self) -> dict[str, object]:
+        """Another process, and a copy, map for themselves: else they were handed the pixels of all photos."""
+        return {**self.__dict__, "_pixels": None}

@@ -5,35 +5,36 @@ They are Lightning's callbacks, and so are a user's own, which are called beside
 
 import math
 import os
-import signal
-import threading
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 
-from whatsit.learning.history import Epoch
+from whatsit.files import plain_os_errors
+from whatsit.learning.history import INTERRUPTED, Epoch
 from whatsit.networks.batches import Batch
 from whatsit.networks.learner import Learner
 from whatsit.networks.network import Network
+from whatsit.networks.processes import Flag, Say
 
 CHECKPOINT = "last.ckpt"
-Say = Callable[[int, str], None]  # so many photos more, and a few words
+OUTCOME = "outcome.pt"
+NO_NUMBER = "the loss was no number"
 
 
 class Record(Callback):
     """Every epoch's figures, and the weights of the best one: that of least valid loss.
 
-    start: what training begins with, where that is worth keeping.
+    start: what training begins with, where that is worth keeping; chooses: else the weights of the last one.
     """
 
-    def __init__(self, network: Network, start: Epoch | None) -> None:
+    def __init__(self, network: Network, start: Epoch | None, *, chooses: bool = True) -> None:
+        self.chooses = chooses
         self.epochs = [start] if start else []
         self.best = 0  # number of the epoch
         self.best_loss = start.valid_loss if start else math.inf
@@ -63,7 +64,7 @@ class Record(Callback):
             seconds=time.monotonic() - self._began,
             images_per_second=photos / max(self._learned, 1e-9),
         )
-        if valid_loss < self.best_loss:
+        if valid_loss < self.best_loss or not self.chooses:
             self.best, self.best_loss = epoch.number, valid_loss
             self.best_weights = _copied(module.network)
         self.epochs.append(epoch)
@@ -85,17 +86,34 @@ def _copied(network: Network) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
 
 
-class KeepCheckpoint(Checkpoint):
-    """One file, replaced after every epoch: a kill at any moment leaves the last whole one."""
+class Keep(Checkpoint):
+    """Two files: after every whole epoch all that training hangs on, and at the end what it came to.
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / CHECKPOINT
+    Each replaces the one before, so a kill at any moment leaves the last whole one. An epoch that was broken off is in
+    the outcome alone: it is none that training could go on from as if nothing had happened.
+    """
+
+    def __init__(self, folder: Path, record: Record, stop: "Stop") -> None:
+        self.folder = folder
+        self.record = record
+        self.stop = stop
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        fresh = self.path.with_suffix(".tmp")
-        trainer.save_checkpoint(fresh)
+        if trainer.fit_loop.batch_idx + 1 < trainer.num_training_batches:
+            return
+        path = self.folder / CHECKPOINT
+        fresh = path.with_suffix(".tmp")
+        with plain_os_errors(path):
+            trainer.save_checkpoint(fresh)
+            if trainer.is_global_zero:
+                os.replace(fresh, path)  # noqa: PTH105 (one name the same on every system)
+
+    def on_fit_end(self, trainer: Trainer, module: LightningModule) -> None:
+        """Called where nothing was left to do, too."""
+        path = self.folder / OUTCOME
         if trainer.is_global_zero:
-            os.replace(fresh, self.path)  # noqa: PTH105 (one name the same on every system)
+            with plain_os_errors(path):
+                torch.save({**self.record.state_dict(), "reason": self.stop.reason}, path)
 
 
 class Stop(Callback):
@@ -104,51 +122,47 @@ class Stop(Callback):
     Alone on the machine it stops after the batch; of several processes all must agree, so they stop after the epoch.
     """
 
-    def __init__(self, record: Record, *, patience: int, accuracy: float | None, max_seconds: float | None) -> None:
+    def __init__(
+        self, record: Record, interrupted: Flag, *, patience: int, accuracy: float | None, max_seconds: float | None
+    ) -> None:
         self.record = record
+        self.interrupted = interrupted
         self.patience = patience
         self.accuracy = accuracy
         self.max_seconds = max_seconds
         self.reason = ""
         self._began = 0.0
-        self._interrupted = False
-        self._handler: Any = None
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        """Time counts from here, and that of earlier runs with it, where training was resumed."""
+        """Time counts from here, and that of earlier runs with it, where training was resumed: it may have ended."""
         self._began = time.monotonic() - sum(epoch.seconds for epoch in self.record.epochs)
-        if threading.current_thread() is threading.main_thread():
-            self._handler = signal.signal(signal.SIGINT, self._interrupt)
-
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        """The first Ctrl-C ends the epoch, a second one all."""
-        if self._interrupted:
-            raise KeyboardInterrupt
-        self._interrupted = True
-
-    def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
-        if self._handler is not None:
-            signal.signal(signal.SIGINT, self._handler)
-            self._handler = None
+        if self.record.epochs:
+            self._judge(trainer)
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
         if trainer.world_size == 1:
             self._stop(trainer, self._urgent())
 
     def on_validation_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        epochs = self.record.epochs
-        since = epochs[-1].number - self.record.best
         reason = self._urgent()
         if trainer.strategy.reduce_boolean_decision(bool(reason), all=False):
             self._stop(trainer, reason or "another process was asked to stop")
-        if self.accuracy is not None and epochs[-1].valid_accuracy >= self.accuracy:
+        self._judge(trainer)
+
+    def _judge(self, trainer: Trainer) -> None:
+        """By the figures, which are the same in all processes."""
+        last = self.record.epochs[-1]
+        since = last.number - self.record.best
+        if not math.isfinite(last.train_loss + last.valid_loss):
+            self._stop(trainer, NO_NUMBER)
+        if self.accuracy is not None and last.valid_accuracy >= self.accuracy:
             self._stop(trainer, f"valid accuracy reached {self.accuracy:g}")
         if since >= self.patience:
             self._stop(trainer, f"no better valid loss for {since} epochs")
 
     def _urgent(self) -> str:
-        if self._interrupted:
-            return "interrupted"
+        if self.interrupted.value:
+            return INTERRUPTED
         over = self.max_seconds is not None and time.monotonic() - self._began > self.max_seconds
         return "its time was over" if over else ""
 
@@ -156,12 +170,6 @@ class Stop(Callback):
         if reason:
             self.reason = self.reason or reason
             trainer.should_stop = True
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"reason": self.reason}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """An earlier reason to stop is no reason now."""
 
 
 class Progress(Callback):
@@ -174,7 +182,7 @@ class Progress(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Batch, *_: Any
     ) -> None:
-        if not isinstance(module, Learner):
+        if not isinstance(module, Learner) or not trainer.is_global_zero:
             return
         loss, right, n = module.sums["train"].tolist()
         note = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}, loss {loss / n:.3f}, accuracy {right / n:.3f}"

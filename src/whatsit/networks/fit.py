@@ -2,20 +2,19 @@
 
 Lightning's trainer runs the loop, on whatever device there is. Its state lies in one file that is replaced after every
 epoch; what chance decides hangs on seed, epoch and batch alone. So a training that was killed and is resumed gives the
-weights that it would have given. What comes out is read from that file, too, so that one process or several make no
-difference.
+weights that it would have given. What comes out is read from a file, too, so that one process or several make no
+difference. The caller's threads, random numbers and Ctrl-C are as before when it ends.
 """
 
-import logging
 import math
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
@@ -23,11 +22,14 @@ from torch import Tensor
 from whatsit.errors import WhatsitError
 from whatsit.learning.history import Epoch, History
 from whatsit.machine import cores
-from whatsit.networks.callbacks import CHECKPOINT, KeepCheckpoint, Progress, Record, Say, Stop
+from whatsit.networks.callbacks import CHECKPOINT, NO_NUMBER, OUTCOME, Keep, Progress, Record, Stop
 from whatsit.networks.depthwise import speed_up
 from whatsit.networks.learner import Learner, Task
 from whatsit.networks.network import Network
+from whatsit.networks.processes import Flag, Processes, Say, listening, none_left_over, quiet, raised_flag, shares, told
 
+ACCELERATORS = {"cpu": "cpu", "cuda": "cuda"}  # Lightning's name of a device
+NOTHING_LEARNS = "nothing was left to learn"
 SHORTEST_AVERAGE, LONGEST_AVERAGE = 10, 1000  # steps
 
 
@@ -44,6 +46,7 @@ class Steering:
     mixed_precision: bool = True
     device: str = "cpu"
     devices: int = 1
+    stop_after: int | None = None  # so many of the epochs are trained, and the last weights kept: valid chooses nothing
     callbacks: tuple[Callback, ...] = ()  # the user's own
 
 
@@ -52,29 +55,50 @@ def fit(
 ) -> History:
     """Trains, or goes on where the folder's checkpoint ends. The network then has the weights of its best epoch.
 
-    Raises WhatsitError where the loss is no number, KeyboardInterrupt at a second Ctrl-C.
+    Raises WhatsitError where the loss is no number, or a file cannot be read or written, KeyboardInterrupt at a second
+    Ctrl-C.
     """
-    record = Record(network, start)
+    learns = any(parameter.requires_grad for parameter in network.parameters())
+    if not learns or steering.stop_after == 0:
+        return _as_it_began(network, start)
+    _check(task, steering, folder / CHECKPOINT)
+    with (
+        _settings(steering),
+        told(say, steering.devices) as tell,
+        none_left_over(),
+        quiet(),
+    ):
+        flag = raised_flag(steering.devices)
+        trainer = _trainer(steering, _callbacks(network, task, steering, folder, tell, start, flag), folder)
+        if steering.device == "cpu":
+            speed_up(network)
+        network.to(memory_format=torch.channels_last)
+        with listening(flag):
+            _run(trainer, Learner(network, task), folder / CHECKPOINT)
+    return _finished(network, folder, task, steering)
+
+
+def _callbacks(
+    network: Network, task: Task, steering: Steering, folder: Path, tell: Say, start: Epoch | None, flag: Flag
+) -> list[Callback]:
+    """In the order in which they are called: figures first, while averaged weights are in place."""
+    record = Record(network, start, chooses=steering.stop_after is None)
     stop = Stop(
         record,
+        flag,
         patience=steering.patience,
         accuracy=steering.stop_at_accuracy,
         max_seconds=steering.max_seconds,
     )
-    callbacks: list[Callback] = [record, stop, Progress(say, record)]
-    if steering.averaging:
-        callbacks.append(WeightAveraging(avg_fn=_average(len(task.train))))
-    callbacks += [*steering.callbacks, KeepCheckpoint(folder)]
-    if steering.device == "cpu":
-        torch.set_num_threads(max(1, cores() // steering.devices))
-        speed_up(network)
-    network.to(memory_format=torch.channels_last)
-    learner = Learner(network, task)
-    checkpoint = folder / CHECKPOINT
-    with _quiet():
-        trainer = _trainer(steering, callbacks, folder)
-        _run(trainer, learner, checkpoint if checkpoint.exists() else None)
-    return _finished(network, checkpoint, task, steering)
+    average = [WeightAveraging(avg_fn=_Average(len(task.train)))] if steering.averaging else []
+    return [record, stop, Progress(tell, record), *average, *steering.callbacks, Keep(folder, record, stop)]
+
+
+def _as_it_began(network: Network, start: Epoch | None) -> History:
+    if start is None:
+        raise WhatsitError("--unfreeze none: nothing would learn, and no probe comes first. Give another --unfreeze")
+    network.eval()
+    return History((start,), start.number, NOTHING_LEARNS, augmented=False)
 
 
 def resumes(folder: Path) -> bool:
@@ -82,37 +106,66 @@ def resumes(folder: Path) -> bool:
     return (folder / CHECKPOINT).exists()
 
 
-def _average(steps: int) -> Callable[[Tensor, Tensor, int | Tensor], Tensor]:
+class _Average:
     """An exponential average over about an epoch of steps: longer ones lag behind, shorter ones gain nothing.
 
     At first over fewer, as in TensorFlow's ExponentialMovingAverage, so that the first weights are soon forgotten.
     """
-    longest = min(max(steps, SHORTEST_AVERAGE), LONGEST_AVERAGE)
 
-    def average(averaged: Tensor, current: Tensor, count: int | Tensor) -> Tensor:
-        share = 1 - min((1 + int(count)) / (10 + int(count)), 1 - 1 / longest)
+    def __init__(self, steps: int) -> None:
+        self.longest = min(max(steps, SHORTEST_AVERAGE), LONGEST_AVERAGE)
+
+    def __call__(self, averaged: Tensor, current: Tensor, count: int | Tensor) -> Tensor:
+        share = 1 - min((1 + int(count)) / (10 + int(count)), 1 - 1 / self.longest)
         return torch.lerp(averaged, current.to(averaged.dtype), share) if averaged.is_floating_point() else current
 
-    return average
+
+def _check(task: Task, steering: Steering, checkpoint: Path) -> None:
+    """Before anything is begun: raises WhatsitError for what cannot go well."""
+    if steering.device not in ACCELERATORS:
+        known = ", ".join(ACCELERATORS)
+        raise WhatsitError(f"--device {steering.device}: networks are trained on {known}. Give one of these")
+    shares([min(batches.size, len(batches.rows)) for batches in (task.train, task.valid)], steering.devices)
+    if checkpoint.exists():
+        _read(checkpoint)
+
+
+@contextmanager
+def _settings(steering: Steering) -> Iterator[None]:
+    """PyTorch's threads and random numbers, which are the caller's own afterwards."""
+    threads = torch.get_num_threads()
+    devices = [] if steering.device == "cpu" else range(torch.cuda.device_count())
+    with torch.random.fork_rng(devices):
+        if steering.device == "cpu":
+            torch.set_num_threads(max(1, cores() // steering.devices))
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
 
 
 def _trainer(steering: Steering, callbacks: Sequence[Callback], folder: Path) -> Trainer:
-    several = steering.devices > 1
-    return Trainer(
-        accelerator="cpu" if steering.device == "cpu" else "gpu",
-        devices=steering.devices,
-        strategy="ddp_spawn" if several else "auto",
-        precision=precision(steering),
-        max_epochs=steering.epochs,
-        callbacks=list(callbacks),
-        default_root_dir=folder,
-        num_sanity_val_steps=0,
-        logger=False,
-        enable_checkpointing=True,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-    )
+    try:
+        return Trainer(
+            accelerator=ACCELERATORS[steering.device],
+            devices=steering.devices,
+            strategy=Processes(steering.devices, folder) if steering.devices > 1 else "auto",
+            precision=precision(steering),
+            max_epochs=steering.stop_after or steering.epochs,
+            callbacks=list(callbacks),
+            default_root_dir=folder,
+            num_sanity_val_steps=0,
+            logger=False,
+            enable_checkpointing=True,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
+    except MisconfigurationException as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise WhatsitError(
+            f"cannot train with --device {steering.device}, --devices {steering.devices}: {reason}"
+        ) from error
 
 
 def precision(steering: Steering) -> Any:
@@ -124,39 +177,39 @@ def precision(steering: Steering) -> Any:
     return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "32-true"
 
 
-def _run(trainer: Trainer, learner: Learner, checkpoint: Path | None) -> None:
+def autocast(device: str, precision: str) -> AbstractContextManager[object]:
+    """The precision of training for what is computed outside of Lightning's loop."""
+    if precision.startswith("32"):
+        return nullcontext()
+    return torch.autocast(device, torch.bfloat16 if precision.startswith("bf16") else torch.float16)
+
+
+def _run(trainer: Trainer, learner: Learner, checkpoint: Path) -> None:
     try:
-        trainer.fit(learner, ckpt_path=checkpoint, weights_only=True)
+        trainer.fit(learner, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
     except SystemExit as end:  # what Lightning makes of a KeyboardInterrupt
         raise KeyboardInterrupt from end
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Lightning's hints are for its programmers; ours know (few workers, no logger, a loop's own iterables)."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "torch")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
+def _read(file: Path) -> dict[str, Any]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file makes PyTorch raise nearly any type: this is the one gate
+        raise WhatsitError(f"{file}: is damaged, so training cannot go on from it. Begin anew: --force") from error
+    return state
 
 
-def _finished(network: Network, checkpoint: Path, task: Task, steering: Steering) -> History:
-    states = torch.load(checkpoint, weights_only=True)["callbacks"]
-    kept, stopped = states["Record"], states["Stop"]
-    epochs = tuple(Epoch(**values) for values in kept["epochs"])
-    if not math.isfinite(kept["best_loss"]):
+def _finished(network: Network, folder: Path, task: Task, steering: Steering) -> History:
+    outcome = _read(folder / OUTCOME)
+    epochs = tuple(Epoch(**values) for values in outcome["epochs"])
+    best, reason = outcome["best"], outcome["reason"]
+    if not math.isfinite(outcome["best_loss"]) or (reason == NO_NUMBER and best == 0):
+        (folder / CHECKPOINT).unlink(missing_ok=True)  # to go on from it would be of no use
         raise WhatsitError(
             f"the loss is no number after epoch {epochs[-1].number}: the steps are too long. "
             "Give a smaller --learning-rate, or let it be found: --learning-rate find"
         )
-    network.load_state_dict(kept["weights"])
+    network.load_state_dict(outcome["weights"])
     network.eval()
-    reason = stopped["reason"] or f"all {steering.epochs} epochs done"
-    return History(epochs, kept["best"], reason, augmented=bool(task.augment))
+    finite = tuple(epoch for epoch in epochs if math.isfinite(epoch.train_loss + epoch.valid_loss))
+    return History(finite, best, reason or f"all {steering.epochs} epochs done", augmented=bool(task.augment))

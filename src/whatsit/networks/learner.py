@@ -42,6 +42,8 @@ class Learner(LightningModule):
         self.register_buffer("class_weights", torch.tensor(weights), persistent=False)
         self.class_weights: Tensor
         self.sums = {stage: torch.zeros(3, dtype=torch.float64) for stage in ("train", "valid")}
+        self.keeps_valid_logits = False  # for a callback that looks at single photos
+        self._valid_logits = torch.empty(0)
 
     def train_dataloader(self) -> Batches:
         self.batches = self._share(self.task.train)
@@ -55,10 +57,13 @@ class Learner(LightningModule):
 
     def on_train_epoch_start(self) -> None:
         self.batches.epoch = self.current_epoch
+        self.network.train()  # Lightning leaves it as it was given: after a probe it does not learn as it should
         self.sums["train"].zero_()
 
     def on_validation_epoch_start(self) -> None:
         self.sums["valid"].zero_()
+        if self.keeps_valid_logits:
+            self._valid_logits = torch.zeros(len(self.task.valid.rows), self.network.classes)
 
     def training_step(self, batch: Batch, number: int) -> Tensor:
         torch.manual_seed(batch.draw)  # dropout draws from the global generator
@@ -74,11 +79,23 @@ class Learner(LightningModule):
     def validation_step(self, batch: Batch, number: int) -> None:
         logits = self.network(batch.pixels.float()).float()
         self._count("valid", logits, functional.one_hot(batch.labels, self.network.classes).float())
+        if self.keeps_valid_logits:
+            first = number * self.task.valid.size + self.trainer.global_rank
+            self._valid_logits[first :: self.trainer.world_size][: len(logits)] = scores(logits).cpu()
 
     def _count(self, stage: str, logits: Tensor, targets: Tensor) -> None:
         right = (scores(logits).argmax(1) == targets.argmax(1)).sum()
         losses = cross_entropies(logits, targets).sum()
         self.sums[stage] += torch.stack([losses, right, losses.new_tensor(len(logits))]).cpu()
+
+    def all_valid_logits(self) -> Tensor:
+        """(photos, classes) of the last validation, in the order of the task, over all processes.
+
+        All of them must call it. Only where `keeps_valid_logits` was set before.
+        """
+        mine = self._valid_logits.to(self.device, copy=True)  # 0 where another process looked
+        all_of_them: Tensor = self.trainer.strategy.reduce(mine, reduce_op="sum")
+        return all_of_them.cpu()
 
     def figures(self, stage: str) -> tuple[float, float, int]:
         """(mean loss in nats, accuracy, photos) so far, over all processes."""

@@ -36,7 +36,6 @@ class NetworkOptions:
     max_seconds: float | None = None
     mixed_precision: bool = True  # bf16 where the processor or GPU has it
     devices: int = 1  # GPUs, or processes on the CPU
-    tensorboard: str | None = None  # a folder
 
 
 NETWORK_DEFAULTS = NetworkOptions()

@@ -8,6 +8,7 @@ training of the same photos finds it; the oldest go where all together grow too 
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -27,6 +28,7 @@ from whatsit.machine import cores
 
 MOST_BYTES = 20e9  # of all such files together
 PATTERN = "pixels-*.npy"
+LEFT_OVER = 86_400  # seconds without a change, after which nobody writes to an unfinished file any more
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,13 @@ def decoded(
     written.
     """
     path = folder / f"pixels-{_key(sources, preprocessing)}.npy"
-    if path.exists():
+    shape = (len(sources), preprocessing.height, preprocessing.width, 3)
+    if _holds(path, shape):
         with suppress(OSError):
             os.utime(path)  # the oldest are those unused for longest
         advance(len(sources))
         return path
     with plain_os_errors(path), _written(path) as fresh:
-        shape = (len(sources), preprocessing.height, preprocessing.width, 3)
         _make_room(folder, int(np.prod(shape)))
         pixels = np.lib.format.open_memmap(fresh, mode="w+", dtype=np.uint8, shape=shape)
         _reserve(fresh)
@@ -67,6 +69,14 @@ def decoded(
         pixels.flush()
         del pixels
     return path
+
+
+def _holds(path: Path, shape: tuple[int, ...]) -> bool:
+    """Whether it is there, and whole: a machine that lost its power may have left less."""
+    try:
+        return bool(np.load(path, mmap_mode="r").shape == shape)
+    except (OSError, ValueError):
+        return False
 
 
 def _key(sources: Sequence[Source], preprocessing: Preprocessing) -> str:
@@ -97,14 +107,31 @@ def _reserve(path: Path) -> None:
 
 
 def _make_room(folder: Path, wanted: int) -> None:
-    files = sorted(folder.glob(PATTERN), key=lambda path: path.stat().st_mtime)
-    total = wanted + sum(path.stat().st_size for path in files)
+    """What is mapped stays readable where it was unlinked."""
+    for left in folder.glob(f".{PATTERN}.*"):  # by a process that was killed
+        if time.time() - _changed(left) > LEFT_OVER:
+            left.unlink(missing_ok=True)
+    files = sorted(folder.glob(PATTERN), key=_changed)
+    total = wanted + sum(_size(path) for path in files)
     for path in files:
         if total <= MOST_BYTES:
             return
-        total -= path.stat().st_size
+        total -= _size(path)
         with suppress(OSError):  # in use on a system that does not let it go
             path.unlink()
+
+
+def _changed(path: Path) -> float:
+    """When, in seconds since 1970; now, where another process has just removed it."""
+    with suppress(OSError):
+        return path.stat().st_mtime
+    return time.time()
+
+
+def _size(path: Path) -> int:
+    with suppress(OSError):
+        return path.stat().st_size
+    return 0
 
 
 def _images(sources: Sequence[Source], preprocessing: Preprocessing, limits: Limits) -> Iterator[NDArray[np.uint8]]:

@@ -13,36 +13,53 @@ from numpy.typing import NDArray
 from whatsit.learning import FAMILIES, LinearHead, Problem, Round, choose, log_loss
 from whatsit.learning.history import Epoch
 from whatsit.networks.batches import Batches
+from whatsit.networks.fit import autocast
 from whatsit.networks.network import Network
 
 Labels = NDArray[np.int64]
 
 
-def start_from_probe(network: Network, photos: Batches, split: Round, *, balance: bool) -> Epoch:
+def start_from_probe(
+    network: Network,
+    photos: Batches,
+    split: Round,
+    *,
+    balance: bool,
+    everyone: bool = False,
+    device: str = "cpu",
+    precision: str = "32-true",
+) -> Epoch:
     """Sets the head, and gives the figures to begin with as epoch 0.
 
-    photos: all to learn from, in order; split: which of them the head is fitted on, and which choose its penalty.
+    photos: all to learn from, in order; split: which of them the head is fitted on, and which choose its penalty;
+    everyone: its penalty chosen, the head is fitted on all of them; device, precision: those of the training to come.
     """
     start = time.monotonic()
-    x, labels = embeddings(network, photos), photos.labels
+    x, labels = embeddings(network, photos, device, precision), photos.labels
     problem = Problem(x, labels, network.classes, balance)
     family = FAMILIES["logistic"]
     strength = choose(problem, family, [split]).strength
-    (head,) = family.fit(problem, split.fit, (strength,), final=True)
+    fitted = np.arange(len(x)) if everyone else split.fit
+    (head,) = family.fit(problem, fitted, (strength,), final=True)
     if not isinstance(head, LinearHead):
         raise TypeError(f"a logistic head is linear, got {type(head).__name__}")
     set_head(network, head)
-    train_loss, train_accuracy = _figures(head, x[split.fit], labels[split.fit])
+    train_loss, train_accuracy = _figures(head, x[fitted], labels[fitted])
     valid_loss, valid_accuracy = _figures(head, x[split.held_out], labels[split.held_out])
     seconds = time.monotonic() - start
     return Epoch(0, train_loss, train_accuracy, valid_loss, valid_accuracy, 0.0, seconds, len(x) / seconds)
 
 
-def embeddings(network: Network, photos: Batches) -> NDArray[np.float32]:
+def embeddings(
+    network: Network, photos: Batches, device: str = "cpu", precision: str = "32-true"
+) -> NDArray[np.float32]:
     """(n, dim) of photos as they are, in the network's present state."""
     network.eval()
-    with torch.inference_mode():
-        return np.concatenate([network.embed(batch.pixels.float()).float().numpy() for batch in photos])
+    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    with torch.inference_mode(), autocast(device, precision):
+        seen = [network.embed(batch.pixels.to(device).float()).float().cpu().numpy() for batch in photos]
+    network.to("cpu")
+    return np.concatenate(seen)
 
 
 def _figures(head: LinearHead, x: NDArray[np.float32], labels: Labels) -> tuple[float, float]:

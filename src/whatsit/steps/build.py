@@ -1,19 +1,25 @@
 """Options → the network to train, and all that a model folder says of where it came from."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from whatsit.embedding.backbones import BACKBONES
+from whatsit.dataset import Dataset
+from whatsit.embedding.backbones import BACKBONES, is_custom
+from whatsit.embedding.pretrained.names import is_timm
 from whatsit.errors import BackboneError, MissingExtraError
 from whatsit.images.preprocessing import Fit, Preprocessing
 from whatsit.networks.architectures import CNN, architecture
 from whatsit.networks.options import Recipe, recipe
 from whatsit.options import TrainOptions
+from whatsit.steps.fit import likely_fit
 
 if TYPE_CHECKING:
     from whatsit.networks.network import Network
 
+Tell = Callable[[str], None]  # some lines for people
 OWN = "trained from scratch on your photos"
 
 
@@ -40,10 +46,17 @@ def build(options: TrainOptions, classes: int, fit: Fit) -> Built:
     """Raises WhatsitError for an unknown name, weights that are missing, or an image too small for the layers."""
     import torch
 
-    torch.manual_seed(options.seed)
+    with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay his own
+        torch.manual_seed(options.seed)
+        return _first(options, classes, fit)
+
+
+def _first(options: TrainOptions, classes: int, fit: Fit) -> Built:
     if options.method == "finetune":
         return _pretrained(options, classes, fit)
     network = options.network
+    if is_timm(network.architecture):
+        return _timm_scratch(options, classes, fit)
     cnn = architecture(network.architecture, layers=network.layers, dense=network.dense, size=network.image_size)
     return _scratch(options, cnn, classes, fit)
 
@@ -61,13 +74,55 @@ def _scratch(options: TrainOptions, cnn: CNN, classes: int, fit: Fit) -> Built:
     )
 
 
+def _timm_scratch(options: TrainOptions, classes: int, fit: Fit) -> Built:
+    from whatsit.networks.timm_network import build_timm_scratch
+
+    asked = options.network
+    for option, value in (("--layers", asked.layers), ("--dense", asked.dense)):
+        if value is not None:
+            raise BackboneError(f"{option} has no effect on {asked.architecture}: its layers are timm's. Leave it out")
+    network = build_timm_scratch(asked.architecture, classes, asked.image_size)
+    return Built(
+        network,
+        Preprocessing(network.size, fit),
+        recipe("scratch", asked, None),
+        name=asked.architecture,
+        licence="yours",
+        source=OWN,
+    )
+
+
+def _timm_pretrained(options: TrainOptions, classes: int, fit: Fit) -> Built:
+    from whatsit.embedding.pretrained.network import load_pretrained
+    from whatsit.networks.timm_network import build_timm
+
+    pretrained = load_pretrained(options.backbone, Path(options.weights) if options.weights else None)
+    network = build_timm(pretrained, classes, options.network.image_size)
+    return Built(
+        network,
+        Preprocessing(network.size, fit, pretrained.interpolation),
+        recipe("finetune", options.network, None),
+        name=pretrained.name,
+        licence=pretrained.licence,
+        source=pretrained.source,
+    )
+
+
 def _pretrained(options: TrainOptions, classes: int, fit: Fit) -> Built:
     from whatsit.networks.lite import build_lite
 
+    if is_timm(options.backbone):
+        return _timm_pretrained(options, classes, fit)
+    if options.weights is not None:
+        raise BackboneError(
+            f"--weights goes with --backbone timm:NAME, got {options.backbone!r}. Leave one of them out"
+        )
     try:
         backbone = BACKBONES[options.backbone]
     except KeyError:
-        raise BackboneError(f"{options.backbone} cannot be fine-tuned. There are: {', '.join(BACKBONES)}") from None
+        why = "an ONNX file has no layers to learn" if is_custom(options.backbone) else "there is none of that name"
+        known = f"{', '.join(BACKBONES)}, and timm:NAME for timm's"
+        raise BackboneError(f"{options.backbone} cannot be fine-tuned: {why}. Those that can: {known}") from None
     network = build_lite(backbone, classes, options.network.image_size)
     return Built(
         network,
@@ -77,3 +132,22 @@ def _pretrained(options: TrainOptions, classes: int, fit: Fit) -> Built:
         licence=backbone.licence,
         source=backbone.source,
     )
+
+
+def shaped_for(built: Built, dataset: Dataset, options: TrainOptions) -> Built:
+    """With the fit that suits the photos and the network's own input, where none was asked for."""
+    if options.fit != "auto":
+        return built
+    before = built.preprocessing
+    fit, _ = likely_fit(dataset, before.height, before.width)
+    return replace(built, preprocessing=replace(before, fit=fit))
+
+
+def told(built: Built, tell: Tell | None) -> Built:
+    """The same; whoever listens hears of its layers, as `whatsit describe` shows them."""
+    if tell is not None:
+        from whatsit.networks.describe import table
+        from whatsit.networks.summary import summarise
+
+        tell(f"{built.name}\n{table(summarise(built.network))}")
+    return built

@@ -1,7 +1,7 @@
 """Which fit: squash or crop. It is a property of the trained model, and the better one differs by data set.
 
 A guess by the photos' shape comes first; it is then tried against the other on a sample of the photos to learn
-from, by cross-validated log loss. Square photos are the same either way, and cost nothing.
+from, by cross-validated log loss. Photos of the input's proportions are the same either way, and cost nothing.
 """
 
 from collections.abc import Callable
@@ -20,27 +20,32 @@ from whatsit.steps.gather import Embeddings, Photos
 from whatsit.steps.plan import Plan, Rows, folds_of
 
 LOOKED_AT = 200  # photos whose headers are read
-SQUARE = 1.05  # longer over shorter side; below, cropping takes off less than 5 %
+ALIKE = 1.05  # proportions of a photo over those of the input; below, cropping takes off less than 5 %
 ELONGATED = 2.0  # above, a crop would lose more than half of the picture
 SAMPLE = 400  # photos to learn from that both fits are tried on
 GAIN = 0.03  # share of the log loss that the other fit must save
 
 
-def likely_fit(dataset: Dataset) -> tuple[Fit, bool]:
-    """The fit that the photos' shape suggests, and whether another could make a difference."""
+def likely_fit(dataset: Dataset, height: int = 1, width: int = 1) -> tuple[Fit, bool]:
+    """The fit that the photos' shape suggests, and whether another could make a difference.
+
+    height, width: of the network's input, whose proportions alone matter.
+    """
     step = max(1, len(dataset.records) // LOOKED_AT)
-    ratios = [r for record in dataset.records[::step] if (r := _elongation(record.uri))]
-    if not ratios or np.quantile(ratios, 0.9) <= SQUARE:
+    ratios = [r for record in dataset.records[::step] if (r := _elongation(record.uri, width / height))]
+    if not ratios or np.quantile(ratios, 0.9) <= ALIKE:
         return "squash", False
     return ("squash" if np.median(ratios) > ELONGATED else "crop"), True
 
 
-def _elongation(uri: str) -> float | None:
+def _elongation(uri: str, input_ratio: float) -> float | None:
+    """How many times longer or shorter than the input, by its proportions (width over height), from 1."""
     try:
         width, height = read_size(uri)
     except ImageError:
         return None
-    return max(width, height) / min(width, height)
+    ratio = width / height / input_ratio
+    return max(ratio, 1 / ratio)
 
 
 def sample_rows(photos: Photos, plan: Plan) -> Rows:

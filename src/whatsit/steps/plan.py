@@ -48,7 +48,7 @@ def shares(options: TrainOptions) -> SplitOptions:
 def make_plan(photos: Photos, options: TrainOptions) -> Plan:
     """Raises DatasetError where a class has too few photos, or no photo of a split can be used."""
     if options.method != "probe":
-        return _for_network(photos, options)
+        return network_plan(photos, options)
     if photos.dataset.has_splits:
         return _as_given(photos, options)
     if len(photos.labels) * options.test < SMALL_TEST:
@@ -157,8 +157,11 @@ def _cross_validation(photos: Photos, options: TrainOptions) -> Plan:
     )
 
 
-def _for_network(photos: Photos, options: TrainOptions) -> Plan:
-    """A network is too costly to be trained five times: it learns on train, stops by valid, and test judges."""
+def network_plan(photos: Photos, options: TrainOptions) -> Plan:
+    """A network is too costly to be trained five times: it learns on train, stops by valid, and test judges.
+
+    Raises DatasetError as `make_plan` does, and where a share is 0.
+    """
     if photos.dataset.has_splits:
         return _with_valid(photos, _as_given(photos, replace(options, head="logistic")), options)
     if not options.test or not options.valid:

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from whatsit.dataset import Dataset, Record, dataset_of
-from whatsit.embedding.backbones import BACKBONES, FeatureExtractor, feature_extractor, is_custom
+from whatsit.embedding.backbones import BACKBONES, DEFAULT_BACKBONE, FeatureExtractor, feature_extractor, is_custom
 from whatsit.embedding.embedder import Embedder
 from whatsit.embedding.parquet import read_parquet
 from whatsit.embedding.precision import settle_precision
@@ -43,6 +43,10 @@ class Sight(Protocol):
         """The fit to begin with, and whether another may be tried."""
         ...
 
+    def input_size(self) -> tuple[int, int]:
+        """(height, width), in pixels or in proportion."""
+        ...
+
     def extractor(self, fit: Fit) -> FeatureExtractor: ...
 
     def embed(self, dataset: Dataset, fit: Fit, step: str) -> Embeddings: ...
@@ -72,6 +76,13 @@ class FreshSight:
     def fits(self, dataset: Dataset, guess: Fit, matters: bool) -> tuple[Fit, bool]:
         return (guess, matters) if self.options.fit == "auto" else (self.options.fit, False)
 
+    def input_size(self) -> tuple[int, int]:
+        """The table's are square; others have to be looked at."""
+        if self.options.backbone in BACKBONES or self.options.fit != "auto":
+            return 1, 1
+        preprocessing = self.extractor("squash").preprocessing
+        return preprocessing.height, preprocessing.width
+
     def extractor(self, fit: Fit) -> FeatureExtractor:
         if fit not in self._made:
             options = self.options
@@ -92,6 +103,11 @@ class FreshSight:
     def embed(self, dataset: Dataset, fit: Fit, step: str) -> Embeddings:
         with self.embedder(fit) as embedder, self.watch(step, len(dataset.records)) as advance:
             return embeddings_of(embedder, dataset, advance)
+
+
+def common_sight(options: TrainOptions, cache: Path, watch: Watch) -> FreshSight:
+    """Through the default backbone, which finds copies and splits alike for all methods."""
+    return FreshSight(replace(options, backbone=DEFAULT_BACKBONE, bits="auto", weights=None), cache, watch)
 
 
 class StoredSight:
@@ -131,6 +147,10 @@ class StoredSight:
 
     def fits(self, dataset: Dataset, guess: Fit, matters: bool) -> tuple[Fit, bool]:
         return self._extractor.preprocessing.fit, False
+
+    def input_size(self) -> tuple[int, int]:
+        preprocessing = self._extractor.preprocessing
+        return preprocessing.height, preprocessing.width
 
     def extractor(self, fit: Fit) -> FeatureExtractor:
         return self._extractor

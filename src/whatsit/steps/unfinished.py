@@ -28,12 +28,26 @@ MAY_CHANGE = ("max_seconds", "stop_at_accuracy", "tensorboard", "devices")  # th
 
 @contextmanager
 def unfinished(folder: Path, begun: Mapping[str, object], *, resume: bool, overwrite: bool) -> Iterator[Path]:
-    """Yields `<folder>.training`; removes it when the block ends without an error.
+    """Yields `<folder>.training`; removes it when the block ends without an error, or left nothing to go on from.
 
     Raises WhatsitError where another process is training there, or an unfinished training is neither resumed nor given
     up (overwrite), or was begun with other photos or options.
     """
     work = folder.with_name(folder.name + SUFFIX)
+    with _locked(work):
+        _begin(work, begun, resume=resume, overwrite=overwrite)
+        try:
+            yield work
+        except BaseException:
+            if not _has_begun(work):
+                _empty(work)
+            raise
+        _empty(work)
+
+
+@contextmanager
+def _locked(work: Path) -> Iterator[None]:
+    """The folder for this process alone; it goes where it is left empty."""
     with plain_os_errors(work):
         work.mkdir(parents=True, exist_ok=True)
         lock = FileLock(work / LOCK)
@@ -44,39 +58,64 @@ def unfinished(folder: Path, begun: Mapping[str, object], *, resume: bool, overw
                 f"{work}: another process is training there. Wait for it, or name another --output"
             ) from None
     try:
-        _begin(work, begun, resume=resume, overwrite=overwrite)
-        yield work
+        yield
     finally:
         lock.release()
-    shutil.rmtree(work, ignore_errors=True)
+        if all(file.name == LOCK for file in work.iterdir()):
+            shutil.rmtree(work, ignore_errors=True)
 
 
 def begun_with(photos: Photos, plan: Plan, options: TrainOptions) -> Mapping[str, object]:
     """All that the weights of a training depend on."""
     chosen = asdict(options)
-    network = {name: value for name, value in chosen.pop("network").items() if name not in MAY_CHANGE}
+    network = chosen.pop("network")
     values = {"photos": data_fingerprint(photos), "splits": list(plan.splits), **chosen, **network}
-    plain: dict[str, object] = json.loads(json.dumps(values, default=sorted))
+    kept = {name: value for name, value in values.items() if name not in MAY_CHANGE}
+    plain: dict[str, object] = json.loads(json.dumps(kept, default=sorted))
     return plain
 
 
 def _begin(work: Path, now: Mapping[str, object], *, resume: bool, overwrite: bool) -> None:
-    path = work / BEGUN
-    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-    if resume and before is not None:
-        changed = [name for name in now if now[name] != before.get(name)]
-        if changed:
-            raise WhatsitError(
-                f"{work}: begun with other {changed[0].replace('_', ' ')} ({_short(before.get(changed[0]))}, now "
-                f"{_short(now[changed[0]])}). Give the same, or begin anew: --force"
-            )
+    """What was broken off before a first checkpoint is no loss, and no question."""
+    if _has_begun(work) and resume:
+        _check_same(work, _read(work / BEGUN), now)
         return
-    if before is not None and not overwrite:
+    if _has_begun(work) and not overwrite:
         raise WhatsitError(f"{work}: holds a training that was broken off. Go on with --resume, or begin anew: --force")
+    _empty(work)
+    write_atomically(work / BEGUN, json.dumps(dict(now)).encode())
+
+
+def _has_begun(work: Path) -> bool:
+    return any(work.glob("*.ckpt"))
+
+
+def _read(file: Path) -> Mapping[str, object]:
+    try:
+        before = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        before = None
+    if not isinstance(before, dict):
+        raise WhatsitError(f"{file}: is damaged, so training cannot go on from it. Begin anew: --force")
+    return before
+
+
+def _check_same(work: Path, before: Mapping[str, object], now: Mapping[str, object]) -> None:
+    changed = [name for name in now if now[name] != before.get(name)]
+    if changed:
+        raise WhatsitError(
+            f"{work}: begun with other {changed[0].replace('_', ' ')} ({_short(before.get(changed[0]))}, now "
+            f"{_short(now[changed[0]])}). Give the same, or begin anew: --force"
+        )
+
+
+def _empty(work: Path) -> None:
+    """But for the lock."""
     for file in work.iterdir():
-        if file.name != LOCK:
-            file.unlink()
-    write_atomically(path, json.dumps(dict(now)).encode())
+        if file.is_dir():
+            shutil.rmtree(file, ignore_errors=True)
+        elif file.name != LOCK:
+            file.unlink(missing_ok=True)
 
 
 def _short(value: object) -> str:

@@ -67,7 +67,7 @@ def load_pretrained(name: str, weights: Path | None) -> Pretrained:
     Raises BackboneError for a name that timm has not, and where the weights cannot be had, read or fitted;
     MissingExtraError without the package of a Lite's weights.
     """
-    config = _config(name)
+    config = known_config(name)
     size = config.input_size[1], config.input_size[2]
     try:
         origin = _origin(config, weights)
@@ -90,7 +90,7 @@ def load_pretrained(name: str, weights: Path | None) -> Pretrained:
     )
 
 
-def _config(name: str) -> PretrainedCfg:
+def known_config(name: str) -> PretrainedCfg:
     """What timm knows of it. Raises BackboneError where that is nothing."""
     given = timm_name(name)
     try:
@@ -154,7 +154,7 @@ def _tried(module: nn.Module, size: tuple[int, int]) -> tuple[int, bool]:
         features = feature_map(module, noise)
     if embedding.ndim != 2:
         raise BackboneError(f"its output has shape {tuple(embedding.shape)}, expected (1, dim). Name another network")
-    if features.ndim != 4 or features.shape[1] != embedding.shape[1]:
+    if not isinstance(features, Tensor) or features.ndim != 4 or features.shape[1] != embedding.shape[1]:
         return embedding.shape[1], False
     apart = (features.mean(dim=(2, 3)) - embedding).abs().max()
     return embedding.shape[1], bool(apart <= SAME * embedding.abs().max())

@@ -58,12 +58,14 @@ class Course:
 
     @property
     def epochs(self) -> "tuple[Epoch, ...]":
-        return self.history.epochs
+        """Without the probe that fine-tuning began with: its train figures are of photos that nothing changed."""
+        return tuple(epoch for epoch in self.history.epochs if epoch.number > 0)
 
     @property
     def kept(self) -> "Epoch":
         """The epoch whose weights were kept; the last one if the history does not hold it."""
-        return next((e for e in self.epochs if e.number == self.history.best), self.epochs[-1])
+        epochs = self.history.epochs
+        return next((e for e in epochs if e.number == self.history.best), epochs[-1])
 
     @property
     def first_without_number(self) -> int | None:

@@ -7,7 +7,7 @@ are escaped by Jinja; only the charts, which escape their own, pass as markup.
 import base64
 import re
 from math import isfinite, log
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
@@ -23,6 +23,9 @@ from whatsit.evaluation.report.content import Report
 from whatsit.evaluation.report.tiles import tiles
 from whatsit.evaluation.report.words_on_learning import how_it_learned
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 ROWS = 30  # of a table before the rest folds away
 PAIRS = 10  # confused pairs listed
 LEFT_OUT = 500  # files listed; beyond, a number: the model folder's splits.csv has them all
@@ -30,16 +33,21 @@ LEFT_OUT = 500  # files listed; beyond, a number: the model folder's splits.csv 
 
 def render_report(report: Report) -> str:
     """The page as HTML, UTF-8 text. Its size is some 100 KB plus the thumbnails."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    return environment().get_template("page.html.j2").render(_context(report))
 
-    environment = Environment(
-        loader=PackageLoader("whatsit.evaluation.report"),
+
+def environment(*packages: str) -> "Environment":
+    """How templates become a page: those of the packages, and then the report's own, with its style and its words."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=ChoiceLoader([PackageLoader(name) for name in (*packages, "whatsit.evaluation.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
+    made.filters.update(
         percent=words.percent,
         points=words.points,
         interval=words.interval,
@@ -50,9 +58,8 @@ def render_report(report: Report) -> str:
         number=_number,
         share=_share,
     )
-    environment.globals["count"] = words.count
-    page = environment.get_template("page.html.j2")
-    return page.render(_context(report))
+    made.globals["count"] = words.count
+    return made
 
 
 def _context(report: Report) -> dict[str, Any]:

@@ -63,6 +63,17 @@ def _diverged(course: Course) -> Lesson | None:
     )
 
 
+def _no_gain(course: Course) -> Lesson | None:
+    """Epoch 0 is the probe that fine-tuning began with; of a training from scratch there is none."""
+    if course.history.best != 0 or not any(epoch.number == 0 for epoch in course.history.epochs):
+        return None
+    return Lesson(
+        "no better than the probe that it began with, which was kept",
+        f"No epoch had a lower valid loss than the probe that fine-tuning began with ({nats(course.kept.valid_loss)}), "
+        "so that was kept. A lower `--learning-rate` may gain something; a probe alone takes a fraction of the time.",
+    )
+
+
 def _too_few(course: Course) -> Lesson | None:
     n = len(course.epochs)
     if n >= FEW:
@@ -171,6 +182,7 @@ def _augmentation(course: Course) -> str:
 
 RULES = (
     _no_number,
+    _no_gain,
     _diverged,
     _too_few,
     _learned_by_heart,

@@ -1,0 +1,50 @@
+"""What is compared: names, as they are typed, and options. It teaches nothing."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from whatsit.errors import MissingExtraError, WhatsitError
+from whatsit.options import TrainOptions
+from whatsit.steps.build import check_extra
+
+PROBE = TrainOptions()
+CANDIDATES = {
+    "probe": PROBE,
+    "probe --head svm": replace(PROBE, head="svm"),
+    "probe --head knn": replace(PROBE, head="knn"),
+    "scratch": replace(PROBE, method="scratch"),
+    "finetune": replace(PROBE, method="finetune"),
+}
+"""Every method once, as it comes."""
+
+COMMON = ("valid", "test", "seed", "limits")  # what decides which photos there are, and who learns and who chooses
+
+
+def default_candidates() -> dict[str, TrainOptions]:
+    """Those that can be taught here: probes alone where the extra `networks` is not installed."""
+    try:
+        check_extra()
+    except MissingExtraError:
+        return {name: options for name, options in CANDIDATES.items() if options.method == "probe"}
+    return dict(CANDIDATES)
+
+
+def common_options(candidates: Mapping[str, TrainOptions]) -> TrainOptions:
+    """Those of the first, which the others share as far as photos and splits go.
+
+    Raises WhatsitError where there is no candidate, or one has splits of its own or cannot be taught here.
+    """
+    if not candidates:
+        raise WhatsitError("nothing to compare. Give candidates, as {'probe': TrainOptions()}")
+    first, common = next(iter(candidates.items()))
+    for name, options in candidates.items():
+        for option in COMMON:
+            here, there = getattr(options, option), getattr(common, option)
+            if here != there:
+                raise WhatsitError(
+                    f"{name}: {option} is {here}, and {there} for {first}. Candidates are compared on the same photos: "
+                    "give all the same"
+                )
+    if any(options.method != "probe" for options in candidates.values()):
+        check_extra()
+    return common

@@ -1,0 +1,175 @@
+"""Several ways to teach on the same splits: each measured on valid, the winner published, and only then test opened.
+
+Every trial is kept beside the output until all is done. So what was broken off, at whatever moment, goes on from there
+when it is called again.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from whatsit.comparison.advice import advice
+from whatsit.comparison.candidates import common_options, default_candidates
+from whatsit.comparison.field import Field, find_field
+from whatsit.comparison.kept import keep, kept, key_of
+from whatsit.comparison.page import Facts, render_comparison
+from whatsit.comparison.refit import refitted
+from whatsit.comparison.result import Comparison
+from whatsit.comparison.trial import Trial, run_trial
+from whatsit.dataset import read_dataset
+from whatsit.embedding.location import cache_folder
+from whatsit.errors import WhatsitError
+from whatsit.files import plain_os_errors, write_atomically
+from whatsit.model.folder import FILES
+from whatsit.options import TrainOptions
+from whatsit.pipeline import Order, Trained
+from whatsit.steps.see import Advance, Watch, unwatched
+from whatsit.steps.unfinished import begun_with, unfinished
+from whatsit.text import shell_quoted
+
+SUFFIX = ".comparing"
+MODEL, PAGE, FIGURES = "model", "comparison.html", "comparison.json"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The comparison on valid photos, and the winner's model with its figures on test photos."""
+
+    comparison: Comparison
+    trained: Trained
+    folder: Path
+
+    @property
+    def page(self) -> Path:
+        """The page for people."""
+        return self.folder / PAGE
+
+    @property
+    def advice(self) -> list[str]:
+        """Which method pays, in sentences."""
+        return advice(self.comparison)
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values for JSON: those of `comparison.json`."""
+        test = {"headline": self.trained.report.headline, **self.trained.evaluation.to_dict()}
+        model = str(self.trained.folder)
+        return {**self.comparison.to_dict(), "advice": self.advice, "model": model, "test": test}
+
+
+def compare(
+    data: str | Path,
+    candidates: Mapping[str, TrainOptions] | None = None,
+    output: str | Path | None = None,
+    *,
+    cache: str | Path | None = None,
+    overwrite: bool = False,
+    watch: Watch = unwatched,
+    told: Callable[[Trial], None] = lambda trial: None,
+) -> Compared:
+    """Teaches several ways on the same splits, says which pays, and writes the winner's model folder.
+
+    data: as for `train`; candidates: name → options, all with the same splits (default: every method once); output: a
+    folder (default: <name of data>-comparison); told: called with each candidate's figures when they are there.
+    Called again after it was broken off, it goes on. Raises a WhatsitError, one line, for whatever the user can mend.
+    """
+    candidates = default_candidates() if candidates is None else candidates
+    common_options(candidates)
+    dataset = read_dataset(data)
+    folder = Path(output) if output else Path(f"{dataset.name}-comparison")
+    _check(folder, overwrite=overwrite)
+    with _work(folder) as work:
+        field = find_field(dataset, candidates, cache_folder(cache), watch)
+        trials = []
+        for name, options in candidates.items():
+            trials.append(_trial(name, options, field, work, _named(watch, name)))
+            told(trials[-1])
+        compared = _published(Comparison(tuple(trials)), candidates, field, folder, work, shell_quoted(data), watch)
+        facts = Facts(dataset.name, len(field.plan.rounds[0].fit), f"{MODEL}/{FILES.report}")
+        page = render_comparison(compared.comparison, compared.trained.report, facts)
+        write_atomically(folder / PAGE, page.encode("utf-8", "backslashreplace"))
+        write_atomically(folder / FIGURES, json.dumps(compared.to_dict(), ensure_ascii=False).encode())
+    return compared
+
+
+def _check(folder: Path, *, overwrite: bool) -> None:
+    """The figures are written last: a folder without them is one that was broken off, or someone else's."""
+    if (folder / FIGURES).exists():
+        if not overwrite:
+            raise WhatsitError(f"{folder} exists. Name another with --output, or replace it with --force")
+    elif folder.exists() and (not folder.is_dir() or {path.name for path in folder.iterdir()} - {MODEL, PAGE}):
+        raise WhatsitError(f"{folder}: has no {FIGURES}, so nothing is written there. Name another with --output")
+
+
+@contextmanager
+def _work(folder: Path) -> Iterator[Path]:
+    """Where trials are kept; it goes when the block ends without an error.
+
+    Raises WhatsitError where another process is at it, or the disk cannot be written.
+    """
+    work = folder.with_name(folder.name + SUFFIX)
+    with plain_os_errors(work):
+        work.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(work / ".lock")
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            message = f"{work}: another process is comparing there. Wait for it, or name another --output"
+            raise WhatsitError(message) from None
+    try:
+        yield work
+    finally:
+        lock.release()
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def _named(watch: Watch, name: str) -> Watch:
+    """The same, saying whose steps they are."""
+
+    @contextmanager
+    def named(step: str, total: int | None) -> Iterator[Advance]:
+        with watch(f"{name}: {step}", total) as advance:
+            yield lambda n, note="": advance(n, f"{name}: {note}" if note else "")
+
+    return named
+
+
+def _trial(name: str, options: TrainOptions, field: Field, work: Path, watch: Watch) -> Trial:
+    """Taught now, or kept from an earlier call."""
+    place = work / key_of(options, field)
+    if found := kept(name, place):
+        return found
+    try:
+        with unfinished(place, begun_with(field.photos, field.plan, options), resume=True, overwrite=True) as training:
+            trial = run_trial(name, options, field, training, watch)
+            keep(trial, place)
+    except WhatsitError as error:
+        raise WhatsitError(f"{name}: {error}") from error
+    return trial
+
+
+def _published(
+    comparison: Comparison,
+    candidates: Mapping[str, TrainOptions],
+    field: Field,
+    folder: Path,
+    work: Path,
+    data: str,
+    watch: Watch,
+) -> Compared:
+    """The winner's model folder. Figures of an earlier comparison go first: they are not this one's."""
+    won = comparison.winner
+    options = candidates[won.name]
+    order = Order(
+        options, folder / MODEL, data, overwrite=True, watch=_named(watch, f"{won.name}, on valid photos too")
+    )
+    with plain_os_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / FIGURES).unlink(missing_ok=True)
+    place = work / f"{key_of(options, field)}-again"
+    with unfinished(place, begun_with(field.photos, field.plan, options), resume=True, overwrite=True) as training:
+        return Compared(comparison, refitted(won, field, order, training), folder)

@@ -1,0 +1,78 @@
+"""The comparison as text of 80 columns: a table, the pairs that differ by no more than chance, and what it means."""
+
+import textwrap
+from collections.abc import Iterator
+
+from whatsit.comparison.advice import duration
+from whatsit.comparison.result import Comparison, Pair
+from whatsit.comparison.run import Compared
+from whatsit.comparison.trial import Trial
+from whatsit.evaluation.report.words import NBSP, columns, count, nats, out_of_100, percent, printable, shorten
+from whatsit.text import shell_quoted
+
+WIDTH = 80
+NAME = 21  # columns of a candidate's name, which is wrapped
+LABEL = 11
+PAIRS = 10  # listed; beyond, a number: the page has all
+
+_ROW = "{:>21}{:>10}{:>9}{:>9}{:>10}"
+
+
+def line(trial: Trial) -> str:
+    """One candidate, when it is done."""
+    figures = f"{percent(trial.accuracy.value)} of valid photos right, log loss {nats(trial.log_loss)}"
+    return f"{printable(trial.name)}: {figures}, {duration(trial.seconds)}".replace(NBSP, " ")
+
+
+def summary(compared: Compared) -> str:
+    """All that there is to say. No colour codes; commands and places are never cut."""
+    comparison, trained = compared.comparison, compared.trained
+    said = [line for sentence in compared.advice for line in _wrapped(sentence)]
+    again = f"“{printable(comparison.winner.name)}” was then taught again, on train and valid photos together. "
+    end = _wrapped(again + trained.report.headline)
+    places = [
+        f"{'page':<{LABEL}}{printable(str(compared.page))}",
+        f"{'model':<{LABEL}}{printable(str(trained.folder))}",
+        f"{'next':<{LABEL}}{printable(f'whatsit predict {shell_quoted(trained.folder)} PHOTO…')}",
+    ]
+    parts = [[*_table(comparison)], [*_pairs(comparison)], said, end, places]
+    return "\n\n".join("\n".join(part) for part in parts if part).replace(NBSP, " ")
+
+
+def _wrapped(text: str) -> list[str]:
+    """No line begins with a percent sign."""
+    return textwrap.wrap(printable(text).replace(" %", f"{NBSP}%"), WIDTH)
+
+
+def _table(comparison: Comparison) -> Iterator[str]:
+    photos = count(comparison.photos, "valid photo")
+    yield f"{photos:<{NAME}}" + _ROW.format("right (95 %)", "log loss", "training", "size", "ms/image")
+    for trial in comparison.trials:
+        a = trial.accuracy
+        figures = _ROW.format(
+            f"{percent(a.value)} ({out_of_100(a.low)} to {out_of_100(a.high)})",
+            nats(trial.log_loss),
+            duration(trial.seconds),
+            f"{trial.megabytes:,.1f} MB",
+            f"{trial.milliseconds:,.1f}",
+        )
+        first, *rest = textwrap.wrap(printable(trial.name), NAME - 1) or [""]
+        yield first + " " * (NAME - columns(first)) + figures
+        yield from (f"  {more}" for more in rest)
+
+
+def _pairs(comparison: Comparison) -> Iterator[str]:
+    pairs = [pair for pair in comparison.pairs if pair.by_chance]
+    if not pairs:
+        return
+    yield "Within noise (photos that one alone has right, p of McNemar's test):"
+    yield from map(_pair, pairs[:PAIRS])
+    if len(pairs) > PAIRS:
+        yield f"  … and {count(len(pairs) - PAIRS, 'more pair')}, on the page"
+
+
+def _pair(pair: Pair) -> str:
+    alone = f"{pair.only_first:,} : {pair.only_second:,}"
+    room = (WIDTH - 30) // 2
+    first, second = shorten(pair.first, room), shorten(pair.second, room)
+    return f"  {first} and {second}".ljust(WIDTH - 22) + f"{alone:>12}  p {pair.p_value:.2f}"

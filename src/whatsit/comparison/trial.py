@@ -1,0 +1,162 @@
+"""One candidate, taught on train photos and measured on valid ones; those that judge are not looked at.
+
+Valid photos also choose a probe's penalty and a network's epoch. So the figures flatter all candidates a little, and
+alike; what is promised of the winner comes from test photos alone.
+"""
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatsit.comparison.field import Field
+from whatsit.embedding.backbones import FeatureExtractor
+from whatsit.embedding.embedder import Embedder
+from whatsit.embedding.session import open_session, run
+from whatsit.evaluation import Figure, wilson
+from whatsit.images.preprocessing import Fit
+from whatsit.learning import FAMILIES, Head, History, Problem, choose, fit_temperature, log_loss, softmax
+from whatsit.learning.history import INTERRUPTED
+from whatsit.model.export import export_graph
+from whatsit.networks.options import Method
+from whatsit.options import TrainOptions
+from whatsit.steps.build import build, shaped_for
+from whatsit.steps.fit import likely_fit
+from whatsit.steps.see import FreshSight, Watch, embeddings_of
+from whatsit.steps.teach import TrainedNetwork, teach
+
+WARM_UP = 8  # photos; the first ones pay for starting the network and its threads
+SAMPLE = 64  # photos that the time of embedding is measured on
+TIMED = 50  # runs of one image
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A candidate's figures, all from valid photos that it was not fitted on. Each is equal to itself alone."""
+
+    name: str  # as it was asked for: "probe --head svm"
+    method: Method
+    logits: NDArray[np.float32] = dataclasses.field(repr=False)  # (valid, classes)
+    right: NDArray[np.bool_] = dataclasses.field(repr=False)  # (valid,)
+    accuracy: Figure
+    log_loss: float  # calibrated
+    seconds: float  # to teach it, embedding included
+    megabytes: float  # of the ONNX file
+    milliseconds: float  # that the ONNX file takes for one image on one core, decoding aside
+    history: History | None  # of a network
+    found_rate: float | None = None  # its learning rate, where that was found by a trial
+
+
+@dataclass(frozen=True)
+class _Taught:
+    logits: NDArray[np.float32]  # (valid, classes)
+    seconds: float
+    extractor: FeatureExtractor
+    head: Head
+    history: History | None = None
+    found_rate: float | None = None
+
+
+def run_trial(name: str, options: TrainOptions, field: Field, work: Path, watch: Watch) -> Trial:
+    """Teaches and measures a candidate. work: the folder of its checkpoint.
+
+    Raises KeyboardInterrupt where the user broke it off: what is half taught is no trial.
+    """
+    taught = (_probe if options.method == "probe" else _network)(options, field, work, watch)
+    labels = field.valid_labels
+    temperature = fit_temperature(taught.logits, labels)
+    right = softmax(taught.logits, temperature).argmax(axis=1) == labels
+    hits = int(right.sum())
+    graph = export_graph(taught.extractor.graph, taught.head, temperature, None, field.classes)
+    return Trial(
+        name=name,
+        method=options.method,
+        logits=taught.logits,
+        right=right,
+        accuracy=Figure(hits / len(right), *wilson(hits, len(right))),
+        log_loss=log_loss(taught.logits, labels, temperature),
+        seconds=taught.seconds,
+        megabytes=len(graph) / 1e6,
+        milliseconds=_milliseconds(graph, taught.extractor),
+        history=taught.history,
+        found_rate=taught.found_rate,
+    )
+
+
+def sight_of(options: TrainOptions, field: Field, watch: Watch) -> tuple[FreshSight, Fit]:
+    """How a probe sees, and the fit that the photos' shape suggests where none was asked for."""
+    sight = FreshSight(options, field.cache, watch)
+    fit, _ = sight.fits(field.photos.dataset, *likely_fit(field.learning, *sight.input_size()))
+    return sight, fit
+
+
+def _probe(options: TrainOptions, field: Field, work: Path, watch: Watch) -> _Taught:
+    sight, fit = sight_of(options, field, watch)
+    embeddings = sight.embed(field.learning, fit, "embedding")
+    start = time.monotonic()
+    with watch("learning", None):
+        labels = field.photos.labels[field.plan.learn]
+        problem = Problem(embeddings.vectors, labels, field.classes, options.balance)
+        chosen = choose(problem, FAMILIES[options.head], field.plan.rounds)
+    learning = time.monotonic() - start
+    with watch("taking the time", None):
+        embedding = _embedding_seconds(sight.extractor(fit), field, options)
+    return _Taught(chosen.held_out_logits, learning + embedding, sight.extractor(fit), chosen.head)
+
+
+def _embedding_seconds(extractor: FeatureExtractor, field: Field, options: TrainOptions) -> float:
+    """For all photos, from a sample of them: those in the cache took their time, too."""
+    uris = [record.uri for record in field.learning.records]
+    sample = uris[:: max(1, len(uris) // (WARM_UP + SAMPLE))]
+    warm_up = min(WARM_UP, len(sample) // 2)
+    with (
+        TemporaryDirectory(prefix="whatsit-") as folder,
+        Embedder(extractor, Path(folder), device=options.device, limits=options.limits) as embedder,
+    ):
+        embedder.fill(sample[:warm_up])
+        start = time.monotonic()
+        embedder.fill(sample[warm_up:])
+        return (time.monotonic() - start) * len(uris) / (len(sample) - warm_up)
+
+
+def _network(options: TrainOptions, field: Field, work: Path, watch: Watch) -> _Taught:
+    network = taught_network(options, field, work, watch)
+    with (
+        TemporaryDirectory(prefix="whatsit-") as folder,
+        Embedder(network.extractor, Path(folder), device=options.device, limits=options.limits) as embedder,
+        watch("choosing", len(field.valid_labels)) as advance,
+    ):
+        logits = network.head.logits(embeddings_of(embedder, field.valid, advance).vectors)
+    seconds = sum(epoch.seconds for epoch in network.history.epochs)
+    return _Taught(logits, seconds, network.extractor, network.head, network.history, network.learning_rate)
+
+
+def taught_network(
+    options: TrainOptions, field: Field, work: Path, watch: Watch, stop_after: int | None = None
+) -> TrainedNetwork:
+    """Goes on where the checkpoint in `work` ends. Raises KeyboardInterrupt where the user broke it off."""
+    fit = field.fit if options.fit == "auto" else options.fit
+    built = shaped_for(build(options, field.classes, fit), field.learning, options)
+    network = teach(
+        field.photos, field.plan, built, options, cache=field.cache, work=work, watch=watch, stop_after=stop_after
+    )
+    if network.history.stopped == INTERRUPTED:
+        raise KeyboardInterrupt
+    return network
+
+
+def _milliseconds(graph: bytes, extractor: FeatureExtractor) -> float:
+    """The least of many runs: what else the machine does can only add to it, as timeit's manual says."""
+    session = open_session(graph)
+    p = extractor.preprocessing
+    image = np.zeros((1, p.height, p.width, 3), np.uint8)
+    times = []
+    for _ in range(TIMED):
+        start = time.perf_counter()
+        run(session, ["probabilities"], image)
+        times.append(time.perf_counter() - start)
+    return 1000 * min(times)

@@ -1,0 +1,138 @@
+"""A learning rate by a short trial: it grows from step to step, and the loss says when it is too long (Smith 2017).
+
+The trial is made on a copy of the network with the optimizer, the batches and the augmentation of the training to
+come, and chance hangs on the batch alone as there; so the same seed gives the same rate, and nothing of the trial is
+left. Lightning's own finder would give all parts of a network one rate, write a checkpoint, and draw a bar.
+"""
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from itertools import count
+
+import torch
+from torch import Tensor
+
+from whatsit.errors import WhatsitError
+from whatsit.networks.batches import Batch, Batches
+from whatsit.networks.depthwise import speed_up
+from whatsit.networks.learner import Learner, Task
+from whatsit.networks.network import Network
+from whatsit.networks.optimize import optimizer_of
+
+STEPS = 100  # twelve and more a power of ten: the loss needs some to answer
+LOWEST, HIGHEST = 1e-6, 10.0  # from where no optimizer here moves a network, to where all diverge
+SMOOTHING = 0.9  # of the exponential average of the losses: over about ten batches, as one alone is noise
+DIVERGED = 4.0  # times the least smoothed loss: no better one follows (fastai's and Lightning's, too)
+LEAST = 10  # steps before a loss can have diverged
+CLEAR = 0.1  # share of the loss that a valley must be deep: less may be noise of the batches
+
+Say = Callable[[int, str], None]  # so many photos more, and a few words
+
+
+@dataclass(frozen=True)
+class Found:
+    """A learning rate for the fastest part of the network, and the trial that it comes from."""
+
+    learning_rate: float
+    rates: tuple[float, ...]  # of each step
+    losses: tuple[float, ...]  # smoothed, in nats
+
+
+def find_learning_rate(
+    network: Network, task: Task, say: Say, *, device: str = "cpu", precision: str = "32-true", steps: int = STEPS
+) -> Found:
+    """device: of PyTorch, "cpu" or "cuda"; precision: as Lightning calls it, from `fit.precision`.
+
+    The network, and PyTorch's global generator, stay as they are. Raises WhatsitError where no rate makes the loss
+    fall.
+    """
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        return Found(task.course.learning_rate, (), ())  # nothing learns, so any will do
+    rates = [LOWEST * (HIGHEST / LOWEST) ** (i / (steps - 1)) for i in range(steps)]
+    losses: list[float] = []
+    with torch.random.fork_rng():
+        for loss in _trial(network, task, rates, say, device, precision):
+            losses.append(loss)
+            if _diverges(losses):
+                break
+    tried = rates[: len(losses)]
+    return Found(suggested(tried, losses), tuple(tried), tuple(losses))
+
+
+def _trial(network: Network, task: Task, rates: list[float], say: Say, device: str, precision: str) -> Iterator[float]:
+    """One training step after another, of the rates given; yields the smoothed loss before each."""
+    learner = Learner(_copied(network, device), task).to(device)
+    optimizer = optimizer_of(learner.network, task.course)
+    shares = [group["lr"] / task.course.learning_rate for group in optimizer.param_groups]
+    learner.train()
+    average = 0.0
+    for i, (rate, batch) in enumerate(zip(rates, _endless(task.train), strict=False)):
+        for group, share in zip(optimizer.param_groups, shares, strict=True):
+            group["lr"] = rate * share
+        batch = Batch(batch.pixels.to(device), batch.labels.to(device), batch.draw)
+        with _autocast(device, precision):
+            loss: Tensor = learner.training_step(batch, i)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        average = SMOOTHING * average + (1 - SMOOTHING) * loss.item()
+        smoothed = average / (1 - SMOOTHING ** (i + 1))
+        say(len(batch.labels), f"learning rate {rate:.1e}, loss {smoothed:.3f}")
+        yield smoothed
+
+
+def _copied(network: Network, device: str) -> Network:
+    """Ready to learn as `fit` makes it."""
+    copied = copy.deepcopy(network)
+    if device == "cpu":
+        speed_up(copied)
+    return copied.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def _endless(batches: Batches) -> Iterator[Batch]:
+    """Epoch after epoch."""
+    for epoch in count():
+        yield from replace(batches, epoch=epoch)
+
+
+def _autocast(device: str, precision: str) -> AbstractContextManager[object]:
+    if precision.startswith("32"):
+        return nullcontext()
+    return torch.autocast(device, torch.bfloat16)  # a trial in half precision needs no more than its range
+
+
+def _diverges(losses: list[float]) -> bool:
+    if not math.isfinite(losses[-1]):
+        return True
+    return len(losses) > LEAST and losses[-1] > DIVERGED * min(losses)
+
+
+def suggested(rates: list[float], losses: list[float]) -> float:
+    """The middle of the longest valley, by the logarithm: of the longest run of losses that fall, with gaps.
+
+    That is fastai's `valley` (2021), its default. Where a network has hardly anything left to learn, as after a probe,
+    it is a tenth of the rate of the least loss (Howard & Gugger 2020). Raises WhatsitError where the losses never fall.
+    """
+    start, end = _valley(losses)
+    if losses[end] < (1 - CLEAR) * losses[start]:
+        return rates[(start + end) // 2]
+    least = min(range(len(losses)), key=losses.__getitem__)
+    if not losses[least] < losses[0]:
+        raise WhatsitError("no learning rate makes the loss fall. Give one, as --learning-rate 0.001")
+    return rates[least] / 10
+
+
+def _valley(losses: list[float]) -> tuple[int, int]:
+    """The first and the last place of the longest run that falls; of several the one that begins last."""
+    length, before = [1] * len(losses), list(range(len(losses)))  # of the run that ends here, and where it came from
+    for i in range(len(losses)):
+        for j in range(i):
+            if losses[i] < losses[j] and length[i] <= length[j] + 1:
+                length[i], before[i] = length[j] + 1, j
+    start = end = max(range(len(losses)), key=length.__getitem__)
+    while before[start] != start:
+        start = before[start]
+    return start, end

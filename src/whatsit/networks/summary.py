@@ -1,0 +1,184 @@
+"""A network as a table of its layers: what comes out of each, its parameters, and its multiplications for one image.
+
+The network runs once on a black image; PyTorch counts the operations. Deep networks are told block by block, as few
+levels down as it takes for the table to stay readable.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from whatsit.networks.lite import LiteMaps
+from whatsit.networks.network import Network
+
+MOST = 32  # rows: with its head and its totals the table fits a large terminal
+BLOCK = "block"  # the kind of several layers that no module of their own holds
+_OURS = {"head": "output", "dropout": "output.dropout"}  # timm, too, calls a part of some networks head
+KINDS = {"FoldedConv": "Conv2d", "DepthwiseConv2d": "Conv2d"}  # what they are to a reader
+
+IDLE = ("Identity", "Dropout(0)")
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """A layer, or a block of them."""
+
+    name: str
+    kind: str
+    output: tuple[int, ...]  # of one image: (channels, height, width) of a map, (dim,) of a vector; a parameter's shape
+    parameters: int
+    multiply_adds: int  # for one image
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All layers in order, and the totals: multiplications outside of any layer are in the total alone."""
+
+    size: tuple[int, int]  # (height, width) in pixels
+    classes: int
+    rows: tuple[LayerRow, ...]
+    parameters: int
+    multiply_adds: int
+
+
+@dataclass
+class _Call:
+    """What was seen of one module."""
+
+    module: nn.Module
+    leaf: bool = True
+    output: tuple[int, ...] = ()
+    own: int = 0  # floating-point operations, without those of modules within
+
+
+@dataclass
+class _Seen:
+    """Modules by name, in the order in which they were entered."""
+
+    calls: dict[str, _Call] = field(default_factory=dict)
+    entered: list[tuple[str, int, list[int]]] = field(
+        default_factory=list
+    )  # name, count before, counts of those within
+
+
+def layers(network: Network, most: int = MOST) -> list[LayerRow]:
+    """In the order of computation; blocks of them, where they are more than `most`."""
+    return list(summarise(network, most).rows)
+
+
+def summarise(network: Network, most: int = MOST) -> Summary:
+    """The network stays as it is, on the CPU and in its mode."""
+    names = _shown_names(network)
+    seen, operations = _Seen(), FlopCounterMode(display=False)
+    training = network.training
+    network.eval()
+    try:
+        with torch.no_grad(), operations, _watched(names, seen, operations):
+            network(torch.zeros((1, 3, *network.size)))
+    finally:
+        network.train(training)
+    depths = range(max(name.count(".") + 1 for name in seen.calls), 0, -1)
+    rows = next((rows for d in depths if len(rows := _rows(network, names, seen, d)) <= most), None)
+    return Summary(
+        network.size,
+        network.classes,
+        tuple(_rows(network, names, seen, 1) if rows is None else rows),
+        sum(p.numel() for p in network.parameters()),
+        operations.get_total_flops() // 2,  # a multiplication and an addition
+    )
+
+
+def _shown_names(network: Network) -> Mapping[nn.Module, str]:
+    """Modules by the names of timm, of EfficientNet's authors, or of the place in `maps`; the head is "output"."""
+    names = {}
+    within = set()
+    for path, module in network.named_modules():
+        if path not in ("", "maps") and module not in within:
+            names[module] = _OURS.get(path, path.removeprefix("maps."))
+            if _is_one(module):
+                within |= set(module.modules()) - {module}
+    if isinstance(network.maps, LiteMaps):
+        for module, name in zip(network.maps.layers, network.maps.names, strict=True):
+            names[module] = name.replace("._", ".").removeprefix("_")
+    return names
+
+
+def _is_one(module: nn.Module) -> bool:
+    """Whether all its parameters are its own, as those of a batch norm with an activation are."""
+    own = sum(1 for _ in module.parameters(recurse=False))
+    return own > 0 and own == sum(1 for _ in module.parameters())
+
+
+@contextmanager
+def _watched(names: Mapping[nn.Module, str], seen: _Seen, operations: FlopCounterMode) -> Iterator[None]:
+    def enter(module: nn.Module, _: object) -> None:
+        if seen.entered:
+            seen.calls[seen.entered[-1][0]].leaf = False
+        seen.calls.setdefault(names[module], _Call(module))
+        seen.entered.append((names[module], operations.get_total_flops(), []))
+
+    def leave(module: nn.Module, _: object, output: object) -> None:
+        name, before, within = seen.entered.pop()
+        spent = operations.get_total_flops() - before
+        call = seen.calls[name]
+        call.own += spent - sum(within)
+        call.output = _shape(output)
+        if seen.entered:
+            seen.entered[-1][2].append(spent)
+
+    hooks = [hook for m in names for hook in (m.register_forward_pre_hook(enter), m.register_forward_hook(leave))]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _shape(output: object) -> tuple[int, ...]:
+    """Of one image; of several outputs that of the first."""
+    while isinstance(output, list | tuple) and output:
+        output = output[0]
+    return tuple(output.shape[1:]) if isinstance(output, Tensor) else ()
+
+
+def _rows(network: Network, names: Mapping[nn.Module, str], seen: _Seen, depth: int) -> list[LayerRow]:
+    members: dict[str, list[_Call]] = {}
+    for name, call in seen.calls.items():
+        if call.leaf or name.count(".") + 1 >= depth:
+            members.setdefault(_cut(name, depth), []).append(call)
+    parameters = dict.fromkeys(members, 0)
+    alone = []
+    for module, own in {nn.Module(): "", network.maps: "", **names}.items():
+        for short, parameter in module.named_parameters(recurse=False):
+            if (name := _cut(own, depth)) in members:
+                parameters[name] += parameter.numel()
+            else:
+                shown = f"{own}.{short}".lstrip(".")
+                alone.append(LayerRow(shown, "Parameter", tuple(parameter.shape), parameter.numel(), 0))
+    rows = [_row(name, seen, calls, parameters[name]) for name, calls in members.items()]
+    return alone + [row for row in rows if row.kind not in IDLE]
+
+
+def _cut(name: str, depth: int) -> str:
+    return ".".join(name.split(".")[:depth])
+
+
+def _row(name: str, seen: _Seen, calls: list[_Call], parameters: int) -> LayerRow:
+    whole = seen.calls.get(name) or (calls[0] if len(calls) == 1 else None)
+    output = whole.output if whole else calls[-1].output
+    kind = _kind(whole.module) if whole else BLOCK
+    return LayerRow(name, kind, output, parameters, sum(call.own for call in calls) // 2)
+
+
+def _kind(module: nn.Module) -> str:
+    """With the kernel of a convolution, or the share that is dropped."""
+    name = type(module).__name__
+    if isinstance(module, nn.Dropout):
+        return f"Dropout({module.p:g})"
+    weight = getattr(module, "weight", None)
+    kernel = f" {weight.shape[-2]}×{weight.shape[-1]}" if isinstance(weight, Tensor) and weight.ndim == 4 else ""
+    return KINDS.get(name, name) + kernel

@@ -1,0 +1,44 @@
+"""Options of a training → the `whatsit train` command that asks for them again."""
+
+from collections.abc import Iterator
+from dataclasses import fields
+
+from whatsit.options import TrainOptions
+from whatsit.text import shell_quoted
+from whatsit.tuning.space import spelled
+
+PLAIN = ("backbone", "weights", "fit", "device", "precision", "valid", "test", "seed")
+FLAGS = ("balance", "thumbnails")
+OTHERWISE = {"max_seconds": "max-time"}  # options that are not called as their field is
+
+
+def train_command(data: str, options: TrainOptions) -> str:
+    """On one line; data: as a shell reads it."""
+    return " ".join(["whatsit train", data, *_said(options)])
+
+
+def _said(options: TrainOptions) -> Iterator[str]:
+    """Only what differs from the defaults."""
+    default = TrainOptions()
+    yield f"--method {options.method}"
+    for name in PLAIN:
+        if (value := getattr(options, name)) != getattr(default, name):
+            yield f"--{name} {shell_quoted(str(value))}"
+    yield from (f"--{name}" for name in FLAGS if getattr(options, name))
+    for name in ("max_bytes", "max_pixels"):
+        if (value := getattr(options.limits, name)) != getattr(default.limits, name):
+            yield f"--{name.replace('_', '-')} {value}"
+    for field in fields(options.network):
+        if (value := getattr(options.network, field.name)) != getattr(default.network, field.name):
+            yield _option(field.name, value)
+
+
+def _option(name: str, value: object) -> str:
+    flag = OTHERWISE.get(name, name.replace("_", "-"))
+    if isinstance(value, bool):
+        return f"--{flag}" if value else f"--no-{flag}"
+    if name == "image_size" and isinstance(value, tuple):
+        return f"--{flag} {spelled((value[0], value[1]))}"
+    if isinstance(value, tuple):
+        return f"--{flag} {','.join(map(str, value)) or 'none'}"
+    return f"--{flag} {shell_quoted(str(value))}"

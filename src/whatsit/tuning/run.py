@@ -1,0 +1,241 @@
+"""The search from photos to the best trial's model folder.
+
+    field → space → trials, here or in processes → summary → the best taught again → model, page, figures
+
+A journal beside the output holds all that was found. So what was broken off, at whatever moment, goes on from there
+when it is called again, and with more trials a search that had ended goes on, too.
+"""
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from whatsit.comparison.field import find_field
+from whatsit.comparison.refit import refitted
+from whatsit.comparison.result import pair_of
+from whatsit.dataset import Dataset, read_dataset
+from whatsit.embedding.location import cache_folder
+from whatsit.errors import MissingExtraError, WhatsitError
+from whatsit.files import plain_os_errors, write_atomically
+from whatsit.model.folder import FILES
+from whatsit.options import TrainOptions
+from whatsit.pipeline import Order, Trained
+from whatsit.steps.build import check_extra
+from whatsit.steps.see import Watch, unwatched
+from whatsit.steps.unfinished import begun_with, unfinished
+from whatsit.text import shell_quoted
+from whatsit.tuning.command import train_command
+from whatsit.tuning.options import TuneOptions
+from whatsit.tuning.page import Places, render_tuning, with_section
+from whatsit.tuning.rows import best_of
+from whatsit.tuning.space import Choice, space_of
+from whatsit.tuning.summary import Summary
+
+if TYPE_CHECKING:
+    from whatsit.tuning.study import Study
+    from whatsit.tuning.trial import Search
+    from whatsit.tuning.workers import Told
+
+SUFFIX, JOURNAL = ".tuning", "study.journal"
+MODEL, PAGE, FIGURES = "model", "tuning.html", "tuning.json"
+LOOK = 1.0  # seconds between looks at trials of other processes
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a search gave: its trials, and the model of the best."""
+
+    summary: Summary
+    headline: str  # of the best model, on test photos
+    figures: Mapping[str, object]  # plain values for JSON: those of `tuning.json`
+    folder: Path
+
+    @property
+    def model(self) -> Path:
+        """The model folder."""
+        return self.folder / MODEL
+
+    @property
+    def page(self) -> Path:
+        """The page for people."""
+        return self.folder / PAGE
+
+
+@dataclass(frozen=True)
+class _Target:
+    """What to write where."""
+
+    title: str
+    data: str  # as a shell reads it
+    folder: Path
+    begun: float  # seconds since 1970
+
+
+def tune(
+    data: str | Path,
+    output: str | Path | None = None,
+    options: TuneOptions | None = None,
+    *,
+    cache: str | Path | None = None,
+    overwrite: bool = False,
+    watch: Watch = unwatched,
+    told: "Told" = lambda progress: None,
+) -> Tuned:
+    """Searches for the options that a network learns best with, and writes the model folder of the best.
+
+    data: as for `train`; output: a folder (default: <name of data>-tuned); told: how far it is, often. Called again
+    after it was broken off, it goes on; several calls at once share the trials. Raises a WhatsitError, one line, for
+    whatever the user can mend, KeyboardInterrupt after Ctrl-C.
+    """
+    options = options or TuneOptions()
+    _check(options)
+    start = time.time()
+    dataset = read_dataset(data)
+    folder = Path(output) if output else Path(f"{dataset.name}-tuned")
+    _check_folder(folder, overwrite=overwrite)
+    search = _search(options, dataset, _journal(options, folder), cache, watch, start)
+    with closing(search.opened()) as study:
+        study.begin(_begun(search))
+        _run(search, study, options.processes, told)
+        _wait_for_others(study)
+        with FileLock(search.work / "publish.lock"):
+            return _published(search, study, _Target(dataset.name, shell_quoted(data), folder, start), watch)
+
+
+def _check(options: TuneOptions) -> None:
+    if options.train.method == "probe":
+        raise WhatsitError(
+            "a probe finds its only option by itself. Search for a network's: --method finetune or scratch"
+        )
+    check_extra()
+    if find_spec("optuna") is None:
+        raise MissingExtraError("optuna", "networks")
+    if options.trials < 1 or options.processes < 1:
+        raise WhatsitError(f"expected at least 1, got {options.trials} trials in {options.processes} processes")
+
+
+def _check_folder(folder: Path, *, overwrite: bool) -> None:
+    """The figures are written last: a folder without them is one that was broken off, or someone else's."""
+    if (folder / FIGURES).exists():
+        if not overwrite:
+            raise WhatsitError(
+                f"{folder} exists. Name another with --output, or go on with its search, with more --trials: --force"
+            )
+    elif folder.exists() and (not folder.is_dir() or {path.name for path in folder.iterdir()} - {MODEL, PAGE}):
+        raise WhatsitError(f"{folder}: has no {FIGURES}, so nothing is written there. Name another with --output")
+
+
+def _journal(options: TuneOptions, folder: Path) -> Path:
+    return options.storage or folder.with_name(folder.name + SUFFIX) / JOURNAL
+
+
+def _search(
+    options: TuneOptions, dataset: Dataset, file: Path, cache: str | Path | None, watch: Watch, start: float
+) -> "Search":
+    from whatsit.tuning.trial import Search
+
+    fixed = options.train
+    field = find_field(dataset, {"": fixed}, cache_folder(cache), watch)
+    (split,) = field.plan.rounds
+    fit = field.fit if fixed.fit == "auto" else fixed.fit
+    with watch("preparing the search", None):
+        space = space_of(options.search, fixed, field.classes, len(split.fit), fit)
+    until = math.inf if options.max_seconds is None else start + options.max_seconds
+    return Search(field, space, fixed, file, options.trials, until)
+
+
+def _begun(search: "Search") -> Mapping[str, object]:
+    """All that the trials have in common, as JSON gives it back."""
+    fixed = begun_with(search.field.photos, search.field.plan, search.fixed)
+    ranges = {
+        name: list(r.values) if isinstance(r, Choice) else [r.low, r.high] for name, r in search.space.ranges.items()
+    }
+    facts: dict[str, object] = json.loads(json.dumps({**fixed, "searched": list(ranges), "ranges": ranges}))
+    return facts
+
+
+def _run(search: "Search", study: "Study", processes: int, told: "Told") -> None:
+    from whatsit.tuning.workers import search_here, search_in_processes
+
+    if processes == 1:
+        search_here(search, study, told)
+    else:
+        search_in_processes(search, study, told, processes)
+
+
+def _wait_for_others(study: "Study") -> None:
+    """Trials of another call are not lost: the best may be among them."""
+    while study.others():
+        time.sleep(LOOK)
+
+
+def _summary(search: "Search", study: "Study", data: str, watch: Watch) -> Summary:
+    from whatsit.tuning.trial import trial_of
+
+    rows = tuple(study.rows())
+    best, defaults = best_of(rows), next((row for row in rows if row.defaults), None)
+    if best is None:
+        raise WhatsitError(
+            f"{len(rows)} of {search.trials} trials, and none came to an end. Give more --max-time, or fewer --epochs"
+        )
+    pair = None
+    if defaults is not None and defaults.loss is not None and defaults is not best:
+        pair = pair_of(trial_of(search, best, watch), trial_of(search, defaults, watch))
+    return Summary(
+        method=search.fixed.method,
+        rows=rows,
+        ranges=search.space.ranges,
+        photos=len(search.field.valid_labels),
+        pair=pair,
+        importances=study.importances(),
+        command=train_command(data, search.options(best)),
+    )
+
+
+def _published(search: "Search", study: "Study", target: _Target, watch: Watch) -> Tuned:
+    """By one of several calls at once; the others find it done. Here, and not before, test photos are opened."""
+    summary = _summary(search, study, target.data, watch)
+    file = target.folder / FIGURES
+    if file.exists() and file.stat().st_mtime >= target.begun:
+        figures = json.loads(file.read_text(encoding="utf-8"))
+        if figures["trials"] == json.loads(json.dumps(summary.to_dict()))["trials"]:
+            return Tuned(summary, figures["test"]["headline"], figures, target.folder)
+    with plain_os_errors(target.folder):
+        target.folder.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
+    trained = _taught_again(search, summary, target, watch)
+    return _written(summary, trained, target)
+
+
+def _taught_again(search: "Search", summary: Summary, target: _Target, watch: Watch) -> Trained:
+    from whatsit.tuning.trial import trial_of
+
+    options: TrainOptions = search.options(summary.best)
+    won = trial_of(search, summary.best, watch)
+    order = Order(options, target.folder / MODEL, target.data, overwrite=True, watch=watch)
+    begun = begun_with(search.field.photos, search.field.plan, options)
+    with unfinished(search.work / "again", begun, resume=True, overwrite=True) as training:
+        return refitted(won, search.field, order, training)
+
+
+def _written(summary: Summary, trained: Trained, target: _Target) -> Tuned:
+    """Page and figures, and the search's section in the model's report; figures come last."""
+    folder = target.folder
+    places = Places(target.title, report=f"{MODEL}/{FILES.report}", page=f"../{PAGE}")
+    report = folder / places.report
+    shown = with_section(report.read_text(encoding="utf-8"), summary, places)
+    write_atomically(report, shown.encode("utf-8", "backslashreplace"))
+    page = render_tuning(summary, trained.report, places)
+    write_atomically(folder / PAGE, page.encode("utf-8", "backslashreplace"))
+    test = {"headline": trained.report.headline, **trained.evaluation.to_dict()}
+    figures = {**summary.to_dict(), "model": str(trained.folder), "test": test}
+    write_atomically(folder / FIGURES, json.dumps(figures, ensure_ascii=False).encode("utf-8", "backslashreplace"))
+    return Tuned(summary, trained.report.headline, figures, folder)

@@ -1,0 +1,148 @@
+"""Networks in a comparison: half taught ones do not count, and the winner is taught again on more photos."""
+
+import csv
+import hashlib
+import json
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from whatsit.comparison.run import Compared, compare
+from whatsit.errors import WhatsitError
+from whatsit.learning.history import INTERRUPTED
+from whatsit.networks.batches import Batches
+from whatsit.networks.options import NetworkOptions
+from whatsit.options import TrainOptions
+
+LONG = NetworkOptions(
+    architecture="cnn-boats", layers=(8,), dense=(), image_size=(24, 24), epochs=12, batch_size=4, patience=99
+)
+SCRIPT = f"""
+import sys
+from whatsit.comparison.run import compare
+from whatsit.networks.options import NetworkOptions
+from whatsit.options import TrainOptions
+
+compare(sys.argv[1], {{"scratch": TrainOptions(method="scratch", fit="squash", network={LONG!r})}}, sys.argv[2])
+"""
+
+
+@pytest.fixture(scope="module")
+def done(fruit: Path, probe: TrainOptions, scratch: TrainOptions, tmp_path_factory: pytest.TempPathFactory) -> Compared:
+    return compare(fruit, {"probe": probe, "scratch": scratch}, tmp_path_factory.mktemp("networks") / "out")
+
+
+def test_both_kinds_stand_side_by_side(done: Compared) -> None:
+    by_probe, by_network = done.comparison.trials
+    assert (by_probe.history, by_probe.method) == (None, "probe")
+    assert by_network.history is not None
+    assert by_network.seconds == sum(epoch.seconds for epoch in by_network.history.epochs)
+    assert np.abs(by_network.logits).max() > 0
+
+
+def test_the_network_is_taught_again_on_train_and_valid(
+    fruit: Path, scratch: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many epochs as its best one; what judges new photos is drawn from the first fit."""
+    learned: list[tuple[int, int]] = []
+    iterate = Batches.__iter__
+
+    def spy(self: Batches) -> object:
+        if self.shuffled:
+            learned.append((len(self.rows), self.epoch))
+        return iterate(self)
+
+    monkeypatch.setattr(Batches, "__iter__", spy)
+    done = compare(fruit, {"scratch": scratch}, tmp_path / "out")
+    (trial,) = done.comparison.trials
+    assert trial.history is not None
+    with (tmp_path / "out" / "model" / "splits.csv").open(encoding="utf-8") as file:
+        splits = [row["split"] for row in csv.DictReader(file)]
+    train, valid = splits.count("train"), splits.count("valid")
+    best = trial.history.best
+    first = [(train, epoch) for epoch in range(2)]
+    assert list(dict.fromkeys(learned)) == first + [(train + valid, epoch) for epoch in range(best)]
+    facts = json.loads((tmp_path / "out" / "model" / "model.json").read_text(encoding="utf-8"))
+    assert facts["head"]["refitted"] == "on train and valid"
+    assert facts["head"]["best_epoch"] == best
+    assert facts["training"]["method"] == "scratch"
+
+
+def test_the_last_weights_are_kept_where_nothing_is_chosen(
+    fruit: Path, scratch: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a steering that stops after an epoch that is not the last, the course stays that of all epochs."""
+    from whatsit.networks import fit as module
+
+    seen: list[module.Steering] = []
+    original = module.fit
+
+    def spy(network: object, task: object, steering: module.Steering, *rest: object) -> object:
+        seen.append(steering)
+        return original(network, task, steering, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "fit", spy)
+    impatient = replace(scratch, network=replace(scratch.network, stop_at_accuracy=0.01))
+    done = compare(fruit, {"scratch": impatient}, tmp_path / "out")
+    (trial,) = done.comparison.trials
+    assert trial.history is not None
+    assert (len(trial.history.epochs), trial.history.best) == (1, 1)
+    first, again = seen
+    assert (first.stop_after, first.stop_at_accuracy) == (None, 0.01)
+    assert (again.stop_after, again.stop_at_accuracy, again.max_seconds) == (1, None, None)
+    assert again.epochs == first.epochs == 2
+
+
+def test_a_half_taught_network_is_no_trial(
+    fruit: Path, scratch: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from whatsit.networks import fit as module
+
+    original = module.fit
+
+    def broken_off(*everything: object) -> object:
+        history = original(*everything)  # type: ignore[arg-type]
+        return replace(history, stopped=INTERRUPTED)
+
+    monkeypatch.setattr(module, "fit", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        compare(fruit, {"scratch": scratch}, tmp_path / "out")
+    kept = [path.name for path in (tmp_path / "out.comparing").iterdir() if path.is_dir()]
+    assert [name.partition(".")[2] for name in kept] == ["training"]
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_network_that_cannot_learn_is_named(fruit: Path, scratch: TrainOptions, tmp_path: Path) -> None:
+    wild = replace(scratch, network=replace(scratch.network, learning_rate=1e30, optimizer="sgd"))
+    with pytest.raises(WhatsitError, match=r"^wild one: .*--learning-rate"):
+        compare(fruit, {"wild one": wild}, tmp_path / "out")
+
+
+def await_checkpoint(process: "subprocess.Popen[bytes]", work: Path) -> None:
+    until = time.monotonic() + 60
+    while not list(work.glob("*/last.ckpt")):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+
+def weights(out: Path) -> str:
+    return hashlib.sha256((out / "model" / "model.onnx").read_bytes()).hexdigest()
+
+
+def test_killed_and_called_again_it_comes_to_the_same(fruit: Path, tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    command = [sys.executable, "-c", SCRIPT, str(fruit), str(broken)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as killed:
+        await_checkpoint(killed, tmp_path / "broken.comparing")
+        killed.kill()
+    assert not (broken / "comparison.json").exists()
+    for out in (whole, broken):
+        compare(fruit, {"scratch": TrainOptions(method="scratch", fit="squash", network=LONG)}, out)
+    assert weights(broken) == weights(whole)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["broken", "whole"]

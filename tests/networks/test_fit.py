@@ -1,0 +1,225 @@
+"""Training: figures that can be computed again, reasons to stop, who is called, and what is left behind."""
+
+import math
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch import Callback
+
+from whatsit.errors import WhatsitError
+from whatsit.learning.history import Epoch
+from whatsit.networks.callbacks import CHECKPOINT, OUTCOME
+from whatsit.networks.fit import NOTHING_LEARNS, fit
+from whatsit.networks.learner import Task, scores
+from whatsit.networks.network import Network
+from whatsit.networks.optimize import unfreeze
+
+from .learning import CLASSES, STEERING, first_network, same_weights, silent, still, task_of, trained
+
+EXACT = replace(STEERING, mixed_precision=False)
+
+
+def figures(network: Network, task: Task, part: str) -> tuple[float, float]:
+    """(mean loss, accuracy) by another way, with batch norms as they then are."""
+    losses, right = [], []
+    for batch in getattr(task, part):
+        with torch.inference_mode():
+            logits = scores(network(batch.pixels.float()))
+        losses += (-logits.log_softmax(1)[range(len(batch.labels)), batch.labels]).tolist()
+        right += (logits.argmax(1) == batch.labels).tolist()
+    return float(np.mean(losses)), float(np.mean(right))
+
+
+def test_valid_figures_are_those_of_the_weights_kept(tmp_path: Path) -> None:
+    task = task_of(tmp_path)
+    network, history = trained(tmp_path, task, EXACT)
+    assert [epoch.number for epoch in history.epochs] == [1, 2, 3, 4]
+    assert history.stopped == "all 4 epochs done"
+    best = history.epochs[history.best - 1]
+    assert best.valid_loss == min(epoch.valid_loss for epoch in history.epochs)
+    assert not network.training
+    assert figures(network, task, "valid") == pytest.approx((best.valid_loss, best.valid_accuracy), abs=1e-4)
+
+
+def test_train_figures_are_of_the_photos_as_learned_from(tmp_path: Path) -> None:
+    """Without smoothing; the network stays as it is, and batch norms take the batch's statistics."""
+    task = still(task_of(tmp_path))
+    network = first_network()
+    network.dropout.p = 0.0
+    _, history = trained(tmp_path, task, replace(EXACT, epochs=1, averaging=False), network=network)
+    again = first_network()
+    again.dropout.p = 0.0
+    task.train.epoch = 0
+    expected = figures(again.train(), task, "train")
+    got = history.epochs[0]
+    assert (got.train_loss, got.train_accuracy) == pytest.approx(expected, abs=1e-4)
+    assert got.images_per_second > 0
+    assert got.seconds > 0
+
+
+def test_it_learns(tmp_path: Path) -> None:
+    task = task_of(tmp_path)
+    task = replace(task, augment="none", course=replace(task.course, steps=60, learning_rate=0.02))
+    _, history = trained(tmp_path, task, replace(EXACT, epochs=15, averaging=False))
+    assert max(epoch.valid_accuracy for epoch in history.epochs) > 0.8
+
+
+def test_weights_of_classes_reach_the_loss(tmp_path: Path) -> None:
+    task = replace(task_of(tmp_path), augment="none")
+    plain, _ = trained(tmp_path, task, replace(EXACT, epochs=1))
+    (tmp_path / "other").mkdir()
+    weighted, _ = trained(tmp_path / "other", replace(task, class_weights=(0.1, 1.0, 1.9)), replace(EXACT, epochs=1))
+    assert not same_weights(plain, weighted)
+
+
+def test_patience(tmp_path: Path) -> None:
+    _, history = trained(tmp_path, still(task_of(tmp_path)), replace(EXACT, epochs=9, patience=2, averaging=False))
+    assert "no better valid loss for 2 epochs" in history.stopped
+    assert len(history.epochs) == history.best + 2
+
+
+def test_stop_at_accuracy(tmp_path: Path) -> None:
+    _, history = trained(tmp_path, task_of(tmp_path), replace(STEERING, stop_at_accuracy=0.01, epochs=9))
+    assert history.stopped == "valid accuracy reached 0.01"
+    assert len(history.epochs) < 9
+
+
+def test_max_seconds_ends_the_epoch(tmp_path: Path) -> None:
+    network, history = trained(tmp_path, task_of(tmp_path), replace(STEERING, max_seconds=0.0))
+    assert history.stopped == "its time was over"
+    assert [epoch.number for epoch in history.epochs] == [1]
+    assert not same_weights(network, first_network())
+
+
+@pytest.mark.parametrize("averaging", [True, False])
+def test_a_loss_that_is_no_number_is_one_line(tmp_path: Path, averaging: bool) -> None:
+    task = task_of(tmp_path)
+    task = replace(task, course=replace(task.course, learning_rate=math.inf))
+    with pytest.raises(WhatsitError, match=r"the loss is no number after epoch 1: .* smaller --learning-rate"):
+        trained(tmp_path, task, replace(STEERING, averaging=averaging))
+    assert not (tmp_path / "work" / CHECKPOINT).exists()
+
+
+@pytest.mark.parametrize("which", ["head", "last-blocks", "all"])
+def test_what_is_frozen_stays(tmp_path: Path, which: Any) -> None:
+    network, before = first_network(), first_network()
+    unfreeze(network, which)
+    trained(tmp_path, task_of(tmp_path), replace(STEERING, epochs=1), network=network)
+    old = dict(before.named_parameters())
+    changed = {name for name, p in network.named_parameters() if not torch.equal(p, old[name])}
+    stages = [name for name, _ in network.named_parameters()]
+    wanted = {"head": ("head.",), "last-blocks": ("head.", "maps.1."), "all": ("",)}[which]
+    assert changed == {name for name in stages if name.startswith(wanted)}
+
+
+def test_frozen_norms_keep_their_statistics(tmp_path: Path) -> None:
+    def statistics(network: Network) -> list[torch.Tensor]:
+        return [tensor for name, tensor in network.named_buffers() if "running" in name]
+
+    frozen = first_network()
+    frozen.frozen_norms = True
+    trained(tmp_path, task_of(tmp_path), replace(STEERING, epochs=1), network=frozen)
+    (tmp_path / "other").mkdir()
+    free, _ = trained(tmp_path / "other", task_of(tmp_path), replace(STEERING, epochs=1))
+    first = statistics(first_network())
+    assert len(first) == 8
+    assert all(torch.equal(a, b) for a, b in zip(statistics(frozen), first, strict=True))
+    assert not any(torch.equal(a, b) for a, b in zip(statistics(free), first, strict=True))
+
+
+def test_it_learns_as_well_after_a_probe(tmp_path: Path) -> None:
+    """Which leaves a network as it predicts, without dropout."""
+    task = task_of(tmp_path)
+    one, _ = trained(tmp_path, task, replace(STEERING, epochs=1))
+    (tmp_path / "other").mkdir()
+    other, _ = trained(tmp_path / "other", task, replace(STEERING, epochs=1), network=first_network().eval())
+    assert same_weights(one, other)
+
+
+def test_where_nothing_learns_the_start_is_kept(tmp_path: Path) -> None:
+    network = first_network()
+    unfreeze(network, "none")
+    start = Epoch(0, 1.0, 0.5, 1.1, 0.4, 0.0, 1.0, 10.0)
+    history = fit(network, task_of(tmp_path), STEERING, tmp_path, silent, start)
+    assert (history.epochs, history.best, history.stopped) == ((start,), 0, NOTHING_LEARNS)
+    assert same_weights(network, first_network())
+    with pytest.raises(WhatsitError, match=r"--unfreeze none: nothing would learn"):
+        fit(network, task_of(tmp_path), STEERING, tmp_path, silent)
+
+
+def test_a_start_that_stays_the_best_is_kept(tmp_path: Path) -> None:
+    network = first_network()
+    start = Epoch(0, 0.1, 1.0, 0.001, 1.0, 0.0, 1.0, 10.0)
+    history = fit(network, task_of(tmp_path), replace(STEERING, epochs=2), tmp_path, silent, start)
+    assert (len(history.epochs), history.best) == (3, 0)
+    assert same_weights(network, first_network())
+
+
+class Counter(Callback):
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.losses: list[float] = []
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        self.calls.append("start")
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        self.calls.append("epoch")
+        self.losses.append(float(trainer.callback_metrics["valid_loss"]))
+
+    def on_fit_end(self, trainer: Any, pl_module: Any) -> None:
+        self.calls.append("end")
+
+
+def test_a_users_own_callback_is_called(tmp_path: Path) -> None:
+    counter = Counter()
+    _, history = trained(tmp_path, task_of(tmp_path), replace(STEERING, epochs=2, callbacks=(counter,)))
+    assert counter.calls == ["start", "epoch", "epoch", "end"]
+    assert counter.losses == pytest.approx([epoch.valid_loss for epoch in history.epochs])
+
+
+def test_nothing_is_printed_left_or_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    before, handler = torch.get_rng_state(), signal.getsignal(signal.SIGINT)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        trained(tmp_path, task_of(tmp_path), replace(STEERING, epochs=1))
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert capfd.readouterr() == ("", "")
+    assert list((tmp_path / "here").iterdir()) == []
+    assert sorted(file.name for file in (tmp_path / "work").iterdir()) == [CHECKPOINT, OUTCOME]
+
+
+def test_progress_counts_every_photo(tmp_path: Path) -> None:
+    told: list[tuple[int, str]] = []
+    trained(tmp_path, task_of(tmp_path), replace(STEERING, epochs=2), lambda n, note: told.append((n, note)))
+    assert sum(n for n, _ in told) == 2 * 45
+    assert told[0][1].startswith("epoch 1/2, loss ")
+    assert ", valid " in told[-1][1]
+
+
+def test_what_cannot_be_shared_out_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(WhatsitError, match=r"--devices 4: a batch has 3 photos, and each process needs one"):
+        trained(tmp_path, task_of(tmp_path, size=3), replace(STEERING, devices=4))
+    with pytest.raises(WhatsitError, match=r"--device coreml: networks are trained on cpu, cuda"):
+        trained(tmp_path, task_of(tmp_path), replace(STEERING, device="coreml"))
+
+
+def test_photos_of_one_class_alone_are_learned_from(tmp_path: Path) -> None:
+    """As few as there may be: one to learn from, one for valid."""
+    _, history = trained(tmp_path, task_of(tmp_path, 2, learn=1), replace(STEERING, epochs=1))
+    assert history.epochs[0].valid_accuracy in (0.0, 1.0)
+    assert CLASSES == 3

@@ -1,0 +1,53 @@
+"""The probe before fine-tuning: its head gives the network's logits, and its figures are those of valid photos."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from whatsit.learning import Round, log_loss
+from whatsit.networks.batches import Batches
+from whatsit.networks.cnn import build_cnn
+from whatsit.networks.probe import embeddings, start_from_probe
+
+from .learning import CLASSES, SMALL, first_network, task_of
+
+ROWS = Round(np.arange(45), np.arange(45, 60))
+
+
+def all_photos(folder: Path, classes: int) -> Batches:
+    task = task_of(folder, learn=60)
+    task.train.shuffled = False
+    task.train.labels = task.train.labels % classes
+    return task.train
+
+
+@pytest.mark.parametrize("classes", [2, CLASSES])
+def test_the_networks_logits_are_the_heads(tmp_path: Path, classes: int) -> None:
+    photos = all_photos(tmp_path, classes)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = build_cnn(replace(SMALL, dropout=0.0), classes)
+    start = start_from_probe(network, photos, ROWS, balance=False)
+    assert start.number == 0
+    with torch.inference_mode():
+        logits = np.concatenate([network(batch.pixels.float()).numpy() for batch in photos])
+    if classes == 2:
+        assert logits.shape[1] == 1
+        logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
+    for rows, loss, accuracy in (
+        (ROWS.fit, start.train_loss, start.train_accuracy),
+        (ROWS.held_out, start.valid_loss, start.valid_accuracy),
+    ):
+        assert log_loss(logits[rows], photos.labels[rows]) == pytest.approx(loss, abs=1e-4)
+        assert (logits[rows].argmax(1) == photos.labels[rows]).mean() == accuracy
+
+
+def test_in_mixed_precision_the_embeddings_are_near(tmp_path: Path) -> None:
+    photos, network = all_photos(tmp_path, CLASSES), first_network()
+    exact = embeddings(network, photos)
+    near = embeddings(network, photos, "cpu", "bf16-mixed")
+    assert near.dtype == np.float32
+    assert 0 < float(np.linalg.norm(near - exact) / np.linalg.norm(exact)) < 0.02

@@ -1,0 +1,84 @@
+"""Two processes on the CPU: the same task, shared out; they end together, and leave nothing."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from whatsit.errors import WhatsitError
+from whatsit.networks.callbacks import CHECKPOINT, OUTCOME
+from whatsit.networks.processes import _why, listening, raised_flag, told
+
+from .learning import CLASSES, STEERING, task_of, trained
+
+
+def test_two_processes_train_together(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Ctrl-C in the second epoch reaches them both, and the caller's process stays as it was."""
+    said: list[int] = []
+
+    def interrupt(n: int, note: str) -> None:
+        said.append(n)
+        if len(said) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    before = torch.get_rng_state(), signal.getsignal(signal.SIGINT), set(multiprocessing.active_children())
+    task = task_of(tmp_path, size=20)
+    network, history = trained(tmp_path, task, replace(STEERING, devices=2, epochs=50), interrupt)
+    assert history.stopped == "interrupted"
+    assert 2 <= len(history.epochs) < 50
+    assert said[0] == 20
+    assert all(0 < epoch.valid_loss < 3 * CLASSES for epoch in history.epochs)
+    assert not network.training
+    assert capfd.readouterr() == ("", "")
+    after = torch.get_rng_state(), signal.getsignal(signal.SIGINT), set(multiprocessing.active_children())
+    assert torch.equal(before[0], after[0])
+    assert before[1:] == after[1:]
+    left = {file.name for file in (tmp_path / "work").iterdir() if file.is_file()}
+    assert left == {CHECKPOINT, OUTCOME}
+
+
+def test_what_a_process_died_of_is_one_line() -> None:
+    ours = "\n\n-- Process 0 terminated:\nTraceback …\nwhatsit.errors.WhatsitError: cannot write x"
+    assert _why(ours) == "cannot write x"
+    assert _why("Traceback …\nKeyError: 'a'").startswith(
+        "one of the processes that train ended (KeyError: 'a'). A script"
+    )
+
+
+def test_a_flag_is_raised_once() -> None:
+    flag = raised_flag(1)
+    with listening(flag):
+        os.kill(os.getpid(), signal.SIGINT)
+        assert flag.value
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_only_the_main_thread_listens() -> None:
+    before = signal.getsignal(signal.SIGINT)
+
+    def elsewhere() -> None:
+        with listening(raised_flag(1)):
+            assert signal.getsignal(signal.SIGINT) is before
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+
+
+def test_all_that_was_said_is_heard() -> None:
+    heard: list[tuple[int, str]] = []
+    with told(lambda n, note: heard.append((n, note)), 2) as tell:
+        for n in range(100):
+            tell(n, str(n))
+    assert heard == [(n, str(n)) for n in range(100)]
+
+
+def test_fewer_photos_than_processes(tmp_path: Path) -> None:
+    with pytest.raises(WhatsitError, match=r"--devices 4: a batch has 3 photos"):
+        trained(tmp_path, task_of(tmp_path, 12, learn=9, size=30), replace(STEERING, devices=4))

@@ -1,0 +1,181 @@
+"""A training that is broken off at any moment and resumed gives the very weights of one that was not."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from whatsit.errors import WhatsitError
+from whatsit.learning.history import History
+from whatsit.networks.callbacks import CHECKPOINT, OUTCOME
+from whatsit.networks.network import Network
+
+from .learning import STEERING, Say, same_weights, still, task_of, trained
+
+EPOCHS, STEPS = 4, 5  # and as many steps an epoch
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Network, History]:
+    folder = tmp_path_factory.mktemp("whole")
+    return trained(folder, task_of(folder))
+
+
+def at_step(step: int, act: object) -> Say:
+    """Calls `act` after the step, counted from 1."""
+    steps = []
+
+    def say(n: int, note: str) -> None:
+        steps.append(n)
+        if len(steps) == step:
+            assert callable(act)
+            act()
+
+    return say
+
+
+def break_off() -> None:
+    raise RuntimeError("broken off")
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def without_times(history: History) -> list[tuple[float, ...]]:
+    return [(e.number, e.train_loss, e.train_accuracy, e.valid_loss, e.valid_accuracy) for e in history.epochs]
+
+
+def check_same(whole: tuple[Network, History], resumed: tuple[Network, History]) -> None:
+    assert same_weights(whole[0], resumed[0])
+    assert without_times(whole[1]) == without_times(resumed[1])
+    assert (whole[1].best, whole[1].stopped) == (resumed[1].best, resumed[1].stopped)
+
+
+@pytest.mark.parametrize("step", [1, STEPS, STEPS + 1, 2 * STEPS + 2, EPOCHS * STEPS])
+def test_broken_off_at_any_step(tmp_path: Path, whole: tuple[Network, History], step: int) -> None:
+    with pytest.raises(RuntimeError, match="broken off"):
+        trained(tmp_path, task_of(tmp_path), say=at_step(step, break_off))
+    assert (tmp_path / "work" / CHECKPOINT).exists() is (step > STEPS)
+    check_same(whole, trained(tmp_path, task_of(tmp_path)))
+
+
+def test_broken_off_again_and_again(tmp_path: Path, whole: tuple[Network, History]) -> None:
+    for _ in range(3):
+        with pytest.raises(RuntimeError):
+            trained(tmp_path, task_of(tmp_path), say=at_step(STEPS + 2, break_off))
+    check_same(whole, trained(tmp_path, task_of(tmp_path)))
+
+
+def test_broken_off_when_all_was_learned(tmp_path: Path, whole: tuple[Network, History]) -> None:
+    trained(tmp_path, task_of(tmp_path))
+    (tmp_path / "work" / OUTCOME).unlink()
+    check_same(whole, trained(tmp_path, task_of(tmp_path), say=at_step(1, break_off)))
+
+
+def test_what_had_stopped_early_does_not_go_on(tmp_path: Path) -> None:
+    steering = replace(STEERING, epochs=9, patience=2, averaging=False)
+    _, history = trained(tmp_path, still(task_of(tmp_path)), steering)
+    _, again = trained(tmp_path, still(task_of(tmp_path)), steering, at_step(1, break_off))
+    assert again == history
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path[:0] = sys.argv[2:]
+from networks.learning import task_of, trained
+from networks.test_resume import at_step
+from whatsit.networks import fit
+fit.cores = lambda: 1
+folder = Path(sys.argv[1])
+trained(folder, task_of(folder), say=at_step(12, lambda: os.kill(os.getpid(), signal.SIGKILL)))
+"""
+
+
+def test_killed(tmp_path: Path, whole: tuple[Network, History]) -> None:
+    tests = str(Path(__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, tmp_path, tests], capture_output=True, check=False, timeout=100
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGKILL, b"", b"")
+    assert (tmp_path / "work" / CHECKPOINT).exists()
+    check_same(whole, trained(tmp_path, task_of(tmp_path)))
+
+
+def test_broken_off_as_the_checkpoint_is_written(
+    tmp_path: Path, whole: tuple[Network, History], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        replaced: list[object] = []
+
+        def replace_once(source: Path, target: Path) -> None:
+            if replaced:
+                break_off()
+            replaced.append(Path(source).rename(target))
+
+        patch.setattr("whatsit.networks.callbacks.os.replace", replace_once)
+        with pytest.raises(RuntimeError, match="broken off"):
+            trained(tmp_path, task_of(tmp_path))
+    check_same(whole, trained(tmp_path, task_of(tmp_path)))
+
+
+@contextmanager
+def small_files(most: int) -> Iterator[None]:
+    """No file may grow beyond so many bytes, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path, whole: tuple[Network, History]) -> None:
+    task = task_of(tmp_path)
+    with small_files(10_000), pytest.raises(WhatsitError, match=rf"^cannot write .*{CHECKPOINT}: File too large$"):
+        trained(tmp_path, task)
+    assert list((tmp_path / "work").iterdir()) == []
+    check_same(whole, trained(tmp_path, task))
+
+
+def test_a_damaged_checkpoint_is_one_line(tmp_path: Path) -> None:
+    trained(tmp_path, task_of(tmp_path), replace(STEERING, epochs=1))
+    file = tmp_path / "work" / CHECKPOINT
+    data = file.read_bytes()
+    for damaged in (b"", data[: len(data) // 2], b"nonsense" * 100):
+        file.write_bytes(damaged)
+        with pytest.raises(WhatsitError, match=r"last\.ckpt: is damaged, .* Begin anew: --force"):
+            trained(tmp_path, task_of(tmp_path))
+
+
+def test_the_first_ctrl_c_ends_the_epoch(tmp_path: Path) -> None:
+    _, history = trained(tmp_path, task_of(tmp_path), say=at_step(STEPS + 2, interrupt))
+    assert history.stopped == "interrupted"
+    assert [epoch.number for epoch in history.epochs] == [1, 2]
+
+
+def test_an_epoch_cut_short_is_none_to_go_on_from(tmp_path: Path, whole: tuple[Network, History]) -> None:
+    """Were the process killed before the model folder is there."""
+    trained(tmp_path, task_of(tmp_path), say=at_step(STEPS + 2, interrupt))
+    check_same(whole, trained(tmp_path, task_of(tmp_path)))
+
+
+def test_the_second_ctrl_c_ends_all(tmp_path: Path, whole: tuple[Network, History]) -> None:
+    before = signal.getsignal(signal.SIGINT)
+
+    def twice() -> None:
+        interrupt()
+        interrupt()
+
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path, task_of(tmp_path), say=at_step(STEPS + 2, twice))
+    assert signal.getsignal(signal.SIGINT) is before
+    check_same(whole, trained(tmp_path, task_of(tmp_path)))
