@@ -7,15 +7,16 @@ A probe is learned on embeddings; a network is taught on pixels, and then is a b
 Each step is one file of `steps/`. Data goes one way, and the test photos are looked at once, in `judge`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from whatsit.dataset import Dataset, read_dataset, read_photos
 from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.embedding.location import cache_folder
 from whatsit.embedding.parquet import write_parquet
 from whatsit.embedding.stored import Provenance, stored_rows
-from whatsit.errors import WhatsitError
 from whatsit.evaluation import Evaluation
 from whatsit.evaluation.report import Report
 from whatsit.files import check_target
@@ -33,9 +34,13 @@ from whatsit.steps.plan import Plan, make_plan
 from whatsit.steps.publish import Work, publish
 from whatsit.steps.see import FreshSight, Sight, StoredSight, Watch, common_sight, unwatched
 from whatsit.steps.show import check, show
+from whatsit.steps.target import check_folder, default_folder, file_name
 from whatsit.steps.teach import see_through, teach
 from whatsit.steps.unfinished import begun_with, unfinished
 from whatsit.text import shell_quoted
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Callback
 
 DEFAULTS = TrainOptions()
 
@@ -55,27 +60,6 @@ class Trained:
         return f"<p><b>{escape(self.report.headline)}</b></p><p>{escape(str(self.folder))}</p>"
 
 
-def default_folder(name: str) -> Path:
-    """Where a model goes that was not told: beside where one stands, named after its photos."""
-    return Path(f"{name}-model")
-
-
-def _file_name(text: str) -> str:
-    """A name from someone else's model.json, as one part of a path."""
-    return text.replace("/", "_").replace("\\", "_")
-
-
-def _check_folder(target: Path, mark: str, *, overwrite: bool) -> None:
-    """Before long work: raises WhatsitError where the folder cannot be written, or would replace another's.
-
-    mark: the file that tells a folder that whatsit wrote; without it only an empty folder is replaced.
-    """
-    replaces = overwrite and target.exists() and not (target / mark).exists()
-    if replaces and (not target.is_dir() or any(target.iterdir())):
-        raise WhatsitError(f"{target}: has no {mark}, so it is not replaced. Name another with --output")
-    check_target(target, overwrite=overwrite)
-
-
 def train(
     data: str | Path,
     output: str | Path | None = None,
@@ -89,21 +73,23 @@ def train(
     resume: bool = False,
     watch: Watch = unwatched,
     tell: Tell | None = None,
+    callbacks: Sequence["Callback"] = (),
 ) -> Trained:
     """Trains a classifier on a folder or CSV manifest, and writes its model folder.
 
     data: `<class>/…`, `train|valid|test/<class>/…`, or a manifest `uri,label[,split][,group]`; valid and test: others;
-    label_dict: a text file that fixes the order of the classes; resume: go on with the training of a network that was
-    broken off; tell: hears of a network's layers. Raises a WhatsitError, one line, for whatever the user can mend.
+    label_dict: a text file that fixes the order of the classes. Of a network: resume goes on with a training that was
+    broken off; tell hears of its layers; callbacks are Lightning's, called while it learns. Raises a WhatsitError, one
+    line, for whatever the user can mend.
     """
     check(options)
     dataset = read_dataset(data, valid=valid, test=test, label_dict=label_dict)
     folder = Path(output) if output else default_folder(dataset.name)
-    _check_folder(folder, FILES.facts, overwrite=overwrite)
+    check_folder(folder, FILES.facts, overwrite=overwrite)
     order, place = Order(options, folder, shell_quoted(data), overwrite, watch), cache_folder(cache)
     if options.method == "probe":
         return _train(dataset, FreshSight(options, place, watch), order)
-    return _train_network(dataset, place, resume, order, tell)
+    return _train_network(dataset, place, resume, order, tell, tuple(callbacks))
 
 
 def train_from_embeddings(
@@ -123,7 +109,7 @@ def train_from_embeddings(
     sight = StoredSight(Path(file), options.backbone, options.weights)
     dataset = sight.dataset(Path(label_dict) if label_dict else None)
     folder = Path(output) if output else default_folder(dataset.name)
-    _check_folder(folder, FILES.facts, overwrite=overwrite)
+    check_folder(folder, FILES.facts, overwrite=overwrite)
     return _train(dataset, sight, Order(options, folder, f"--embeddings {shell_quoted(file)}", overwrite, watch))
 
 
@@ -146,13 +132,20 @@ def _train(dataset: Dataset, sight: Sight, order: Order) -> Trained:
     return published(photos, plan, learned, extractor, order)
 
 
-def _train_network(dataset: Dataset, cache: Path, resume: bool, order: Order, tell: Tell | None) -> Trained:
+def _train_network(
+    dataset: Dataset,
+    cache: Path,
+    resume: bool,
+    order: Order,
+    tell: Tell | None,
+    callbacks: tuple["Callback", ...],
+) -> Trained:
     options, watch = order.options, order.watch
     check_extra()
     photos, plan, extractor = see(dataset, common_sight(options, cache, watch), options, watch)
     built = told(shaped_for(build(options, len(dataset.classes), extractor.preprocessing.fit), dataset, options), tell)
     with unfinished(order.folder, begun_with(photos, plan, options), resume=resume, overwrite=order.overwrite) as work:
-        network = teach(photos, plan, built, options, cache=cache, work=work, watch=watch)
+        network = teach(photos, plan, built, options, cache=cache, work=work, watch=watch, callbacks=callbacks)
         taught = see_through(network, photos, plan, options, watch)
         order = replace(order, training=work, options=network.as_found(options))
         return published(taught.photos, plan, taught.learned, network.extractor, order)
@@ -208,8 +201,8 @@ def evaluate(
     """
     classifier = Classifier.load(model, device=device, limits=limits)
     dataset = test_part(read_dataset(data, classes=classifier.classes_))
-    folder = Path(output) if output else Path(f"{_file_name(classifier.facts.name)}-on-{dataset.name}")
-    _check_folder(folder, FIGURES, overwrite=overwrite)
+    folder = Path(output) if output else Path(f"{file_name(classifier.facts.name)}-on-{dataset.name}")
+    check_folder(folder, FIGURES, overwrite=overwrite)
     answers = answer(classifier, dataset, watch)
     evaluation, report = examine(classifier, answers, Path(model), folder)
     threshold = classifier.facts.unsure.threshold

@@ -22,7 +22,7 @@ from whatsit.networks.optimize import Course, optimizer_of, unfreeze
 from whatsit.networks.options import NetworkOptions
 from whatsit.options import TrainOptions
 from whatsit.pipeline import train
-from whatsit.steps.teach import FOUND, read_rate
+from whatsit.steps.rate import FOUND, read_rate
 
 SIDE = 16
 TINY = CNN((8, 16), SIDE, SIDE, padded=True, batch_norm=True, average=True, residual=True, dropout=0.2)
@@ -172,7 +172,7 @@ def test_the_model_says_which_rate_was_found(photos: Path, asked: TrainOptions, 
     rate = facts["training"]["network"]["learning_rate"]
     assert LOWEST < rate < HIGHEST
     assert facts["head"]["learning_rate"] == pytest.approx(rate, rel=0.05)
-    assert f"learning_rate {facts['head']['learning_rate']}" in (trained.folder / FILES.report).read_text("utf-8")
+    assert f"learning rate {facts['head']['learning_rate']}" in (trained.folder / FILES.report).read_text("utf-8")
     given = replace(asked, network=replace(asked.network, learning_rate=rate))
     same = train(photos, tmp_path / "given", given)
     assert (same.folder / FILES.graph).read_bytes() == (trained.folder / FILES.graph).read_bytes()

@@ -11,7 +11,8 @@ from whatsit.files import folder_written_atomically
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
 from whatsit.options import TrainOptions
-from whatsit.pipeline import default_folder, evaluate, train
+from whatsit.pipeline import evaluate, train
+from whatsit.steps.target import default_folder
 
 from .given import split_folder
 

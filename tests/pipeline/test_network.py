@@ -118,3 +118,20 @@ def test_the_fit_is_that_of_the_networks_own_input(small: Path, tmp_path: Path) 
     assert train(small, tmp_path / "model", wide).classifier.facts.preprocessing.fit == "squash"
     taller = replace(wide, network=replace(wide.network, image_size=(32, 24)))
     assert train(small, tmp_path / "other", taller).classifier.facts.preprocessing.fit == "crop"
+
+
+def test_a_users_own_callbacks_are_called_and_may_stop(small: Path, tmp_path: Path) -> None:
+    from lightning.pytorch import Callback, LightningModule, Trainer
+
+    class Enough(Callback):
+        ended: int = 0
+
+        def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+            self.ended += 1
+            trainer.should_stop = self.ended == 2
+
+    own = Enough()
+    trained = train(small, tmp_path / "model", SCRATCH, callbacks=[own])
+    assert own.ended == 2
+    assert trained.report.history is not None
+    assert len(trained.report.history.epochs) == 2

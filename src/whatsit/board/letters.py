@@ -4,7 +4,7 @@ import math
 
 from PIL import ImageFont
 
-from whatsit.networks.contact_sheet import BLACK, GREY, WHITE, _elided, _without_accents
+from whatsit.networks.contact_sheet import BLACK, GREY, WHITE, elided, without_accents
 
 __all__ = ["BLACK", "GREY", "WHITE", "Colour", "fitting", "font_of", "text_width"]
 
@@ -21,7 +21,7 @@ def font_of(size: int) -> ImageFont.FreeTypeFont:
 
 def fitting(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:
     """The text as it can be drawn in so many pixels; longer ones end in an ellipsis."""
-    return _elided(_without_accents(text), font, width)
+    return elided(without_accents(text), font, width)
 
 
 def text_width(text: str, font: ImageFont.FreeTypeFont) -> int:

@@ -78,17 +78,17 @@ class _Pen:
     ) -> int:
         """Gives where the text ends. most: pixels; else to the margin."""
         font = ImageFont.load_default(size)
-        fitting = _elided(_without_accents(text), font, self.sheet.width - MARGIN - at[0] if most is None else most)
+        fitting = elided(without_accents(text), font, self.sheet.width - MARGIN - at[0] if most is None else most)
         ImageDraw.Draw(self.sheet).text(at, fitting, fill=colour, font=font)
         return at[0] + math.ceil(font.getlength(fitting))
 
 
-def _without_accents(text: str) -> str:
+def without_accents(text: str) -> str:
     parts = unicodedata.normalize("NFKD", text.translate(LETTERS))
     return "".join(sign for sign in parts if not unicodedata.combining(sign))
 
 
-def _elided(text: str, font: Font, width: float) -> str:
+def elided(text: str, font: Font, width: float) -> str:
     if font.getlength(text) <= width:
         return text
     signs = bisect_right(range(len(text)), width, key=lambda n: font.getlength(f"{text[:n]}…")) - 1

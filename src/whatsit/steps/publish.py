@@ -14,7 +14,7 @@ from whatsit import __version__
 from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.evaluation.report import DataFigures, LeftOut, Report, headline, render_report, suggest
 from whatsit.files import folder_written_atomically
-from whatsit.learning import in_turn
+from whatsit.learning import History, in_turn
 from whatsit.model.classifier import Classifier
 from whatsit.model.export import export_graph
 from whatsit.model.folder import FILES, ModelFacts, Unsure, write_core
@@ -30,6 +30,7 @@ from whatsit.steps.tables import predictions_csv, splits_csv
 from whatsit.text import printable, shell_quoted
 
 SOFTWARE = ("numpy", "onnx", "onnxruntime", "pillow", "scikit-learn", "scipy")
+METHODS = {"scratch": "trained from scratch", "finetune": "fine-tuned"}
 GOLDEN_CANDIDATES = 12  # photos; where so many have gone since, the others likely have, and each may be slow to miss
 
 
@@ -81,7 +82,7 @@ def model_facts(work: Work) -> ModelFacts:
             "fingerprint": extractor.fingerprint,
         },
         head=learned.head,
-        training=asdict(options),
+        training={name: value for name, value in asdict(options).items() if name != "tensorboard"},
         data={
             "protocol": work.plan.protocol,
             "counts": _counts(photos, work.plan),
@@ -161,19 +162,29 @@ def make_report(work: Work, classifier: Classifier, folder: Path, data: str) -> 
 
 def _how_made(facts: ModelFacts, learned: Learned) -> Mapping[str, str]:
     backbone, chosen = facts.backbone, learned.chosen
-    strength = ", ".join(f"{name} {value}" for name, value in facts.head.items() if name != "name")
     chosen_on = f"{len(chosen.held_out_rows):,} held-out photos"
     return {
         "Backbone": f"{backbone['name']}, {backbone['precision']}, {backbone['dim']} features",
         "Backbone's licence": f"{backbone['licence']}. {backbone['source']}",
         "Image": f"{facts.preprocessing.dimensions} pixels, by {facts.preprocessing.fit}",
-        "Head": f"{facts.head['name']} ({strength}), chosen by log loss on {chosen_on}",
+        **_learned(facts, learned.history, chosen_on),
         "Temperature": f"{facts.temperature:.3f}",
         "Answers “unsure” below": f"{facts.unsure.threshold:.1%} (asked for: {facts.unsure.precision:.0%} right)",
         "Answers “unsure” if unlike the training photos": f"similarity below {facts.unsure.similarity:.3f}",
         "Seed": str(facts.training["seed"]),
         "Data fingerprint": facts.data["fingerprint"][:16],
         "Software": ", ".join(f"{name} {number}" for name, number in facts.software.items()),
+    }
+
+
+def _learned(facts: ModelFacts, history: History | None, chosen_on: str) -> Mapping[str, str]:
+    """Of a probe its head, of a network its epochs, and what each was chosen by."""
+    details = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.head.items() if name != "name")
+    if history is None:
+        return {"Head": f"{facts.head['name']} ({details}), chosen by log loss on {chosen_on}"}
+    return {
+        "Network": METHODS[facts.training["method"]],
+        "Learning": f"{details}; chosen by log loss on {chosen_on}. It ended: {history.stopped}",
     }
 
 
