@@ -1,4 +1,4 @@
-"""Options of the commands that make embeddings; apart from `shared.py`, as `predict` starts without them."""
+"""Options of the commands that embed or learn; apart from `shared.py`, as `predict` starts without them."""
 
 import click
 
@@ -6,6 +6,13 @@ from whatsit.cli.shared import F
 from whatsit.options import TrainOptions
 
 DEFAULTS = TrainOptions()
+
+balance_option = click.option(
+    "--balance", is_flag=True, help="Every class weighs the same, however many photos it has."
+)
+seed_option = click.option(
+    "--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Another seed draws other splits."
+)
 
 
 def backbone_option(command: F) -> F:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from whatsit.cli.backbone import DEFAULTS
+from whatsit.cli.backbone import DEFAULTS, balance_option, seed_option
 from whatsit.cli.networks import NetworkOption, check_method, chosen_network
 from whatsit.cli.progress import bar
 from whatsit.cli.shared import cache_option, device_option, json_line, json_option, limit_options, limits
@@ -42,8 +42,8 @@ FORM = "METHOD [OPTION]..."
 @click.option("--force", is_flag=True, help="Replace that folder where it exists.")
 @click.option("--valid", type=SHARE, default=DEFAULTS.valid, show_default=True, help="Share of photos to compare on.")
 @click.option("--test", type=SHARE, default=DEFAULTS.test, show_default=True, help="Share to judge the winner on.")
-@click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Another seed draws other splits.")
-@click.option("--balance", is_flag=True, help="Every class weighs the same, however many photos it has.")
+@seed_option
+@balance_option
 @click.option(
     "--precision",
     type=click.FloatRange(0, 1),

@@ -5,19 +5,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from whatsit.steps.see import Advance  # importing it takes a second, and predict has no use for it
 
 TICK = 1.0  # seconds
 
 
-class Advance(Protocol):
-    """So many images more, and how it goes in a few words."""
-
-    def __call__(self, n: int, note: str = "") -> None: ...
-
-
 @contextmanager
-def bar(step: str, total: int | None) -> Iterator[Advance]:
+def bar(step: str, total: int | None) -> "Iterator[Advance]":
     """A bar over `total` images; without a total, the step's name and its seconds while it runs."""
     if not sys.stderr.isatty():
         yield _silent

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import click
 from click.core import ParameterSource
 
-from whatsit.cli.backbone import DEFAULTS, backbone_option, bits_option
+from whatsit.cli.backbone import DEFAULTS, backbone_option, balance_option, bits_option, seed_option
 from whatsit.cli.networks import TrainCommand, check_method, chosen_network, network_options
 from whatsit.cli.progress import bar
 from whatsit.cli.shared import cache_option, device_option, json_line, json_option, limit_options, limits
@@ -49,7 +49,7 @@ NOT_WITH_EMBEDDINGS = ("valid_data", "test_data", "fit", "bits", "cache", "metho
     show_default=True,
     help="What learns.",
 )
-@click.option("--balance", is_flag=True, help="Every class weighs the same, however many photos it has.")
+@balance_option
 @click.option(
     "--precision",
     type=click.FloatRange(0, 1),
@@ -65,7 +65,7 @@ NOT_WITH_EMBEDDINGS = ("valid_data", "test_data", "fit", "bits", "cache", "metho
     show_default=True,
     help="Share of photos to judge on; 0: all judge, by cross-validation.",
 )
-@click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Another seed draws other splits.")
+@seed_option
 @click.option("--tensorboard", metavar="DIR", help="Also write a run for TensorBoard into DIR: how it went.")
 @click.option("--thumbnails", is_flag=True, help="Keep small training photos in the model, to show similar ones.")
 @device_option

@@ -29,6 +29,10 @@ class Field:
     def classes(self) -> int:
         return len(self.photos.dataset.classes)
 
+    def fit_of(self, options: TrainOptions) -> Fit:
+        """How a network is to see the photos, before its own shape is known."""
+        return self.fit if options.fit == "auto" else options.fit
+
     @property
     def valid_labels(self) -> NDArray[np.int64]:
         """(valid,)"""

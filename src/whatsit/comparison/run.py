@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from whatsit.comparison.advice import advice
 from whatsit.comparison.candidates import common_options, default_candidates
 from whatsit.comparison.field import Field, find_field
@@ -29,7 +27,8 @@ from whatsit.model.folder import FILES
 from whatsit.options import TrainOptions
 from whatsit.pipeline import Order, Trained
 from whatsit.steps.see import Advance, Watch, unwatched
-from whatsit.steps.unfinished import begun_with, unfinished
+from whatsit.steps.target import check_results
+from whatsit.steps.unfinished import alone, begun_with, unfinished
 from whatsit.text import shell_quoted
 
 SUFFIX = ".comparing"
@@ -81,7 +80,7 @@ def compare(
     common_options(candidates)
     dataset = read_dataset(data)
     folder = Path(output) if output else Path(f"{dataset.name}-comparison")
-    _check(folder, overwrite=overwrite)
+    check_results(folder, FIGURES, (MODEL, PAGE), "replace it with --force", overwrite=overwrite)
     with _work(folder) as work:
         field = find_field(dataset, candidates, cache_folder(cache), watch)
         trials = []
@@ -96,34 +95,12 @@ def compare(
     return compared
 
 
-def _check(folder: Path, *, overwrite: bool) -> None:
-    """The figures are written last: a folder without them is one that was broken off, or someone else's."""
-    if (folder / FIGURES).exists():
-        if not overwrite:
-            raise WhatsitError(f"{folder} exists. Name another with --output, or replace it with --force")
-    elif folder.exists() and (not folder.is_dir() or {path.name for path in folder.iterdir()} - {MODEL, PAGE}):
-        raise WhatsitError(f"{folder}: has no {FIGURES}, so nothing is written there. Name another with --output")
-
-
 @contextmanager
 def _work(folder: Path) -> Iterator[Path]:
-    """Where trials are kept; it goes when the block ends without an error.
-
-    Raises WhatsitError where another process is at it, or the disk cannot be written.
-    """
+    """Where trials are kept; it goes when the block ends without an error. Raises WhatsitError as `alone` does."""
     work = folder.with_name(folder.name + SUFFIX)
-    with plain_os_errors(work):
-        work.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(work / ".lock")
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            message = f"{work}: another process is comparing there. Wait for it, or name another --output"
-            raise WhatsitError(message) from None
-    try:
+    with alone(work, "comparing"):
         yield work
-    finally:
-        lock.release()
     shutil.rmtree(work, ignore_errors=True)
 
 

@@ -26,7 +26,7 @@ from whatsit.networks.options import Method
 from whatsit.options import TrainOptions
 from whatsit.steps.build import build, shaped_for
 from whatsit.steps.fit import likely_fit
-from whatsit.steps.see import FreshSight, Watch, embeddings_of
+from whatsit.steps.see import FreshSight, Watch, embeddings_once
 from whatsit.steps.teach import TrainedNetwork, teach
 
 WARM_UP = 8  # photos; the first ones pay for starting the network and its threads
@@ -125,12 +125,7 @@ def _embedding_seconds(extractor: FeatureExtractor, field: Field, options: Train
 
 def _network(options: TrainOptions, field: Field, work: Path, watch: Watch) -> _Taught:
     network = taught_network(options, field, work, watch)
-    with (
-        TemporaryDirectory(prefix="whatsit-") as folder,
-        Embedder(network.extractor, Path(folder), device=options.device, limits=options.limits) as embedder,
-        watch("choosing", len(field.valid_labels)) as advance,
-    ):
-        logits = network.head.logits(embeddings_of(embedder, field.valid, advance).vectors)
+    logits = network.head.logits(embeddings_once(network.extractor, field.valid, options, watch, "choosing").vectors)
     seconds = sum(epoch.seconds for epoch in network.history.epochs)
     return _Taught(logits, seconds, network.extractor, network.head, network.history, network.learning_rate)
 
@@ -139,8 +134,7 @@ def taught_network(
     options: TrainOptions, field: Field, work: Path, watch: Watch, stop_after: int | None = None
 ) -> TrainedNetwork:
     """Goes on where the checkpoint in `work` ends. Raises KeyboardInterrupt where the user broke it off."""
-    fit = field.fit if options.fit == "auto" else options.fit
-    built = shaped_for(build(options, field.classes, fit), field.learning, options)
+    built = shaped_for(build(options, field.classes, field.fit_of(options)), field.learning, options)
     network = teach(
         field.photos, field.plan, built, options, cache=field.cache, work=work, watch=watch, stop_after=stop_after
     )

@@ -7,8 +7,7 @@ left. Lightning's own finder would give all parts of a network one rate, write a
 
 import copy
 import math
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -18,9 +17,11 @@ from torch import Tensor
 from whatsit.errors import WhatsitError
 from whatsit.networks.batches import Batch, Batches
 from whatsit.networks.depthwise import speed_up
+from whatsit.networks.fit import autocast
 from whatsit.networks.learner import Learner, Task
 from whatsit.networks.network import Network
 from whatsit.networks.optimize import optimizer_of
+from whatsit.networks.processes import Say
 
 STEPS = 100  # twelve and more a power of ten: the loss needs some to answer
 LOWEST, HIGHEST = 1e-6, 10.0  # from where no optimizer here moves a network, to where all diverge
@@ -28,8 +29,6 @@ SMOOTHING = 0.9  # of the exponential average of the losses: over about ten batc
 DIVERGED = 4.0  # times the least smoothed loss: no better one follows (fastai's and Lightning's, too)
 LEAST = 10  # steps before a loss can have diverged
 CLEAR = 0.1  # share of the loss that a valley must be deep: less may be noise of the batches
-
-Say = Callable[[int, str], None]  # so many photos more, and a few words
 
 
 @dataclass(frozen=True)
@@ -68,12 +67,13 @@ def _trial(network: Network, task: Task, rates: list[float], say: Say, device: s
     optimizer = optimizer_of(learner.network, task.course)
     shares = [group["lr"] / task.course.learning_rate for group in optimizer.param_groups]
     learner.train()
+    wide = "bf16-mixed" if precision == "16-mixed" else precision  # float16 would want a scaled loss
     average = 0.0
     for i, (rate, batch) in enumerate(zip(rates, _endless(task.train), strict=False)):
         for group, share in zip(optimizer.param_groups, shares, strict=True):
             group["lr"] = rate * share
         batch = Batch(batch.pixels.to(device), batch.labels.to(device), batch.draw)
-        with _autocast(device, precision):
+        with autocast(device, wide):
             loss: Tensor = learner.training_step(batch, i)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -96,12 +96,6 @@ def _endless(batches: Batches) -> Iterator[Batch]:
     """Epoch after epoch."""
     for epoch in count():
         yield from replace(batches, epoch=epoch)
-
-
-def _autocast(device: str, precision: str) -> AbstractContextManager[object]:
-    if precision.startswith("32"):
-        return nullcontext()
-    return torch.autocast(device, torch.bfloat16)  # a trial in half precision needs no more than its range
 
 
 def _diverges(losses: list[float]) -> bool:

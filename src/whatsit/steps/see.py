@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from whatsit.dataset import Dataset, Record, dataset_of
@@ -62,6 +63,18 @@ def embeddings_of(embedder: Embedder, dataset: Dataset, advance: Advance) -> Emb
         vectors=embedder.vectors(wanted),
         thumbnails=embedder.thumbnails(wanted),
     )
+
+
+def embeddings_once(
+    extractor: FeatureExtractor, dataset: Dataset, options: TrainOptions, watch: Watch, step: str
+) -> Embeddings:
+    """Of a network that was trained just now: no other training has use for them, so they are kept nowhere."""
+    with (
+        TemporaryDirectory(prefix="whatsit-") as folder,
+        Embedder(extractor, Path(folder), device=options.device, limits=options.limits) as embedder,
+        watch(step, len(dataset.records)) as advance,
+    ):
+        return embeddings_of(embedder, dataset, advance)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Where results go: names that were not told, and what may be replaced."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from whatsit.errors import WhatsitError
@@ -25,3 +26,16 @@ def check_folder(target: Path, mark: str, *, overwrite: bool) -> None:
     if replaces and (not target.is_dir() or any(target.iterdir())):
         raise WhatsitError(f"{target}: has no {mark}, so it is not replaced. Name another with --output")
     check_target(target, overwrite=overwrite)
+
+
+def check_results(folder: Path, figures: str, others: Sequence[str], again: str, *, overwrite: bool) -> None:
+    """Before long work whose figures are written last: without them a folder is one that was broken off, which goes on.
+
+    figures: the name of their file; others: of what else may be there without them; again: what else the user can do
+    where they are there. Raises WhatsitError where they are and shall not be replaced, or the folder is someone else's.
+    """
+    if (folder / figures).exists():
+        if not overwrite:
+            raise WhatsitError(f"{folder} exists. Name another with --output, or {again}")
+    elif folder.exists() and (not folder.is_dir() or {path.name for path in folder.iterdir()} - {*others}):
+        raise WhatsitError(f"{folder}: has no {figures}, so nothing is written there. Name another with --output")

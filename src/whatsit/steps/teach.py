@@ -4,7 +4,6 @@ Once trained, a network is a feature extractor and a linear head. So its own fig
 as a reader of the model folder will run it, and all that follows needs to know nothing of networks.
 """
 
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.embedding.backbones import FeatureExtractor
-from whatsit.embedding.embedder import Embedder
 from whatsit.learning import Chosen, LinearHead, fit_temperature, learn_familiarity, softmax
-from whatsit.learning.history import History
+from whatsit.learning.history import Epoch, History
 from whatsit.options import TrainOptions
 from whatsit.steps.arrange import decoded_photos, steering_of, task_of
 from whatsit.steps.build import Built
@@ -23,11 +21,15 @@ from whatsit.steps.gather import Photos, with_vectors
 from whatsit.steps.learn import Learned, threshold_of
 from whatsit.steps.plan import Plan
 from whatsit.steps.rate import FIND, found_rate
-from whatsit.steps.see import Watch, embeddings_of
+from whatsit.steps.see import Watch, embeddings_once
 from whatsit.steps.show import watchers
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback
+
+    from whatsit.networks.batches import Batches
+    from whatsit.networks.fit import Steering
+    from whatsit.networks.network import Network
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,55 @@ def teach(
     are trained, nothing is chosen, and the last weights are kept.
     """
     from whatsit.networks.export import Origin, feature_extractor_of, linear_head
+    from whatsit.networks.fit import fit, resumes
+    from whatsit.networks.optimize import unfreeze
 
-    history, rate = _trained(photos, plan, built, options, cache, work, watch, stop_after, callbacks)
+    network, asked, again = built.network, options.network, stop_after is not None
+    unfreeze(network, asked.unfreeze)
+    network.frozen_norms = options.method == "finetune" and asked.frozen_norms
+    everyone = decoded_photos(photos, plan, built, options, cache, watch)
+    task = task_of(everyone, plan, built, options, again=again)
+    steering = steering_of(built, options, stop_after)
+    start = None
+    if options.method == "finetune" and asked.probe_first and not resumes(work):
+        start = _from_probe(network, everyone, plan, options, steering, watch, again=again)
+    if asked.learning_rate == FIND:
+        task = replace(
+            task, course=replace(task.course, learning_rate=found_rate(network, task, steering, work, watch))
+        )
+    rate = task.course.learning_rate
+    steering = replace(steering, callbacks=(*watchers(photos, built, rate, options, work), *callbacks))
+    with watch("learning", len(task.train.rows) * (stop_after or built.recipe.epochs)) as advance:
+        history = fit(network, task, steering, work, advance, start)
     with watch("writing the network", None):
         origin = Origin(built.name, built.licence, built.source)
-        extractor = feature_extractor_of(built.network, origin, built.preprocessing)
-    found = rate if options.network.learning_rate == FIND else None
-    return TrainedNetwork(extractor, linear_head(built.network), history, found)
+        extractor = feature_extractor_of(network, origin, built.preprocessing)
+    return TrainedNetwork(extractor, linear_head(network), history, rate if asked.learning_rate == FIND else None)
+
+
+def _from_probe(
+    network: "Network",
+    everyone: "Batches",
+    plan: Plan,
+    options: TrainOptions,
+    steering: "Steering",
+    watch: Watch,
+    *,
+    again: bool,
+) -> Epoch:
+    from whatsit.networks.fit import precision
+    from whatsit.networks.probe import start_from_probe
+
+    with watch("fitting the probe", None):
+        return start_from_probe(
+            network,
+            everyone,
+            plan.rounds[0],
+            balance=options.balance,
+            everyone=again,
+            device=options.device,
+            precision=precision(steering),
+        )
 
 
 def see_through(
@@ -93,61 +137,8 @@ def see_through(
 
     held_out: (held out, classes) logits by an earlier fit that had not seen those photos, where this network has.
     """
-    seen = _seen(photos, network.extractor, options, watch)
+    seen = with_vectors(photos, embeddings_once(network.extractor, photos.dataset, options, watch, "judging"))
     return Taught(seen, _learned(seen, plan, network, options, held_out))
-
-
-def _trained(
-    photos: Photos,
-    plan: Plan,
-    built: Built,
-    options: TrainOptions,
-    cache: Path,
-    work: Path,
-    watch: Watch,
-    stop_after: int | None,
-    callbacks: tuple["Callback", ...],
-) -> tuple[History, float]:
-    """How it went, and the learning rate."""
-    from whatsit.networks.fit import fit, precision, resumes
-    from whatsit.networks.optimize import unfreeze
-    from whatsit.networks.probe import start_from_probe
-
-    network, asked = built.network, options.network
-    unfreeze(network, asked.unfreeze)
-    network.frozen_norms = options.method == "finetune" and asked.frozen_norms
-    everyone = decoded_photos(photos, plan, built, options, cache, watch)
-    task = task_of(everyone, plan, built, options, again=stop_after is not None)
-    steering = steering_of(built, options, stop_after)
-    start = None
-    if options.method == "finetune" and asked.probe_first and not resumes(work):
-        with watch("fitting the probe", None):
-            start = start_from_probe(
-                network,
-                everyone,
-                plan.rounds[0],
-                balance=options.balance,
-                everyone=stop_after is not None,
-                device=options.device,
-                precision=precision(steering),
-            )
-    if asked.learning_rate == FIND:
-        rate = found_rate(network, task, steering, work, watch)
-        task = replace(task, course=replace(task.course, learning_rate=rate))
-    rate = task.course.learning_rate
-    steering = replace(steering, callbacks=(*watchers(photos, built, rate, options, work), *callbacks))
-    with watch("learning", len(task.train.rows) * (stop_after or built.recipe.epochs)) as advance:
-        return fit(network, task, steering, work, advance, start), rate
-
-
-def _seen(photos: Photos, extractor: FeatureExtractor, options: TrainOptions, watch: Watch) -> Photos:
-    """Through the exported graph; the vectors are of this network alone, so they are kept nowhere."""
-    with (
-        tempfile.TemporaryDirectory(prefix="whatsit-") as folder,
-        Embedder(extractor, Path(folder), device=options.device, limits=options.limits) as embedder,
-        watch("judging", len(photos.dataset.records)) as advance,
-    ):
-        return with_vectors(photos, embeddings_of(embedder, photos.dataset, advance))
 
 
 def _learned(

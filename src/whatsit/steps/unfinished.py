@@ -34,7 +34,7 @@ def unfinished(folder: Path, begun: Mapping[str, object], *, resume: bool, overw
     up (overwrite), or was begun with other photos or options.
     """
     work = folder.with_name(folder.name + SUFFIX)
-    with _locked(work):
+    with alone(work, "training"):
         _begin(work, begun, resume=resume, overwrite=overwrite)
         try:
             yield work
@@ -46,17 +46,19 @@ def unfinished(folder: Path, begun: Mapping[str, object], *, resume: bool, overw
 
 
 @contextmanager
-def _locked(work: Path) -> Iterator[None]:
-    """The folder for this process alone; it goes where it is left empty."""
+def alone(work: Path, doing: str) -> Iterator[None]:
+    """The folder for this process alone; it goes where it is left empty.
+
+    Raises WhatsitError where another process is `doing` the same there, or the disk cannot be written.
+    """
     with plain_os_errors(work):
         work.mkdir(parents=True, exist_ok=True)
         lock = FileLock(work / LOCK)
         try:
             lock.acquire(blocking=False)
         except Timeout:
-            raise WhatsitError(
-                f"{work}: another process is training there. Wait for it, or name another --output"
-            ) from None
+            message = f"{work}: another process is {doing} there. Wait for it, or name another --output"
+            raise WhatsitError(message) from None
     try:
         yield
     finally:

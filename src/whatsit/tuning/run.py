@@ -30,6 +30,7 @@ from whatsit.options import TrainOptions
 from whatsit.pipeline import Order, Trained
 from whatsit.steps.build import check_extra
 from whatsit.steps.see import Watch, unwatched
+from whatsit.steps.target import check_results
 from whatsit.steps.unfinished import begun_with, unfinished
 from whatsit.text import shell_quoted
 from whatsit.tuning.command import train_command
@@ -100,7 +101,8 @@ def tune(
     start = time.time()
     dataset = read_dataset(data)
     folder = Path(output) if output else Path(f"{dataset.name}-tuned")
-    _check_folder(folder, overwrite=overwrite)
+    again = "go on with its search, with more --trials: --force"
+    check_results(folder, FIGURES, (MODEL, PAGE), again, overwrite=overwrite)
     search = _search(options, dataset, _journal(options, folder), cache, watch, start)
     with closing(search.opened()) as study:
         study.begin(_begun(search))
@@ -122,17 +124,6 @@ def _check(options: TuneOptions) -> None:
         raise WhatsitError(f"expected at least 1, got {options.trials} trials in {options.processes} processes")
 
 
-def _check_folder(folder: Path, *, overwrite: bool) -> None:
-    """The figures are written last: a folder without them is one that was broken off, or someone else's."""
-    if (folder / FIGURES).exists():
-        if not overwrite:
-            raise WhatsitError(
-                f"{folder} exists. Name another with --output, or go on with its search, with more --trials: --force"
-            )
-    elif folder.exists() and (not folder.is_dir() or {path.name for path in folder.iterdir()} - {MODEL, PAGE}):
-        raise WhatsitError(f"{folder}: has no {FIGURES}, so nothing is written there. Name another with --output")
-
-
 def _journal(options: TuneOptions, folder: Path) -> Path:
     return options.storage or folder.with_name(folder.name + SUFFIX) / JOURNAL
 
@@ -145,7 +136,7 @@ def _search(
     fixed = options.train
     field = find_field(dataset, {"": fixed}, cache_folder(cache), watch)
     (split,) = field.plan.rounds
-    fit = field.fit if fixed.fit == "auto" else fixed.fit
+    fit = field.fit_of(fixed)
     with watch("preparing the search", None):
         space = space_of(options.search, fixed, field.classes, len(split.fit), fit)
     until = math.inf if options.max_seconds is None else start + options.max_seconds
