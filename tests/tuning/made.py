@@ -6,8 +6,7 @@ from pathlib import Path
 from whatsit.networks.options import NetworkOptions
 from whatsit.options import TrainOptions
 from whatsit.tuning.options import TuneOptions
-from whatsit.tuning.pruning import WORSE
-from whatsit.tuning.rows import Fact, Row
+from whatsit.tuning.rows import WORSE, Fact, Row
 from whatsit.tuning.space import Choice, Rate, Space, Values
 from whatsit.tuning.study import Study
 from whatsit.tuning.summary import Summary

@@ -180,7 +180,8 @@ def test_two_processes_share_the_trials(small: Path, tmp_path: Path) -> None:
     assert len(json.loads((output / "tuning.json").read_text(encoding="utf-8"))["trials"]) == TRIALS
     assert "whatsit train" in out
     journal = (tmp_path / "shared.tuning" / "study.journal").read_text(encoding="utf-8")
-    assert len(set(re.findall(r'"worker":"(\w+)"', journal))) == 2
+    opened = set(re.findall(r'"worker_id":"([\w-]+)"', journal))
+    assert len(opened) == 1 + 2, "the first process and both workers; on a busy machine one may do all the trials"
 
 
 def test_no_process_outlives_the_first(small: Path, tmp_path: Path) -> None:
@@ -198,7 +199,7 @@ def test_ctrl_c_ends_all_processes(small: Path, tmp_path: Path) -> None:
     wait_for_trials(output, 1)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 130
+    assert process.returncode == 130, (out, err)
     assert (out, err.strip()) == (
         "",
         "Interrupted. All trials that had ended are kept: run the same command again to go on.",

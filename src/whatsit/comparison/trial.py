@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,9 @@ from whatsit.steps.build import build, shaped_for
 from whatsit.steps.fit import likely_fit
 from whatsit.steps.see import FreshSight, Watch, embeddings_once
 from whatsit.steps.teach import TrainedNetwork, teach
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Callback
 
 WARM_UP = 8  # photos; the first ones pay for starting the network and its threads
 SAMPLE = 64  # photos that the time of embedding is measured on
@@ -61,12 +65,20 @@ class _Taught:
     found_rate: float | None = None
 
 
-def run_trial(name: str, options: TrainOptions, field: Field, work: Path, watch: Watch) -> Trial:
-    """Teaches and measures a candidate. work: the folder of its checkpoint.
+def run_trial(
+    name: str,
+    options: TrainOptions,
+    field: Field,
+    work: Path,
+    watch: Watch,
+    callbacks: tuple["Callback", ...] = (),
+) -> Trial:
+    """Teaches and measures a candidate. work: the folder of a network's checkpoint; callbacks: what steers it.
 
     Raises KeyboardInterrupt where the user broke it off: what is half taught is no trial.
     """
-    taught = (_probe if options.method == "probe" else _network)(options, field, work, watch)
+    probe = options.method == "probe"
+    taught = _probe(options, field, watch) if probe else _network(options, field, work, watch, callbacks)
     labels = field.valid_labels
     temperature = fit_temperature(taught.logits, labels)
     right = softmax(taught.logits, temperature).argmax(axis=1) == labels
@@ -94,7 +106,7 @@ def sight_of(options: TrainOptions, field: Field, watch: Watch) -> tuple[FreshSi
     return sight, fit
 
 
-def _probe(options: TrainOptions, field: Field, work: Path, watch: Watch) -> _Taught:
+def _probe(options: TrainOptions, field: Field, watch: Watch) -> _Taught:
     sight, fit = sight_of(options, field, watch)
     embeddings = sight.embed(field.learning, fit, "embedding")
     start = time.monotonic()
@@ -123,20 +135,36 @@ def _embedding_seconds(extractor: FeatureExtractor, field: Field, options: Train
         return (time.monotonic() - start) * len(uris) / (len(sample) - warm_up)
 
 
-def _network(options: TrainOptions, field: Field, work: Path, watch: Watch) -> _Taught:
-    network = taught_network(options, field, work, watch)
+def _network(
+    options: TrainOptions, field: Field, work: Path, watch: Watch, callbacks: tuple["Callback", ...]
+) -> _Taught:
+    network = taught_network(options, field, work, watch, callbacks=callbacks)
     logits = network.head.logits(embeddings_once(network.extractor, field.valid, options, watch, "choosing").vectors)
     seconds = sum(epoch.seconds for epoch in network.history.epochs)
     return _Taught(logits, seconds, network.extractor, network.head, network.history, network.learning_rate)
 
 
 def taught_network(
-    options: TrainOptions, field: Field, work: Path, watch: Watch, stop_after: int | None = None
+    options: TrainOptions,
+    field: Field,
+    work: Path,
+    watch: Watch,
+    *,
+    stop_after: int | None = None,
+    callbacks: tuple["Callback", ...] = (),
 ) -> TrainedNetwork:
     """Goes on where the checkpoint in `work` ends. Raises KeyboardInterrupt where the user broke it off."""
     built = shaped_for(build(options, field.classes, field.fit_of(options)), field.learning, options)
     network = teach(
-        field.photos, field.plan, built, options, cache=field.cache, work=work, watch=watch, stop_after=stop_after
+        field.photos,
+        field.plan,
+        built,
+        options,
+        cache=field.cache,
+        work=work,
+        watch=watch,
+        stop_after=stop_after,
+        callbacks=callbacks,
     )
     if network.history.stopped == INTERRUPTED:
         raise KeyboardInterrupt

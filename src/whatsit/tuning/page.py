@@ -11,7 +11,7 @@ from whatsit.evaluation.report import Report
 from whatsit.evaluation.report.page import environment
 from whatsit.evaluation.report.words import nats
 from whatsit.tuning.charts import history_chart, importance_chart, said, shown_loss, slice_chart, words_of
-from whatsit.tuning.pruning import WORSE
+from whatsit.tuning.rows import WORSE
 from whatsit.tuning.summary import FEW, Summary
 
 BEFORE = '<section id="making"'  # where the section goes in a report, and its link before that one

@@ -1,64 +1,23 @@
-"""Gives a training up while it goes on, by the figures of its epochs so far.
+"""Gives a training up while it goes on, by the figures of its epochs so far. It is one of Lightning's callbacks."""
 
-It stands where progress is told, so that whoever trains need not know of searches: after every epoch there is a new
-checkpoint, and the figures are in it. It is one step of the next epoch late.
-"""
+from collections.abc import Callable, Mapping
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from lightning.pytorch import Callback, LightningModule, Trainer
 
-from whatsit.steps.see import Advance, Watch
+from whatsit.networks.callbacks import Record
+from whatsit.tuning.rows import GivenUp
 
-LEARNING = "learning"  # the step whose progress is that of epochs
-WORSE = "worse than half of the earlier trials at the same epoch"
-Losses = Mapping[int, float]  # on valid, by epoch
+Losses = Mapping[int, float]  # on valid, in nats, by epoch
 
 
-class GivenUp(Exception):  # noqa: N818 (no error: a trial's way to end)
-    """A trial that is not worth its time."""
+class Prune(Callback):
+    """Raises GivenUp after the epoch at which `give_up` says so. It stands behind the record of epochs."""
 
-    def __init__(self, losses: Losses) -> None:
-        super().__init__(WORSE)
-        self.losses = losses
-
-
-def pruned(watch: Watch, folder: Path, give_up: Callable[[Losses], bool]) -> Watch:
-    """The same watch, but that learning ends with GivenUp. folder: of the training under way."""
-
-    @contextmanager
-    def watching(step: str, total: int | None) -> Iterator[Advance]:
-        with watch(step, total) as advance:
-            yield _Judge(advance, folder, give_up) if step == LEARNING else advance
-
-    return watching
-
-
-class _Judge:
-    """Looks once an epoch; that there is nothing new costs a few microseconds a step."""
-
-    def __init__(self, advance: Advance, folder: Path, give_up: Callable[[Losses], bool]) -> None:
-        from whatsit.networks.callbacks import CHECKPOINT
-
-        self.advance = advance
-        self.file = folder / CHECKPOINT
+    def __init__(self, give_up: Callable[[Losses], bool]) -> None:
         self.give_up = give_up
-        self.seen = 0  # nanoseconds: the time of the checkpoint that was read last
 
-    def __call__(self, n: int, note: str = "") -> None:
-        self.advance(n, note)
-        written = self.file.stat().st_mtime_ns if self.file.exists() else 0
-        if written == self.seen:
-            return
-        self.seen = written
-        losses = valid_losses(self.file)
+    def on_validation_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        (record,) = (one for one in trainer.callbacks if isinstance(one, Record))  # type: ignore[attr-defined]
+        losses = {epoch.number: epoch.valid_loss for epoch in record.epochs}
         if self.give_up(losses):
-            raise GivenUp(losses)
-
-
-def valid_losses(checkpoint: Path) -> Losses:
-    """Of every epoch in a training's checkpoint, in nats."""
-    import torch
-
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-    return {epoch["number"]: epoch["valid_loss"] for epoch in state["callbacks"]["Record"]["epochs"]}
+            raise GivenUp(max(losses))

@@ -6,6 +6,15 @@ from dataclasses import dataclass
 from whatsit.tuning.space import Values
 
 Fact = float | int | str | None
+WORSE = "worse than half of the earlier trials at the same epoch"
+
+
+class GivenUp(Exception):  # noqa: N818 (no error: a trial's way to end)
+    """Raised within a trial that is not worth its time."""
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__(WORSE)
+        self.epochs = epochs
 
 
 @dataclass(frozen=True)

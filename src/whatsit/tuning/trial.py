@@ -7,6 +7,7 @@ import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from whatsit.comparison.field import Field
 from whatsit.comparison.kept import keep, kept
@@ -15,10 +16,12 @@ from whatsit.errors import WhatsitError
 from whatsit.options import TrainOptions
 from whatsit.steps.see import Watch
 from whatsit.steps.unfinished import SUFFIX, begun_with, unfinished
-from whatsit.tuning.pruning import GivenUp, pruned
-from whatsit.tuning.rows import Row
+from whatsit.tuning.rows import GivenUp, Row
 from whatsit.tuning.space import Space
 from whatsit.tuning.study import Asked, Study
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Callback
 
 NO_NUMBER = "the loss is no number"  # how `fit` begins to say it
 OUT_OF_MEMORY = "OutOfMemoryError"  # PyTorch's name of it
@@ -51,30 +54,30 @@ class Search:
 
 def run_asked(search: Search, study: Study, asked: Asked, watch: Watch) -> None:
     """Tells the study how it went. Raises KeyboardInterrupt where it was broken off: the trial then does not count."""
-    place = search.work / asked.place
-    training = place.with_name(place.name + SUFFIX)
-    watching = pruned(watch, training, lambda losses: study.give_up(asked.number, losses))
+    from whatsit.tuning.pruning import Prune
+
+    prune = Prune(lambda losses: study.give_up(asked.number, losses))
     start = time.monotonic()
     try:
-        trial = _taught(search, asked, place, watching)
+        trial = _taught(search, asked, search.work / asked.place, watch, prune)
     except (GivenUp, WhatsitError, RuntimeError) as error:
         why = _why(error)
         if why is None:
             raise
-        epochs = max(error.losses) if isinstance(error, GivenUp) else None
+        epochs = error.epochs if isinstance(error, GivenUp) else None
         study.prune(asked.number, {"why": why, "epochs": epochs, "seconds": round(time.monotonic() - start, 1)})
-        shutil.rmtree(training, ignore_errors=True)
+        shutil.rmtree(search.work / (asked.place + SUFFIX), ignore_errors=True)
     else:
         keep(trial, figures_of(search, asked.number))
         _complete(study, asked, trial)
 
 
-def _taught(search: Search, asked: Asked, place: Path, watch: Watch) -> Trial:
+def _taught(search: Search, asked: Asked, place: Path, watch: Watch, *callbacks: "Callback") -> Trial:
     """From the checkpoint where it was broken off before."""
     options, field = search.options(asked), search.field
     begun = begun_with(field.photos, field.plan, options)
     with unfinished(place, begun, resume=True, overwrite=True) as training:
-        return run_trial(asked.place, options, field, training, watch)
+        return run_trial(asked.place, options, field, training, watch, callbacks)
 
 
 def _why(error: Exception) -> str | None:
