@@ -34,8 +34,7 @@ def main() -> None:
     arguments.add_argument("--augment", help="(None: the recipe's)")
     arguments.add_argument("--image-size", type=int, help="(None: the backbone's)")
     asked = arguments.parse_args()
-    size = (asked.image_size, asked.image_size) if asked.image_size else None
-    network = NetworkOptions(epochs=asked.epochs, augment=asked.augment, image_size=size)
+    network = NetworkOptions(epochs=asked.epochs, augment=asked.augment)
     rows = []
     for name in asked.sets:
         with tempfile.TemporaryDirectory() as scratch:
@@ -43,7 +42,8 @@ def main() -> None:
             (root / "probe").mkdir()
             (root / "network").mkdir()
             data = SETS[name].data(asked.data, root)
-            options = SETS[name].options(TrainOptions())
+            size = (asked.image_size, asked.image_size) if asked.image_size else None
+            options = SETS[name].options(TrainOptions(image_size=size))
             say(f"{name}: probe")
             probe, quick = measured(data, options, root / "probe")
             say(f"{name}: {accuracy(probe)}; fine-tuning")

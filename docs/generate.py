@@ -1,8 +1,12 @@
-"""Writes docs/reference/ from the code and openapi.json: `make docs`. A test finds out when it is old."""
+"""Writes docs/reference/ from the code and openapi.json, and the notebook from its page: `make docs`.
+
+A test finds out when they are old.
+"""
 
 import ast
 import dataclasses
 import inspect
+import json
 import re
 import textwrap
 from importlib import import_module
@@ -16,7 +20,9 @@ import whatsit
 from whatsit.cli import COMMANDS
 from whatsit.cli import whatsit as shell
 
-REFERENCE = Path(__file__).parent / "reference"
+DOCS = Path(__file__).parent
+NOTEBOOKS = ("networks",)  # pages that are notebooks, too
+FENCE = re.compile(r"^```(?P<kind>\w*)\n(?P<text>(?:.*\n)*?)```$", re.MULTILINE)
 NOTE = "<!-- Written by docs/generate.py from the code: change that, then `make docs`. -->"
 RETURNED = (
     "whatsit.pipeline.Trained",
@@ -25,6 +31,7 @@ RETURNED = (
     "whatsit.comparison.result.Comparison",
     "whatsit.comparison.result.Pair",
     "whatsit.comparison.trial.Trial",
+    "whatsit.tuning.run.Tuned",
     "whatsit.model.prediction.Prediction",
     "whatsit.model.prediction.Candidate",
     "whatsit.model.explain.Explanation",
@@ -39,8 +46,38 @@ RETURNED = (
 
 
 def pages() -> dict[str, str]:
-    """File name → text."""
-    return {"cli.md": cli(), "python.md": python(), "http.md": http()}
+    """File name below docs/ → text."""
+    reference = {"reference/cli.md": cli(), "reference/python.md": python(), "reference/http.md": http()}
+    return reference | {f"{name}.ipynb": notebook((DOCS / f"{name}.md").read_text("utf-8")) for name in NOTEBOOKS}
+
+
+def notebook(page: str) -> str:
+    """Python and commands become cells to run, all else is text. What they print is left out: the notebook shows it."""
+    cells, end = [], 0
+    for block in FENCE.finditer(page):
+        if block["kind"] == "sh":
+            continue
+        cells += _text(page[end : block.start()])
+        if block["kind"] == "console":
+            commands = re.findall(r"^\$ (.+)$", block["text"], re.MULTILINE)
+            cells.append(_cell("code", "\n".join(f"!{command}" for command in commands)))
+        elif block["kind"] == "python":
+            cells.append(_cell("code", block["text"].strip()))
+        end = block.end()
+    cells += _text(page[end:])
+    numbered = [{**cell, "id": f"cell-{number}"} for number, cell in enumerate(cells, 1)]
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    whole = {"cells": numbered, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
+
+
+def _text(markdown: str) -> list[dict[str, Any]]:
+    return [_cell("markdown", markdown.strip())] if markdown.strip() else []
+
+
+def _cell(kind: str, source: str) -> dict[str, Any]:
+    more = {"execution_count": None, "outputs": []} if kind == "code" else {}
+    return {"cell_type": kind, "metadata": {}, "source": source.splitlines(keepends=True), **more}
 
 
 def cli() -> str:
@@ -131,6 +168,5 @@ def _escaped(line: str) -> str:
 
 
 if __name__ == "__main__":
-    REFERENCE.mkdir(exist_ok=True)
     for name, text in pages().items():
-        (REFERENCE / name).write_text(text, encoding="utf-8")
+        (DOCS / name).write_text(text, encoding="utf-8")

@@ -212,3 +212,12 @@ def test_wrong_images_and_labels(paths: list[str], labels: list[str], cache: Pat
         classifier.predict(paths)
     with pytest.raises(NotFittedError):
         ImageEmbedder().transform(paths)
+
+
+def test_another_image_size_gives_other_vectors(paths: list[str], cache: Path) -> None:
+    usual, small = (
+        ImageEmbedder(bits="float32", image_size=size, cache=cache).fit_transform(paths[:4])
+        for size in (None, (64, 96))
+    )
+    assert usual.shape == small.shape
+    assert not np.allclose(usual, small, atol=1e-3)

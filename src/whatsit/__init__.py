@@ -21,12 +21,15 @@ _WHERE = {
     "ImageClassifier": "whatsit.sklearn",
     "ImageEmbedder": "whatsit.sklearn",
     "Limits": "whatsit.images.limits",
+    "NetworkOptions": "whatsit.networks.options",
     "TrainOptions": "whatsit.options",
+    "TuneOptions": "whatsit.tuning.options",
     "WhatsitError": "whatsit.errors",
     "compare": "whatsit.comparison.run",
     "evaluate": "whatsit.pipeline",
     "load": "whatsit.model.load",
     "train": "whatsit.pipeline",
+    "tune": "whatsit.tuning.run",
 }
 
 __all__ = ["__version__", *_WHERE]
@@ -37,11 +40,14 @@ if TYPE_CHECKING:
     from whatsit.images.limits import Limits as Limits
     from whatsit.model.classifier import Classifier as Classifier
     from whatsit.model.load import load as load
+    from whatsit.networks.options import NetworkOptions as NetworkOptions
     from whatsit.options import TrainOptions as TrainOptions
     from whatsit.pipeline import evaluate as evaluate
     from whatsit.pipeline import train as train
     from whatsit.sklearn import ImageClassifier as ImageClassifier
     from whatsit.sklearn import ImageEmbedder as ImageEmbedder
+    from whatsit.tuning.options import TuneOptions as TuneOptions
+    from whatsit.tuning.run import tune as tune
 
 
 def __getattr__(name: str) -> Any:

@@ -20,6 +20,7 @@ class TrainOptions:
     method: Method = "probe"  # a head on a frozen backbone: nearly always enough, in seconds
     backbone: str = DEFAULT_BACKBONE  # a name of the table, timm:NAME, or the path of an ONNX feature extractor
     weights: str | None = None  # a file of the backbone's weights, for timm:NAME
+    image_size: tuple[int, int] | None = None  # (height, width) in pixels of what the network sees; None: its own
     fit: FitChoice = "auto"  # squash or crop, by trying both on a sample of the photos to learn from
     bits: PrecisionChoice = "auto"  # 8 bits where this machine runs them faster: same accuracy within noise
     device: str = "cpu"

@@ -239,5 +239,5 @@ def embed(
     with sight.embedder(fit) as embedder, watch("embedding", len(dataset.records)) as advance:
         embedded = embedder.fill([record.uri for record in dataset.records], advance)
         rows = stored_rows(dataset.records, embedded, embedder)
-        count = write_parquet(Path(output), rows, Provenance.of(embedder.extractor))
+        count = write_parquet(Path(output), rows, Provenance.of(embedder.extractor, options.image_size))
     return Written(count, len(embedded.errors), embedded.computed)

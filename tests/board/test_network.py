@@ -23,7 +23,7 @@ from whatsit.options import TrainOptions
 from whatsit.pipeline import Trained, train
 
 EPOCHS, BATCH = 3, 8
-TINY = NetworkOptions(layers=(4,), dense=(), image_size=(32, 32), epochs=EPOCHS, batch_size=BATCH, augment="none")
+TINY = NetworkOptions(layers=(4,), dense=(), epochs=EPOCHS, batch_size=BATCH, augment="none")
 CURVES = {
     tags.TRAIN_LOSS: "train_loss",
     tags.VALID_LOSS: "valid_loss",
@@ -35,7 +35,7 @@ CURVES = {
 
 
 def options(board: Path, network: NetworkOptions = TINY) -> TrainOptions:
-    return TrainOptions(method="scratch", fit="squash", tensorboard=str(board), network=network)
+    return TrainOptions(method="scratch", fit="squash", image_size=(32, 32), tensorboard=str(board), network=network)
 
 
 @pytest.fixture(scope="module")

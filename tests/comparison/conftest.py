@@ -25,5 +25,5 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> TrainOptions:
 @pytest.fixture(scope="session")
 def scratch() -> TrainOptions:
     """A network of a few hundred weights."""
-    small = NetworkOptions(architecture="cnn-boats", layers=(8,), dense=(), image_size=(24, 24), epochs=2)
-    return replace(PLAIN, method="scratch", network=small)
+    small = NetworkOptions(architecture="cnn-boats", layers=(8,), dense=(), epochs=2)
+    return replace(PLAIN, method="scratch", image_size=(24, 24), network=small)

@@ -29,7 +29,7 @@ def shell(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
 def test_a_candidate_is_typed_as_for_train() -> None:
     options = parsed("finetune --backbone 'efficientnet lite' --epochs 5 --image-size 30x100 --no-averaging", COMMON)
     assert (options.method, options.backbone) == ("finetune", "efficientnet lite")
-    assert (options.network.epochs, options.network.image_size, options.network.averaging) == (5, (30, 100), False)
+    assert (options.network.epochs, options.image_size, options.network.averaging) == (5, (30, 100), False)
     assert (options.seed, options.balance) == (7, True)
     assert parsed("scratch --max-time 10m", COMMON).network.max_seconds == 600
 
@@ -135,7 +135,7 @@ def test_without_networks_probes_alone_are_compared(
     assert done.code == 0
     assert done.err == "Probes alone are compared; for networks: pip install 'whatsit[networks]'\n"
     names = [one["name"] for one in json.loads(done.out)["candidates"]]
-    assert names == ["probe", "probe --head svm", "probe --head knn"]
+    assert names == ["probe", "probe --image-size 300", "probe --head svm", "probe --head knn"]
     asked = shell("compare", fruit, "-c", "scratch", "-o", tmp_path / "other")
     assert (asked.code, asked.out) == (1, "")
     assert asked.err == "Error: torch is not installed. Install it: pip install 'whatsit[networks]'\n"

@@ -19,16 +19,15 @@ from whatsit.networks.batches import Batches
 from whatsit.networks.options import NetworkOptions
 from whatsit.options import TrainOptions
 
-LONG = NetworkOptions(
-    architecture="cnn-boats", layers=(8,), dense=(), image_size=(24, 24), epochs=12, batch_size=4, patience=99
-)
+LONG = NetworkOptions(architecture="cnn-boats", layers=(8,), dense=(), epochs=12, batch_size=4, patience=99)
 SCRIPT = f"""
 import sys
 from whatsit.comparison.run import compare
 from whatsit.networks.options import NetworkOptions
 from whatsit.options import TrainOptions
 
-compare(sys.argv[1], {{"scratch": TrainOptions(method="scratch", fit="squash", network={LONG!r})}}, sys.argv[2])
+options = TrainOptions(method="scratch", fit="squash", image_size=(24, 24), network={LONG!r})
+compare(sys.argv[1], {{"scratch": options}}, sys.argv[2])
 """
 
 
@@ -143,6 +142,8 @@ def test_killed_and_called_again_it_comes_to_the_same(fruit: Path, tmp_path: Pat
         killed.kill()
     assert not (broken / "comparison.json").exists()
     for out in (whole, broken):
-        compare(fruit, {"scratch": TrainOptions(method="scratch", fit="squash", network=LONG)}, out)
+        compare(
+            fruit, {"scratch": TrainOptions(method="scratch", fit="squash", image_size=(24, 24), network=LONG)}, out
+        )
     assert weights(broken) == weights(whole)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken", "whole"]

@@ -151,6 +151,16 @@ def test_other_weights_are_another_file(folder: Path, tmp_path: Path) -> None:
     assert same == usual
 
 
+def test_another_size_is_another_file(folder: Path) -> None:
+    """Exported for it, and held against PyTorch."""
+    weights = _weights(folder, NAMES[0])
+    wide = feature_extractor(NAMES[0], "float32", "squash", weights, folder / "other", (64, 96))
+    assert wide.preprocessing.size == (64, 96)
+    assert wide.fingerprint != _extractor(folder, NAMES[0]).fingerprint
+    with pytest.raises(BackboneError, match="cannot take images of 33 × 35 pixels"):
+        feature_extractor(NAMES[1], "float32", "squash", _weights(folder, NAMES[1]), folder / "other", (33, 35))
+
+
 class _Linear(nn.Module):
     """The mean of each channel, weighed."""
 

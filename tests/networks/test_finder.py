@@ -162,8 +162,10 @@ def test_a_damaged_file_is_one_line(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def asked() -> TrainOptions:
-    small = NetworkOptions(architecture="small-resnet", layers=(8, 8), image_size=(24, 24), epochs=2, batch_size=16)
-    return TrainOptions(method="scratch", network=replace(small, learning_rate="find", augment="none"))
+    small = NetworkOptions(architecture="small-resnet", layers=(8, 8), epochs=2, batch_size=16)
+    return TrainOptions(
+        method="scratch", image_size=(24, 24), network=replace(small, learning_rate="find", augment="none")
+    )
 
 
 def test_the_model_says_which_rate_was_found(photos: Path, asked: TrainOptions, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import torch
 from whatsit.learning import Round, log_loss
 from whatsit.networks.batches import Batches
 from whatsit.networks.cnn import build_cnn
-from whatsit.networks.probe import embeddings, start_from_probe
+from whatsit.networks.probe import copies_of, embeddings, start_from_probe
 
 from .learning import CLASSES, SMALL, first_network, task_of
 
@@ -51,3 +51,29 @@ def test_in_mixed_precision_the_embeddings_are_near(tmp_path: Path) -> None:
     near = embeddings(network, photos, "cpu", "bf16-mixed")
     assert near.dtype == np.float32
     assert 0 < float(np.linalg.norm(near - exact) / np.linalg.norm(exact)) < 0.02
+
+
+def test_copies_are_learned_from_and_judge_nothing(tmp_path: Path) -> None:
+    photos = all_photos(tmp_path, CLASSES)
+    plain, augmented = first_network(), first_network()
+    as_it_is = start_from_probe(plain, photos, ROWS, balance=False)
+    start = start_from_probe(augmented, photos, ROWS, balance=False, augment="hflip,rotation=30")
+    assert not torch.equal(plain.head.weight, augmented.head.weight)
+    with torch.inference_mode():
+        logits = np.concatenate([augmented(batch.pixels.float()).numpy() for batch in photos])
+    assert log_loss(logits[ROWS.held_out], photos.labels[ROWS.held_out]) == pytest.approx(start.valid_loss, abs=1e-4)
+    assert start.train_loss > as_it_is.train_loss  # on the photos as they are, which is all that the other one knows
+
+
+def test_copies_are_other_pixels_each_time(tmp_path: Path) -> None:
+    photos, network = all_photos(tmp_path, CLASSES), first_network()
+    found = embeddings(network, photos, augment="rotation=30", copies=2)
+    assert found.shape == (180, network.dim)
+    assert np.array_equal(found[:60], embeddings(network, photos))
+    assert not np.allclose(found[60:120], found[120:], atol=1e-3)
+    assert np.array_equal(found, embeddings(network, photos, augment="rotation=30", copies=2))
+
+
+def test_few_copies_of_many_photos() -> None:
+    assert [copies_of(n, "light") for n in (50, 4_000, 9_000, 30_000)] == [4, 4, 1, 0]
+    assert copies_of(50, "none") == copies_of(50, "rotation=0") == 0

@@ -144,7 +144,7 @@ def test_the_last_blocks_alone() -> None:
     ("name", "size"), [("test_resnet", (96, 130)), ("test_vit", (96, 128)), ("test_convnext", (96, 128))]
 )
 def test_other_sizes_export_as_pytorch_computes_them(name: str, size: tuple[int, int], tmp_path: Path) -> None:
-    network = build_timm(load_pretrained(f"timm:{name}", weights_of(name, tmp_path)), 3, size)
+    network = build_timm(load_pretrained(f"timm:{name}", weights_of(name, tmp_path), size), 3)
     assert network.size == size
     origin = Origin(f"timm:{name}", "unknown", "drawn")
     extractor = feature_extractor_of(network, origin, Preprocessing(size))  # raises where they are 1e-3 apart
@@ -152,9 +152,10 @@ def test_other_sizes_export_as_pytorch_computes_them(name: str, size: tuple[int,
 
 
 def test_position_embeddings_are_resampled_not_drawn(tmp_path: Path) -> None:
-    pretrained = load_pretrained("timm:test_vit", weights_of("test_vit", tmp_path))
-    before = pretrained.module.state_dict()["pos_embed"].clone()
-    small = build_timm(pretrained, 3, (80, 80)).maps.state_dict()["pos_embed"]
+    weights = weights_of("test_vit", tmp_path)
+    before, small = (
+        load_pretrained("timm:test_vit", weights, size).module.state_dict()["pos_embed"] for size in (None, (80, 80))
+    )
     assert before.shape[1] > small.shape[1]
     assert torch.allclose(before[:, 1:].mean((0, 1)), small[:, 1:].mean((0, 1)), atol=5e-3)
 
@@ -216,8 +217,13 @@ def test_what_is_built_says_where_it_came_from(tmp_path: Path) -> None:
 
 
 def test_from_photos_to_a_model_that_explains(photos: Path, weights: Path, tmp_path: Path) -> None:
-    network = NetworkOptions(epochs=1, image_size=(64, 64))
-    options = TrainOptions(method="finetune", backbone="timm:test_resnet", weights=str(weights), network=network)
+    options = TrainOptions(
+        method="finetune",
+        backbone="timm:test_resnet",
+        weights=str(weights),
+        image_size=(64, 64),
+        network=NetworkOptions(epochs=1),
+    )
     said: list[str] = []
     trained = train(photos, tmp_path / "model", options, tell=said.append)
     assert said[0].startswith("timm:test_resnet\nlayer ")

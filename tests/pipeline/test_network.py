@@ -19,9 +19,9 @@ from whatsit.pipeline import train
 from whatsit.steps.see import Advance, Watch
 
 SCRATCH = TrainOptions(
-    method="scratch", network=NetworkOptions(image_size=(32, 32), layers=(8, 16), epochs=3, batch_size=8)
+    method="scratch", image_size=(32, 32), network=NetworkOptions(layers=(8, 16), epochs=3, batch_size=8)
 )
-FINETUNE = TrainOptions(method="finetune", network=NetworkOptions(image_size=(32, 32), epochs=1))
+FINETUNE = TrainOptions(method="finetune", image_size=(32, 32), network=NetworkOptions(epochs=1))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -114,9 +114,9 @@ def test_a_network_needs_photos_to_judge_on(small: Path, tmp_path: Path) -> None
 
 def test_the_fit_is_that_of_the_networks_own_input(small: Path, tmp_path: Path) -> None:
     """The photos are square: on a wide input a crop would lose most of them."""
-    wide = replace(SCRATCH, network=replace(SCRATCH.network, image_size=(16, 48), epochs=1))
+    wide = replace(SCRATCH, image_size=(16, 48), network=replace(SCRATCH.network, epochs=1))
     assert train(small, tmp_path / "model", wide).classifier.facts.preprocessing.fit == "squash"
-    taller = replace(wide, network=replace(wide.network, image_size=(32, 24)))
+    taller = replace(wide, image_size=(32, 24))
     assert train(small, tmp_path / "other", taller).classifier.facts.preprocessing.fit == "crop"
 
 

@@ -143,7 +143,7 @@ def test_what_a_training_hangs_on() -> None:
     assert not changed(max_seconds=3.0)
     assert not changed(stop_at_accuracy=0.9)
     assert changed(learning_rate=0.5)
-    assert changed(image_size=(30, 40))
     assert changed(layers=(8, 8))
     assert begun_with(make_photos([20, 21]), make_plan(make_photos([20, 21]), options), options) != before
     assert begun_with(photos, plan, replace(options, seed=1)) != before
+    assert begun_with(photos, plan, replace(options, image_size=(30, 40))) != before

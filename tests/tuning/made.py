@@ -21,8 +21,8 @@ BEGUN: Mapping[str, object] = {"photos": "abc", "epochs": 8}
 
 def tiny(trials: int, **network: int) -> TuneOptions:
     """From scratch, two epochs of one small layer; two options are searched."""
-    asked = NetworkOptions(**{"layers": (4,), "image_size": (16, 16), "epochs": 2, **network})  # type: ignore[arg-type]
-    train = TrainOptions(method="scratch", network=asked)
+    asked = NetworkOptions(**{"layers": (4,), "epochs": 2, **network})  # type: ignore[arg-type]
+    train = TrainOptions(method="scratch", image_size=(16, 16), network=asked)
     return TuneOptions(train, search=("learning_rate", "augment"), trials=trials)
 
 

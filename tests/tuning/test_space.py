@@ -44,7 +44,7 @@ def test_image_sizes_are_multiples_that_the_network_takes() -> None:
     sizes = space(SCRATCH).ranges["image_size"]
     assert sizes == Choice(("64x64", "96x96", "128x128", "192x192"))
     deep = replace(SCRATCH, network=NetworkOptions(architecture="cnn-boats", layers=(8,) * 3))
-    boats = space(replace(deep, network=replace(deep.network, image_size=(64, 96)))).ranges["image_size"]
+    boats = space(replace(deep, image_size=(64, 96))).ranges["image_size"]
     assert isinstance(boats, Choice)
     assert "64x96" in boats.values
     assert "32x48" not in boats.values  # three unpadded layers of 5 pixels leave nothing of it
@@ -62,8 +62,9 @@ def test_a_classic_without_weight_decay_searches_none() -> None:
 def test_values_become_options() -> None:
     found = space(SCRATCH)
     values = {**found.defaults, "image_size": "64x96", "learning_rate": 0.00123456}
-    network = found.options(values, SCRATCH).network
-    assert (network.image_size, network.learning_rate, network.batch_size) == ((64, 96), 0.00123, 32)
+    options = found.options(values, SCRATCH)
+    assert options.image_size == (64, 96)
+    assert (options.network.learning_rate, options.network.batch_size) == (0.00123, 32)
 
 
 def test_what_cannot_be_searched_is_named() -> None:
@@ -101,7 +102,6 @@ def parsed(line: str) -> TrainOptions:
         NetworkOptions,
         layers=st.none() | st.just((8, 16)),
         dense=st.none() | st.sampled_from([(), (32,)]),
-        image_size=st.none() | st.tuples(st.integers(8, 300), st.integers(8, 300)),
         epochs=st.none() | st.integers(1, 99),
         batch_size=st.integers(1, 512),
         learning_rate=st.none() | st.floats(1e-6, 1),
@@ -109,12 +109,17 @@ def parsed(line: str) -> TrainOptions:
         averaging=st.none() | st.booleans(),
         max_seconds=st.none() | st.just(90.0),
     ),
+    size=st.none() | st.tuples(st.integers(8, 300), st.integers(8, 300)),
     balance=st.booleans(),
     seed=st.integers(0, 9),
     most=st.integers(1, 10**9),
 )
-def test_the_command_asks_for_the_same_options(network: NetworkOptions, balance: bool, seed: int, most: int) -> None:
-    options = replace(SCRATCH, network=network, balance=balance, seed=seed, limits=Limits(max_pixels=most))
+def test_the_command_asks_for_the_same_options(
+    network: NetworkOptions, size: tuple[int, int] | None, balance: bool, seed: int, most: int
+) -> None:
+    options = replace(
+        SCRATCH, network=network, image_size=size, balance=balance, seed=seed, limits=Limits(max_pixels=most)
+    )
     assert parsed(train_command("'my photos'", options)) == options
 
 

@@ -2,6 +2,7 @@
 
 import click
 
+from whatsit.cli.image_size import IMAGE_SIZE
 from whatsit.cli.shared import F
 from whatsit.options import TrainOptions
 
@@ -28,6 +29,11 @@ def backbone_option(command: F) -> F:
     )(command)
 
 
+image_size_option = click.option(
+    "--image-size",
+    type=IMAGE_SIZE,
+    help="Of what the network sees: 150, or 30x100 for height × width (default: the network's own).",
+)
 bits_option = click.option(
     "--bits",
     type=click.Choice(["auto", "int8", "float32"]),

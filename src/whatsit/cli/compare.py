@@ -20,7 +20,7 @@ from whatsit.options import TrainOptions
 if TYPE_CHECKING:
     from whatsit.comparison.trial import Trial
 
-OF_CANDIDATES = ("method", "backbone", "weights", "fit", "bits", "head")  # and all of networks but
+OF_CANDIDATES = ("method", "backbone", "weights", "image_size", "fit", "bits", "head")  # and all of networks but
 NOT_OF_CANDIDATES = ("resume",)  # a comparison always goes on where it ended
 FORM = "METHOD [OPTION]..."
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from whatsit.cli.backbone import backbone_option, bits_option
+from whatsit.cli.backbone import backbone_option, bits_option, image_size_option
 from whatsit.cli.progress import bar
 from whatsit.cli.shared import cache_option, device_option, limit_options, limits
 from whatsit.options import TrainOptions
@@ -15,6 +15,7 @@ from whatsit.options import TrainOptions
 @click.option("-o", "--output", required=True, metavar="FILE", help="Parquet file to write.")
 @click.option("--force", is_flag=True, help="Replace the file where it exists.")
 @backbone_option
+@image_size_option
 @click.option(
     "--fit", type=click.Choice(["squash", "crop", "letterbox"]), help="How a photo becomes the network's input."
 )
@@ -28,6 +29,7 @@ def command(
     force: bool,
     backbone: str,
     weights: str | None,
+    image_size: tuple[int, int] | None,
     fit: str | None,
     bits: str,
     device: str,
@@ -45,6 +47,7 @@ def command(
     options = TrainOptions(
         backbone=backbone,
         weights=weights,
+        image_size=image_size,
         fit=fit or "auto",  # type: ignore[arg-type]
         bits=bits,  # type: ignore[arg-type]
         device=device,

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 from click.core import ParameterSource
 
-from whatsit.cli.image_size import IMAGE_SIZE
 from whatsit.cli.shared import F
 from whatsit.networks.architectures import DEFAULT_ARCHITECTURE, OptimizerName
 from whatsit.networks.options import NetworkOptions, Unfreeze
@@ -94,7 +93,6 @@ OPTIONS = (
     ),
     _option("--layers", type=Widths(), help="Filters of each convolution, as 32,64,64."),
     _option("--dense", type=Widths(), help="Units of the dense layers before the output, as 256; or none."),
-    _option("--image-size", type=IMAGE_SIZE, help="Of the network: 150, or 30x100 (height × width)."),
     _option("--epochs", type=click.IntRange(1, 100_000), help="Times that every photo is learned from."),
     _option("--batch-size", type=click.IntRange(1, 8192), help="Photos a step (default: 32)."),
     _option("--optimizer", type=click.Choice(get_args(OptimizerName)), help="How the weights are moved."),

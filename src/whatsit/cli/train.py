@@ -7,7 +7,7 @@ from typing import Any, get_args
 import click
 from click.core import ParameterSource
 
-from whatsit.cli.backbone import DEFAULTS, backbone_option, balance_option, bits_option, seed_option
+from whatsit.cli.backbone import DEFAULTS, backbone_option, balance_option, bits_option, image_size_option, seed_option
 from whatsit.cli.networks import TrainCommand, check_method, chosen_network, network_options
 from whatsit.cli.progress import bar
 from whatsit.cli.shared import cache_option, device_option, json_line, json_option, limit_options, limits
@@ -15,7 +15,15 @@ from whatsit.networks.options import Method
 from whatsit.options import TrainOptions
 
 SHARE = click.FloatRange(0, 1, max_open=True)
-NOT_WITH_EMBEDDINGS = ("valid_data", "test_data", "fit", "bits", "cache", "method")  # the file has settled them
+NOT_WITH_EMBEDDINGS = (
+    "valid_data",
+    "test_data",
+    "image_size",
+    "fit",
+    "bits",
+    "cache",
+    "method",
+)  # the file has settled them
 
 
 @click.command(name="train", cls=TrainCommand, epilog="Example: whatsit train my_photos/ --output pets-model")
@@ -34,6 +42,7 @@ NOT_WITH_EMBEDDINGS = ("valid_data", "test_data", "fit", "bits", "cache", "metho
 )
 @click.option("--embeddings", metavar="FILE", help="Start from a Parquet file of 'whatsit embed', without DATA.")
 @backbone_option
+@image_size_option
 @click.option(
     "--fit",
     type=click.Choice(["auto", "squash", "crop", "letterbox"]),

@@ -10,6 +10,7 @@ from whatsit.steps.build import check_extra
 PROBE = TrainOptions()
 CANDIDATES = {
     "probe": PROBE,
+    "probe --image-size 300": replace(PROBE, image_size=(300, 300)),
     "probe --head svm": replace(PROBE, head="svm"),
     "probe --head knn": replace(PROBE, head="knn"),
     "scratch": replace(PROBE, method="scratch"),

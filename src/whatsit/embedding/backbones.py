@@ -14,7 +14,7 @@ from typing import Literal
 
 from whatsit.embedding.pretrained.names import is_timm
 from whatsit.errors import BackboneError, MissingExtraError
-from whatsit.images.preprocessing import Fit, Preprocessing
+from whatsit.images.preprocessing import Fit, Preprocessing, Size
 
 Precision = Literal["int8", "float32"]
 DEFAULT_BACKBONE = "efficientnet-lite0"
@@ -85,7 +85,7 @@ def weights_file(backbone: Backbone) -> Path:
     return Path(str(resources.files(backbone.package).joinpath(backbone.file)))
 
 
-def _build(backbone: Backbone, precision: Precision) -> bytes:
+def _build(backbone: Backbone, precision: Precision, size: Size) -> bytes:
     from whatsit.embedding.efficientnet import convolutions
     from whatsit.embedding.graph import WriteGraph, float32_graph
     from whatsit.embedding.quantise import int8_graph
@@ -93,7 +93,7 @@ def _build(backbone: Backbone, precision: Precision) -> bytes:
 
     writers: dict[Precision, WriteGraph] = {"float32": float32_graph, "int8": int8_graph}
     convs = convolutions(read_state_dict(weights_file(backbone)))
-    graph: bytes = writers[precision](convs, backbone.size).SerializeToString(deterministic=True)
+    graph: bytes = writers[precision](convs, size).SerializeToString(deterministic=True)
     return graph
 
 
@@ -103,23 +103,31 @@ def is_custom(name: str) -> bool:
 
 
 def feature_extractor(
-    name: str, precision: Precision, fit: Fit, weights: str | Path | None = None, cache: str | Path | None = None
+    name: str,
+    precision: Precision,
+    fit: Fit,
+    weights: str | Path | None = None,
+    cache: str | Path | None = None,
+    size: tuple[int, int] | None = None,
 ) -> FeatureExtractor:
     """Makes a backbone ready: of the table, of timm (`timm:NAME`), or of the user's own (the path of an ONNX file).
 
     weights: a file instead of timm's pretrained weights; cache: the folder that keeps networks of timm, else the usual
-    one. Those of timm and the user's own are float32, whatever the precision. Raises BackboneError for any other name,
-    and where its weights cannot be read; MissingExtraError where they, or timm, are not installed.
+    one; size: (height, width) in pixels of its images, else its own. Networks of timm and the user's own are float32,
+    whatever the precision. Raises BackboneError for any other name, where its weights cannot be read, and where it
+    cannot take such images; MissingExtraError where weights, or timm, are not installed.
     """
     if is_timm(name):
         from whatsit.embedding.pretrained.cache import timm_extractor
 
-        return timm_extractor(name, fit, weights, cache)
+        return timm_extractor(name, fit, weights, cache, size)
     if weights is not None:
         raise BackboneError(f"--weights goes with --backbone timm:NAME, got {name!r}. Leave one of them out")
     if is_custom(name):
         from whatsit.embedding.custom import custom_extractor
 
+        if size is not None:
+            raise BackboneError(f"--image-size has no effect on {name}: the file beside it says its size. Leave it out")
         return custom_extractor(Path(name), fit)
     try:
         backbone = BACKBONES[name]
@@ -130,10 +138,10 @@ def feature_extractor(
     return FeatureExtractor(
         name=backbone.name,
         precision=precision,
-        preprocessing=Preprocessing(size=backbone.size, fit=fit),
+        preprocessing=Preprocessing(size or backbone.size, fit),
         dim=backbone.dim,
         licence=backbone.licence,
         source=backbone.source,
-        graph=_build(backbone, precision),
+        graph=_build(backbone, precision, size or backbone.size),
         has_features=True,
     )

@@ -26,6 +26,7 @@ from whatsit.embedding.stored import AT_ONCE, Provenance, Row, StoredEmbeddings
 from whatsit.embedding.stream import batched
 from whatsit.errors import EmbeddingError, MissingExtraError
 from whatsit.files import plain_os_errors
+from whatsit.images.preprocessing import sides
 
 FORMAT = 1
 KEY = b"whatsit"
@@ -165,7 +166,8 @@ def _provenance(schema: Any) -> Provenance:
     try:
         values = json.loads(described)
         version = values.pop("format")
-        provenance = Provenance(**values)
+        size = values.get("image_size")
+        provenance = Provenance(**values | {"image_size": sides(size) if size else None})
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise EmbeddingError(f"its metadata are damaged ({error})") from error
     if type(provenance.dim) is not int or provenance.dim < 1:

@@ -23,11 +23,12 @@ class Provenance:
     fit: Fit
     fingerprint: str
     dim: int
+    image_size: tuple[int, int] | None = None  # (height, width) in pixels, where it was asked for
 
     @classmethod
-    def of(cls, extractor: FeatureExtractor) -> "Provenance":
+    def of(cls, extractor: FeatureExtractor, image_size: tuple[int, int] | None = None) -> "Provenance":
         fit = extractor.preprocessing.fit
-        return cls(extractor.name, extractor.precision, fit, extractor.fingerprint, extractor.dim)
+        return cls(extractor.name, extractor.precision, fit, extractor.fingerprint, extractor.dim, image_size)
 
 
 @dataclass(frozen=True, slots=True)

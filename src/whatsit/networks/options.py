@@ -16,7 +16,6 @@ class NetworkOptions:
     architecture: str = DEFAULT_ARCHITECTURE  # from scratch: a name of the table, or timm:NAME
     layers: tuple[int, ...] | None = None
     dense: tuple[int, ...] | None = None
-    image_size: tuple[int, int] | None = None  # (height, width) in pixels
     epochs: int | None = None
     batch_size: int = 32  # small batches generalise at least as well (Masters & Luschi 2018), and fit any memory
     optimizer: OptimizerName | None = None

@@ -1,7 +1,9 @@
 """Before fine-tuning: the head of a linear probe on the frozen backbone (Kumar et al. 2022, "LP-FT").
 
 A head drawn at random sends large gradients down into features that were good. The probe's head sends small ones, and
-training begins where the probe ends: it can only be kept if it becomes better on valid photos.
+what fine-tuning gives can only be kept if it is better on valid photos. The head learns from each photo as it is and
+from some augmented copies: else it may lean on features that the least turn of a photo upsets, and the first steps of
+fine-tuning would go into repairing that, to the features' harm (docs/log.md).
 """
 
 import time
@@ -12,9 +14,13 @@ from numpy.typing import NDArray
 
 from whatsit.learning import FAMILIES, LinearHead, Problem, Round, choose, log_loss
 from whatsit.learning.history import Epoch
+from whatsit.networks.augment import Augmentation
 from whatsit.networks.batches import Batches
 from whatsit.networks.fit import autocast
 from whatsit.networks.network import Network
+
+COPIES = 4  # of each photo: about as much work as an epoch
+MOST = 20_000  # photos and copies: where there are many photos, copies add little but time
 
 Labels = NDArray[np.int64]
 
@@ -26,38 +32,64 @@ def start_from_probe(
     *,
     balance: bool,
     everyone: bool = False,
+    augment: str = "none",
     device: str = "cpu",
     precision: str = "32-true",
 ) -> Epoch:
-    """Sets the head, and gives the figures to begin with as epoch 0.
+    """Sets the head, and gives the figures to begin with as epoch 0, all of photos as they are.
 
     photos: all to learn from, in order; split: which of them the head is fitted on, and which choose its penalty;
-    everyone: its penalty chosen, the head is fitted on all of them; device, precision: those of the training to come.
+    everyone: its penalty chosen, the head is fitted on all of them; augment, device, precision: those of the training
+    to come.
     """
     start = time.monotonic()
-    x, labels = embeddings(network, photos, device, precision), photos.labels
+    n = len(photos.rows)
+    x = embeddings(network, photos, device, precision, augment, copies_of(n, augment))
+    labels = np.tile(photos.labels, len(x) // n)
     problem = Problem(x, labels, network.classes, balance)
     family = FAMILIES["logistic"]
-    strength = choose(problem, family, [split]).strength
-    fitted = np.arange(len(x)) if everyone else split.fit
-    (head,) = family.fit(problem, fitted, (strength,), final=True)
+    fitted = _with_copies(split.fit, n, len(x))
+    strength = choose(problem, family, [Round(fitted, split.held_out)]).strength
+    (head,) = family.fit(problem, np.arange(len(x)) if everyone else fitted, (strength,), final=True)
     if not isinstance(head, LinearHead):
         raise TypeError(f"a logistic head is linear, got {type(head).__name__}")
     set_head(network, head)
-    train_loss, train_accuracy = _figures(head, x[fitted], labels[fitted])
+    learned = np.arange(n) if everyone else split.fit
+    train_loss, train_accuracy = _figures(head, x[learned], labels[learned])
     valid_loss, valid_accuracy = _figures(head, x[split.held_out], labels[split.held_out])
     seconds = time.monotonic() - start
     return Epoch(0, train_loss, train_accuracy, valid_loss, valid_accuracy, 0.0, seconds, len(x) / seconds)
 
 
+def copies_of(photos: int, augment: str) -> int:
+    """How many copies of each photo the head learns from."""
+    return 0 if Augmentation(augment).identity else min(COPIES, max(0, MOST // photos - 1))
+
+
+def _with_copies(rows: NDArray[np.int64], n: int, all_of_them: int) -> NDArray[np.int64]:
+    """Of n photos, these rows and those of their copies, which stand n further on, and so on."""
+    return (rows + np.arange(0, all_of_them, n)[:, None]).ravel()
+
+
 def embeddings(
-    network: Network, photos: Batches, device: str = "cpu", precision: str = "32-true"
+    network: Network,
+    photos: Batches,
+    device: str = "cpu",
+    precision: str = "32-true",
+    augment: str = "none",
+    copies: int = 0,
 ) -> NDArray[np.float32]:
-    """(n, dim) of photos as they are, in the network's present state."""
+    """(n · (1 + copies), dim) in the network's present state: of photos as they are, then of each round of copies."""
+    augmentation, generator = Augmentation(augment), torch.Generator().manual_seed(photos.seed)
     network.eval()
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    seen = []
     with torch.inference_mode(), autocast(device, precision):
-        seen = [network.embed(batch.pixels.to(device).float()).float().cpu().numpy() for batch in photos]
+        for copy in range(1 + copies):
+            for batch in photos:
+                pixels = batch.pixels.to(device)
+                changed = augmentation(pixels, generator) if copy else pixels.float()
+                seen.append(network.embed(changed).float().cpu().numpy())
     network.to("cpu")
     return np.concatenate(seen)
 

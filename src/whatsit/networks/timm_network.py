@@ -15,7 +15,7 @@ from timm.models import group_parameters
 from torch import Tensor, nn
 
 from whatsit.embedding.pretrained.names import timm_name
-from whatsit.embedding.pretrained.network import SAME, Pretrained, feature_map, known_config
+from whatsit.embedding.pretrained.network import SAME, Pretrained, feature_map, fitting, known_config
 from whatsit.embedding.pretrained.quiet import quiet
 from whatsit.errors import BackboneError
 from whatsit.networks.network import RGB, Network
@@ -34,15 +34,12 @@ class TimmNetwork(Network):
         return features, _pooled(self.maps, features)
 
 
-def build_timm(pretrained: Pretrained, classes: int, size: tuple[int, int] | None = None) -> Network:
+def build_timm(pretrained: Pretrained, classes: int) -> Network:
     """With its pretrained weights, and a head that is still to be set.
 
-    size: (height, width) in pixels, else that of the weights; position embeddings are resampled to it. Takes the
-    module over: `pretrained` is not to be used again. Raises BackboneError where the network cannot take such images.
+    Takes the module over: `pretrained` is not to be used again.
     """
-    return _network(
-        pretrained.name, pretrained.module, classes, size or pretrained.size, pretrained.size, _colours(pretrained)
-    )
+    return _network(pretrained.module, classes, pretrained.size, _colours(pretrained))
 
 
 def build_timm_scratch(name: str, classes: int, size: tuple[int, int] | None = None) -> Network:
@@ -56,28 +53,17 @@ def build_timm_scratch(name: str, classes: int, size: tuple[int, int] | None = N
     with quiet():
         module = timm.create_model(timm_name(name), pretrained=False, num_classes=0)
     colours = _in_pixels(config.mean), _in_pixels(config.std)
-    return _network(name, module, classes, size or own, own, colours, dropout=SCRATCH_DROPOUT)
+    try:
+        with fitting(module, size or own, own):
+            return _network(module, classes, size or own, colours, dropout=SCRATCH_DROPOUT)
+    except BackboneError as error:
+        raise BackboneError(f"{name}: {error}") from error
 
 
 def _network(
-    name: str,
-    module: nn.Module,
-    classes: int,
-    size: tuple[int, int],
-    own: tuple[int, int],
-    colours: tuple[RGB, RGB],
-    dropout: float = 0.0,
+    module: nn.Module, classes: int, size: tuple[int, int], colours: tuple[RGB, RGB], dropout: float = 0.0
 ) -> Network:
-    try:
-        with quiet():
-            _set_size(module, size, own)
-            dim, averages_maps = _tried(module, size)
-    except Exception as error:  # of any type: each architecture has its own ways to refuse a size
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        advice = f"Give another --image-size, or none for {own[0]} × {own[1]}"
-        raise BackboneError(
-            f"{name}: cannot take images of {size[0]} × {size[1]} pixels ({reason}). {advice}"
-        ) from error
+    dim, averages_maps = _tried(module, size)
     return TimmNetwork(
         module,
         nn.Identity(),
@@ -90,12 +76,6 @@ def _network(
         stage_names=stage_names(module),
         head_dropout=dropout,
     )
-
-
-def _set_size(module: nn.Module, size: tuple[int, int], own: tuple[int, int]) -> None:
-    """Transformers that are built for one size are told the other; the rest take any."""
-    if size != own and hasattr(module, "set_input_size"):
-        cast(Callable[[tuple[int, int]], None], module.set_input_size)(size)
 
 
 def _tried(module: nn.Module, size: tuple[int, int]) -> tuple[int, bool]:

@@ -47,6 +47,8 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
     """What both have: a backbone, and how images reach it."""
 
     backbone: str
+    weights: str | Path | None
+    image_size: tuple[int, int] | None
     image_fit: Fit
     bits: PrecisionChoice
     device: str
@@ -57,8 +59,10 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
         check_choice("image_fit", self.image_fit, get_args(Fit))
         check_choice("bits", self.bits, ("auto", *get_args(Precision)))
         precision = settle_precision(self.bits, self.backbone, self.device, cache_folder(self.cache))
-        make = feature_extractor if is_custom(self.backbone) else _extractor_of_the_table
-        self.extractor_: FeatureExtractor = make(self.backbone, precision, self.image_fit)
+        make = feature_extractor if is_custom(self.backbone) else _made_once
+        self.extractor_: FeatureExtractor = make(
+            self.backbone, precision, self.image_fit, self.weights, self.cache, self.image_size
+        )
 
     def _see(self, images: Sequence[Any]) -> "Seen":
         """Raises ImageError, naming the image, for the first that cannot be read."""
@@ -119,9 +123,16 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
 
 
 @lru_cache(maxsize=4)
-def _extractor_of_the_table(name: str, precision: Precision, fit: Fit) -> FeatureExtractor:
-    """Built once, however many clones a cross-validation makes."""
-    return feature_extractor(name, precision, fit)
+def _made_once(
+    name: str,
+    precision: Precision,
+    fit: Fit,
+    weights: str | Path | None,
+    cache: str | Path | None,
+    size: tuple[int, int] | None,
+) -> FeatureExtractor:
+    """However many clones a cross-validation makes. Not for files of the user's own, which may change meanwhile."""
+    return feature_extractor(name, precision, fit, weights, cache, size)
 
 
 def images_of(X: Any) -> list[Any]:

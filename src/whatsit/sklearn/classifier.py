@@ -32,6 +32,8 @@ class ImageClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         self,
         backbone: str = DEFAULT_BACKBONE,
         *,
+        weights: str | Path | None = None,
+        image_size: tuple[int, int] | None = None,
         head: HeadName = "logistic",
         balance: bool = False,
         image_fit: Fit = "crop",
@@ -42,6 +44,8 @@ class ImageClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         limits: Limits | None = None,
     ) -> None:
         self.backbone = backbone
+        self.weights = weights
+        self.image_size = image_size
         self.head = head
         self.balance = balance
         self.image_fit = image_fit

@@ -18,14 +18,17 @@ from whatsit.sklearn.base import ImageEstimator, images_of
 class ImageEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEstimator):  # type: ignore[misc]
     """Images → (n, dim) float32 vectors of a backbone, for any scikit-learn estimator behind it.
 
-    backbone: a name of whatsit's table, or the path of an ONNX feature extractor; bits: "auto", "int8" or "float32";
-    image_fit: "squash", "crop" or "letterbox"; cache: a folder, else the user's own.
+    backbone: a name of whatsit's table, timm:NAME, or the path of an ONNX feature extractor; weights: a file instead of
+    timm's; image_size: (height, width) in pixels, else the network's own; image_fit: "squash", "crop" or "letterbox";
+    bits: "auto", "int8" or "float32"; cache: a folder, else the user's own.
     """
 
     def __init__(
         self,
         backbone: str = DEFAULT_BACKBONE,
         *,
+        weights: str | Path | None = None,
+        image_size: tuple[int, int] | None = None,
         image_fit: Fit = "crop",
         bits: PrecisionChoice = "auto",
         device: str = "cpu",
@@ -33,6 +36,8 @@ class ImageEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEsti
         limits: Limits | None = None,
     ) -> None:
         self.backbone = backbone
+        self.weights = weights
+        self.image_size = image_size
         self.image_fit = image_fit
         self.bits = bits
         self.device = device

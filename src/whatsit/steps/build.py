@@ -57,7 +57,7 @@ def _first(options: TrainOptions, classes: int, fit: Fit) -> Built:
     network = options.network
     if is_timm(network.architecture):
         return _timm_scratch(options, classes, fit)
-    cnn = architecture(network.architecture, layers=network.layers, dense=network.dense, size=network.image_size)
+    cnn = architecture(network.architecture, layers=network.layers, dense=network.dense, size=options.image_size)
     return _scratch(options, cnn, classes, fit)
 
 
@@ -81,7 +81,7 @@ def _timm_scratch(options: TrainOptions, classes: int, fit: Fit) -> Built:
     for option, value in (("--layers", asked.layers), ("--dense", asked.dense)):
         if value is not None:
             raise BackboneError(f"{option} has no effect on {asked.architecture}: its layers are timm's. Leave it out")
-    network = build_timm_scratch(asked.architecture, classes, asked.image_size)
+    network = build_timm_scratch(asked.architecture, classes, options.image_size)
     return Built(
         network,
         Preprocessing(network.size, fit),
@@ -96,8 +96,10 @@ def _timm_pretrained(options: TrainOptions, classes: int, fit: Fit) -> Built:
     from whatsit.embedding.pretrained.network import load_pretrained
     from whatsit.networks.timm_network import build_timm
 
-    pretrained = load_pretrained(options.backbone, Path(options.weights) if options.weights else None)
-    network = build_timm(pretrained, classes, options.network.image_size)
+    pretrained = load_pretrained(
+        options.backbone, Path(options.weights) if options.weights else None, options.image_size
+    )
+    network = build_timm(pretrained, classes)
     return Built(
         network,
         Preprocessing(network.size, fit, pretrained.interpolation),
@@ -123,7 +125,7 @@ def _pretrained(options: TrainOptions, classes: int, fit: Fit) -> Built:
         why = "an ONNX file has no layers to learn" if is_custom(options.backbone) else "there is none of that name"
         known = f"{', '.join(BACKBONES)}, and timm:NAME for timm's"
         raise BackboneError(f"{options.backbone} cannot be fine-tuned: {why}. Those that can: {known}") from None
-    network = build_lite(backbone, classes, options.network.image_size)
+    network = build_lite(backbone, classes, options.image_size)
     return Built(
         network,
         Preprocessing(network.size, fit),

@@ -91,6 +91,8 @@ class FreshSight:
 
     def input_size(self) -> tuple[int, int]:
         """The table's are square; others have to be looked at."""
+        if self.options.image_size:
+            return self.options.image_size
         if self.options.backbone in BACKBONES or self.options.fit != "auto":
             return 1, 1
         preprocessing = self.extractor("squash").preprocessing
@@ -101,7 +103,9 @@ class FreshSight:
             options = self.options
             precision = settle_precision(options.bits, options.backbone, options.device, self.cache)
             with self._preparing():
-                self._made[fit] = feature_extractor(options.backbone, precision, fit, options.weights, self.cache)
+                self._made[fit] = feature_extractor(
+                    options.backbone, precision, fit, options.weights, self.cache, options.image_size
+                )
         return self._made[fit]
 
     def _preparing(self) -> AbstractContextManager[object]:
@@ -120,7 +124,9 @@ class FreshSight:
 
 def common_sight(options: TrainOptions, cache: Path, watch: Watch) -> FreshSight:
     """Through the default backbone, which finds copies and splits alike for all methods."""
-    return FreshSight(replace(options, backbone=DEFAULT_BACKBONE, bits="auto", weights=None), cache, watch)
+    return FreshSight(
+        replace(options, backbone=DEFAULT_BACKBONE, bits="auto", weights=None, image_size=None), cache, watch
+    )
 
 
 class StoredSight:
@@ -140,7 +146,7 @@ class StoredSight:
                 f"{path}: made with {made.backbone}, a network of your own. Name it: --backbone my.onnx"
             )
         name = made.backbone if known else backbone
-        self._extractor = feature_extractor(name, made.precision, made.fit, weights)
+        self._extractor = feature_extractor(name, made.precision, made.fit, weights, size=made.image_size)
         if self._extractor.fingerprint != made.fingerprint:
             raise EmbeddingError(
                 f"{path}: made by another version of {made.backbone} ({made.fingerprint}, here "

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from whatsit.networks.batches import Batches
     from whatsit.networks.fit import Steering
-    from whatsit.networks.network import Network
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def teach(
     steering = steering_of(built, options, stop_after)
     start = None
     if options.method == "finetune" and asked.probe_first and not resumes(work):
-        start = _from_probe(network, everyone, plan, options, steering, watch, again=again)
+        start = _from_probe(built, everyone, plan, options, steering, watch, again=again)
     if asked.learning_rate == FIND:
         task = replace(
             task, course=replace(task.course, learning_rate=found_rate(network, task, steering, work, watch))
@@ -101,7 +100,7 @@ def teach(
 
 
 def _from_probe(
-    network: "Network",
+    built: Built,
     everyone: "Batches",
     plan: Plan,
     options: TrainOptions,
@@ -115,11 +114,12 @@ def _from_probe(
 
     with watch("fitting the probe", None):
         return start_from_probe(
-            network,
+            built.network,
             everyone,
             plan.rounds[0],
             balance=options.balance,
             everyone=again,
+            augment=built.recipe.augment,
             device=options.device,
             precision=precision(steering),
         )

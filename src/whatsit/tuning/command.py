@@ -24,6 +24,8 @@ def _said(options: TrainOptions) -> Iterator[str]:
     for name in PLAIN:
         if (value := getattr(options, name)) != getattr(default, name):
             yield f"--{name} {shell_quoted(str(value))}"
+    if options.image_size:
+        yield f"--image-size {spelled(options.image_size)}"
     yield from (f"--{name}" for name in FLAGS if getattr(options, name))
     for name in ("max_bytes", "max_pixels"):
         if (value := getattr(options.limits, name)) != getattr(default.limits, name):
@@ -37,8 +39,6 @@ def _option(name: str, value: object) -> str:
     flag = OTHERWISE.get(name, name.replace("_", "-"))
     if isinstance(value, bool):
         return f"--{flag}" if value else f"--no-{flag}"
-    if name == "image_size" and isinstance(value, tuple):
-        return f"--{flag} {spelled((value[0], value[1]))}"
     if isinstance(value, tuple):
         return f"--{flag} {','.join(map(str, value)) or 'none'}"
     return f"--{flag} {shell_quoted(str(value))}"

@@ -115,7 +115,8 @@ class Space:
     def options(self, values: Values, fixed: TrainOptions) -> TrainOptions:
         """The options of a trial. values: of every name in `ranges`."""
         typed: dict[str, Any] = {name: _typed(name, values[name]) for name in self.ranges}
-        return replace(fixed, network=replace(fixed.network, **typed))
+        size = typed.pop("image_size", fixed.image_size)
+        return replace(fixed, image_size=size, network=replace(fixed.network, **typed))
 
 
 def space_of(search: tuple[str, ...] | None, fixed: TrainOptions, classes: int, photos: int, fit: Fit) -> Space:
@@ -145,16 +146,15 @@ def _takes(value: Value, default: tuple[int, int], fixed: TrainOptions, classes:
     """Whether the network can be built for that image size; its own it has been."""
     if value == spelled(default):
         return True
-    network = replace(fixed.network, image_size=_size(value))
     try:
-        build(replace(fixed, network=network), classes, fit)
+        build(replace(fixed, image_size=_size(value)), classes, fit)
     except WhatsitError:
         return False
     return True
 
 
 def _typed(name: str, value: Value) -> object:
-    """A value of a trial as `NetworkOptions` has it."""
+    """A value of a trial as the options have it."""
     if name == "image_size":
         return _size(value)
     return rounded(value) if isinstance(value, float) else value

@@ -14,17 +14,20 @@ from whatsit.errors import BackboneError, MissingExtraError
 from whatsit.images.preprocessing import Fit
 
 
-def timm_extractor(name: str, fit: Fit, weights: str | Path | None, cache: str | Path | None) -> FeatureExtractor:
+def timm_extractor(
+    name: str, fit: Fit, weights: str | Path | None, cache: str | Path | None, size: tuple[int, int] | None = None
+) -> FeatureExtractor:
     """name: timm:resnet50; weights: the user's file instead of timm's; cache: the folder, else the usual one.
+    size: of its images, else its own.
 
     Raises BackboneError for a name that timm has not, and where its weights cannot be had or fitted; MissingExtraError
     where it is to be exported without timm; WhatsitError where the folder cannot be written.
     """
     file = Path(weights) if weights else None
-    path = exported_file(cache_folder(cache), name, file)
+    path = exported_file(cache_folder(cache), name, file, size)
     extractor = _known(path, fit)
     if extractor is None:
-        _export(name, file, path)
+        _export(name, file, size, path)
         extractor = custom_extractor(path, fit)
     return replace(extractor, name=name)
 
@@ -39,7 +42,7 @@ def _known(path: Path, fit: Fit) -> FeatureExtractor | None:
         return None
 
 
-def _export(name: str, weights: Path | None, path: Path) -> None:
+def _export(name: str, weights: Path | None, size: tuple[int, int] | None, path: Path) -> None:
     try:
         from whatsit.embedding.pretrained.export import export
         from whatsit.embedding.pretrained.network import load_pretrained
@@ -47,4 +50,4 @@ def _export(name: str, weights: Path | None, path: Path) -> None:
         if (error.name or "").startswith("whatsit"):
             raise
         raise MissingExtraError(f"timm, which {name} is of,", "networks") from error
-    export(load_pretrained(name, weights), path)
+    export(load_pretrained(name, weights, size), path)

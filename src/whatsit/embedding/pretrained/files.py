@@ -18,13 +18,14 @@ NETWORK = re.compile(r"(?P<backbone>timm-[\w.]+)-[0-9a-f]{16}\.onnx")
 EXPORTED = re.compile(rf"{_FILE}|\.{_FILE}\.\w+")  # with the description, and what a kill may leave of an atomic write
 
 
-def exported_file(folder: Path, name: str, weights: Path | None) -> Path:
+def exported_file(folder: Path, name: str, weights: Path | None, size: tuple[int, int] | None = None) -> Path:
     """The ONNX file of the network, be it there or not; its description lies beside it, as JSON.
 
     Raises BackboneError where `weights` cannot be read.
     """
     of = digest_of(weights) if weights else ""
-    mark = hashlib.sha256(f"{EXPORT_FORMAT} {name} {of}".encode()).hexdigest()[:16]
+    at = f" {size[0]}x{size[1]}" if size else ""
+    mark = hashlib.sha256(f"{EXPORT_FORMAT} {name} {of}{at}".encode()).hexdigest()[:16]
     readable = timm_name(name) if is_well_formed(name) else "unknown"
     return folder / f"timm-{readable}-{mark}.onnx"
 

@@ -5,7 +5,8 @@ this machine first. What is loaded ends where the features are pooled: no classi
 """
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -42,7 +43,7 @@ class Pretrained:
     name: str  # as it was asked for: timm:resnet50
     module: nn.Module  # in eval mode, on the CPU
     dim: int
-    size: tuple[int, int]  # (height, width) in pixels, that the weights were trained at
+    size: tuple[int, int]  # (height, width) in pixels
     mean: Colour  # red, green, blue; of white = 1
     std: Colour
     interpolation: Interpolation
@@ -61,18 +62,21 @@ class _Origin:
     by_timm: bool = False  # timm's own file for this very network: timm knows what is left out of it
 
 
-def load_pretrained(name: str, weights: Path | None) -> Pretrained:
+def load_pretrained(name: str, weights: Path | None, size: tuple[int, int] | None = None) -> Pretrained:
     """name: timm:resnet50, or one of its weights, timm:resnet50.a1_in1k. weights: the user's file instead of timm's.
 
-    Raises BackboneError for a name that timm has not, and where the weights cannot be had, read or fitted;
-    MissingExtraError without the package of a Lite's weights.
+    size: of the images to come, else that of the weights; position embeddings are resampled to it. Raises BackboneError
+    for a name that timm has not, where the weights cannot be had, read or fitted, and where the network cannot take
+    such images; MissingExtraError without the package of a Lite's weights.
     """
     config = known_config(name)
-    size = config.input_size[1], config.input_size[2]
+    own = config.input_size[1], config.input_size[2]
+    size = size or own
     try:
         origin = _origin(config, weights)
         module = _network(timm_name(name), config, origin).eval()
-        dim, maps = _tried(module, size)
+        with fitting(module, size, own):
+            dim, maps = _tried(module, size)
     except BackboneError as error:
         raise BackboneError(f"{name}: {error}") from error
     lite = config.architecture in LITES
@@ -144,6 +148,25 @@ def _loaded_by_timm(name: str, file: Path) -> nn.Module:
     except (SafetensorError, RuntimeError, KeyError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise BackboneError(f"{file}: its weights are damaged ({reason}). Remove that file") from error
+
+
+@contextmanager
+def fitting(module: nn.Module, size: tuple[int, int], own: tuple[int, int]) -> Iterator[None]:
+    """For images of that size; what is tried within says whether the network can take them, else BackboneError.
+
+    Transformers that are built for their own size are told the other; the rest take any.
+    """
+    try:
+        with quiet():
+            if size != own and hasattr(module, "set_input_size"):
+                cast(Callable[[tuple[int, int]], None], module.set_input_size)(size)
+            yield
+    except BackboneError:
+        raise
+    except Exception as error:  # of any type: each architecture has its own ways to refuse a size
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        advice = f"Give another --image-size, or none for {own[0]} × {own[1]}"
+        raise BackboneError(f"cannot take images of {size[0]} × {size[1]} pixels ({reason}). {advice}") from error
 
 
 def _tried(module: nn.Module, size: tuple[int, int]) -> tuple[int, bool]:
