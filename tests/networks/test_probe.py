@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from whatsit.learning import Round, log_loss
+from whatsit.learning import log_loss
 from whatsit.networks.batches import Batches
 from whatsit.networks.cnn import build_cnn
 from whatsit.networks.probe import copies_of, embeddings, start_from_probe
 
 from .learning import CLASSES, SMALL, first_network, task_of
 
-ROWS = Round(np.arange(45), np.arange(45, 60))
+LEARNED, VALID, FOLDS = np.arange(45), np.arange(45, 60), np.arange(45) % 3
 
 
 def all_photos(folder: Path, classes: int) -> Batches:
@@ -30,7 +30,7 @@ def test_the_networks_logits_are_the_heads(tmp_path: Path, classes: int) -> None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = build_cnn(replace(SMALL, dropout=0.0), classes)
-    start = start_from_probe(network, photos, ROWS, balance=False)
+    start = start_from_probe(network, photos, LEARNED, VALID, FOLDS, balance=False)
     assert start.number == 0
     with torch.inference_mode():
         logits = np.concatenate([network(batch.pixels.float()).numpy() for batch in photos])
@@ -38,8 +38,8 @@ def test_the_networks_logits_are_the_heads(tmp_path: Path, classes: int) -> None
         assert logits.shape[1] == 1
         logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
     for rows, loss, accuracy in (
-        (ROWS.fit, start.train_loss, start.train_accuracy),
-        (ROWS.held_out, start.valid_loss, start.valid_accuracy),
+        (LEARNED, start.train_loss, start.train_accuracy),
+        (VALID, start.valid_loss, start.valid_accuracy),
     ):
         assert log_loss(logits[rows], photos.labels[rows]) == pytest.approx(loss, abs=1e-4)
         assert (logits[rows].argmax(1) == photos.labels[rows]).mean() == accuracy
@@ -56,12 +56,12 @@ def test_in_mixed_precision_the_embeddings_are_near(tmp_path: Path) -> None:
 def test_copies_are_learned_from_and_judge_nothing(tmp_path: Path) -> None:
     photos = all_photos(tmp_path, CLASSES)
     plain, augmented = first_network(), first_network()
-    as_it_is = start_from_probe(plain, photos, ROWS, balance=False)
-    start = start_from_probe(augmented, photos, ROWS, balance=False, augment="hflip,rotation=30")
+    as_it_is = start_from_probe(plain, photos, LEARNED, VALID, FOLDS, balance=False)
+    start = start_from_probe(augmented, photos, LEARNED, VALID, FOLDS, balance=False, augment="hflip,rotation=30")
     assert not torch.equal(plain.head.weight, augmented.head.weight)
     with torch.inference_mode():
         logits = np.concatenate([augmented(batch.pixels.float()).numpy() for batch in photos])
-    assert log_loss(logits[ROWS.held_out], photos.labels[ROWS.held_out]) == pytest.approx(start.valid_loss, abs=1e-4)
+    assert log_loss(logits[VALID], photos.labels[VALID]) == pytest.approx(start.valid_loss, abs=1e-4)
     assert start.train_loss > as_it_is.train_loss  # on the photos as they are, which is all that the other one knows
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from whatsit.learning import FAMILIES, LinearHead, Problem, Round, choose, log_loss
+from whatsit.learning import FAMILIES, LinearHead, Problem, Round, choose, fold_rounds, log_loss
 from whatsit.learning.history import Epoch
 from whatsit.networks.augment import Augmentation
 from whatsit.networks.batches import Batches
@@ -22,41 +22,40 @@ from whatsit.networks.network import Network
 COPIES = 4  # of each photo: about as much work as an epoch
 MOST = 20_000  # photos and copies: where there are many photos, copies add little but time
 
+Rows = NDArray[np.int64]
 Labels = NDArray[np.int64]
 
 
 def start_from_probe(
     network: Network,
     photos: Batches,
-    split: Round,
+    learned: Rows,
+    valid: Rows,
+    folds: NDArray[np.int64],
     *,
     balance: bool,
-    everyone: bool = False,
     augment: str = "none",
     device: str = "cpu",
     precision: str = "32-true",
 ) -> Epoch:
     """Sets the head, and gives the figures to begin with as epoch 0, all of photos as they are.
 
-    photos: all to learn from, in order; split: which of them the head is fitted on, and which choose its penalty;
-    everyone: its penalty chosen, the head is fitted on all of them; augment, device, precision: those of the training
-    to come.
+    photos: all to learn from, in order; learned, valid: those the head is fitted on, and those it knows nothing of;
+    folds: (learned,) by which its penalty is chosen; augment, device, precision: those of the training to come.
     """
     start = time.monotonic()
     n = len(photos.rows)
     x = embeddings(network, photos, device, precision, augment, copies_of(n, augment))
-    labels = np.tile(photos.labels, len(x) // n)
-    problem = Problem(x, labels, network.classes, balance)
-    family = FAMILIES["logistic"]
-    fitted = _with_copies(split.fit, n, len(x))
-    strength = choose(problem, family, [Round(fitted, split.held_out)]).strength
-    (head,) = family.fit(problem, np.arange(len(x)) if everyone else fitted, (strength,), final=True)
+    times = len(x) // n
+    labels = photos.labels
+    problem = Problem(x[_with_copies(learned, n, times)], np.tile(labels[learned], times), network.classes, balance)
+    rounds = [Round(_with_copies(one.fit, len(learned), times), one.held_out) for one in fold_rounds(folds)]
+    head = choose(problem, FAMILIES["logistic"], rounds).head
     if not isinstance(head, LinearHead):
         raise TypeError(f"a logistic head is linear, got {type(head).__name__}")
     set_head(network, head)
-    learned = np.arange(n) if everyone else split.fit
     train_loss, train_accuracy = _figures(head, x[learned], labels[learned])
-    valid_loss, valid_accuracy = _figures(head, x[split.held_out], labels[split.held_out])
+    valid_loss, valid_accuracy = _figures(head, x[valid], labels[valid])
     seconds = time.monotonic() - start
     return Epoch(0, train_loss, train_accuracy, valid_loss, valid_accuracy, 0.0, seconds, len(x) / seconds)
 
@@ -66,9 +65,9 @@ def copies_of(photos: int, augment: str) -> int:
     return 0 if Augmentation(augment).identity else min(COPIES, max(0, MOST // photos - 1))
 
 
-def _with_copies(rows: NDArray[np.int64], n: int, all_of_them: int) -> NDArray[np.int64]:
-    """Of n photos, these rows and those of their copies, which stand n further on, and so on."""
-    return (rows + np.arange(0, all_of_them, n)[:, None]).ravel()
+def _with_copies(rows: Rows, n: int, times: int) -> Rows:
+    """Of n photos, these and their copies, which stand n rows further on, and so on."""
+    return (rows + n * np.arange(times)[:, None]).ravel()
 
 
 def embeddings(

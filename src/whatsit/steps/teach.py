@@ -19,7 +19,7 @@ from whatsit.steps.arrange import decoded_photos, steering_of, task_of
 from whatsit.steps.build import Built
 from whatsit.steps.gather import Photos, with_vectors
 from whatsit.steps.learn import Learned, threshold_of
-from whatsit.steps.plan import Plan
+from whatsit.steps.plan import FOLDS, Plan, folds_of
 from whatsit.steps.rate import FIND, found_rate
 from whatsit.steps.see import Watch, embeddings_once
 from whatsit.steps.show import watchers
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from whatsit.networks.batches import Batches
     from whatsit.networks.fit import Steering
+
+FEW = 2000  # photos to learn from; above, two folds choose the first head's penalty as well as five
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def teach(
     steering = steering_of(built, options, stop_after)
     start = None
     if options.method == "finetune" and asked.probe_first and not resumes(work):
-        start = _from_probe(built, everyone, plan, options, steering, watch, again=again)
+        start = _from_probe(photos, built, everyone, plan, options, steering, watch, again=again)
     if asked.learning_rate == FIND:
         task = replace(
             task, course=replace(task.course, learning_rate=found_rate(network, task, steering, work, watch))
@@ -100,6 +102,7 @@ def teach(
 
 
 def _from_probe(
+    photos: Photos,
     built: Built,
     everyone: "Batches",
     plan: Plan,
@@ -112,13 +115,18 @@ def _from_probe(
     from whatsit.networks.fit import precision
     from whatsit.networks.probe import start_from_probe
 
+    (split,) = plan.rounds
+    learned = np.arange(len(plan.learn)) if again else split.fit
+    count = FOLDS if len(learned) <= FEW else 2
+    folds = folds_of(photos, plan.learn[learned], options.seed, count)
     with watch("fitting the probe", None):
         return start_from_probe(
             built.network,
             everyone,
-            plan.rounds[0],
+            learned,
+            split.held_out,
+            folds,
             balance=options.balance,
-            everyone=again,
             augment=built.recipe.augment,
             device=options.device,
             precision=precision(steering),
