@@ -1,7 +1,7 @@
 """What each part of the fine-tuning recipe is worth: with all of it, and with one part taken away or changed.
 
 The test photos of each set are left alone. Of the others two fifths judge, and of the rest at most so many are learned
-from (a seventh of them choosing). All variants learn from the same photos and are judged by the same.
+from, a seventh of them valid photos. All variants learn from the same photos and are judged by the same.
 """
 
 import csv
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
+from unittest.mock import patch
 
 import numpy as np
 from common import evenly, finish, parser, print_table, say
@@ -20,8 +21,10 @@ from sets import SETS, PhotoSet, add_set_options
 
 from whatsit.dataset import read_dataset
 from whatsit.embedding.backbones import DEFAULT_BACKBONE
+from whatsit.networks import probe
 from whatsit.networks.callbacks import Record
-from whatsit.networks.options import NetworkOptions
+from whatsit.networks.options import FINETUNE, NetworkOptions
+from whatsit.networks.probe import COPIES
 from whatsit.options import TrainOptions
 from whatsit.pipeline import train
 from whatsit.steps.gather import gather
@@ -29,6 +32,7 @@ from whatsit.steps.plan import folds_of, make_plan
 from whatsit.steps.see import FreshSight
 
 RECIPE = "the recipe"
+VALID = 7  # one of so many
 LONG = 1000  # epochs without a better one: never
 
 
@@ -46,11 +50,13 @@ class Variant:
     network: NetworkOptions | None  # None: the probe alone
     callbacks: tuple[Callback, ...] = ()
     backbone: str = DEFAULT_BACKBONE
+    copies: int = COPIES  # augmented ones, that the first head learns from
 
 
 VARIANTS = {
     "the probe alone": Variant(None),
     RECIPE: Variant(NetworkOptions()),
+    "first head without copies": Variant(NetworkOptions(), copies=0),
     "head drawn at random": Variant(NetworkOptions(probe_first=False)),
     "one learning rate for all layers": Variant(NetworkOptions(layer_decay=1.0)),
     "constant learning rate": Variant(NetworkOptions(cosine=False, warm_up=0.0)),
@@ -60,9 +66,8 @@ VARIANTS = {
     "no early stopping, last weights": Variant(NetworkOptions(patience=LONG), (KeepLast(),)),
     "head alone": Variant(NetworkOptions(unfreeze="head")),
     "last blocks alone": Variant(NetworkOptions(unfreeze="last-blocks")),
-    "learning rate 1e-4": Variant(NetworkOptions(learning_rate=1e-4)),
-    "learning rate 1e-3": Variant(NetworkOptions(learning_rate=1e-3)),
-    "learning rate 3e-3": Variant(NetworkOptions(learning_rate=3e-3)),
+    "a third of the learning rate": Variant(NetworkOptions(learning_rate=FINETUNE.learning_rate / 3)),
+    "three times the learning rate": Variant(NetworkOptions(learning_rate=FINETUNE.learning_rate * 3)),
     "augmentation none": Variant(NetworkOptions(augment="none")),
     "augmentation strong": Variant(NetworkOptions(augment="strong")),
     "20 epochs": Variant(NetworkOptions(epochs=20, patience=8)),
@@ -80,14 +85,15 @@ def inner_manifest(one: PhotoSet, data: Path, scratch: Path, most: int, cache: P
     judges = folds_of(photos, learn, options.seed) < 2
     records = [photos.records[i] for i in learn]
     order = np.lexsort(([r.uri for r in records], [r.label for r in records]))
-    learned = set(evenly([records[i].uri for i in order if not judges[i]], most))
+    learned = evenly([records[i].uri for i in order if not judges[i]], most)
+    splits = dict.fromkeys(learned, "train") | dict.fromkeys(learned[::VALID], "valid")
     manifest = scratch / f"{one.name}-inner.csv"
     with manifest.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out)
         writer.writerow(["uri", "label", "split"])
         for record, judge in zip(records, judges, strict=True):
-            if judge or record.uri in learned:
-                writer.writerow([record.uri, record.label, "test" if judge else "train"])
+            if split := "test" if judge else splits.get(record.uri):
+                writer.writerow([record.uri, record.label, split])
     return manifest
 
 
@@ -105,7 +111,8 @@ def measured(variant: Variant, manifest: Path, folder: Path, cache: Path) -> Mea
     if network:
         options = replace(options, method="finetune", network=network)
     start = time.perf_counter()
-    trained = train(manifest, folder, options, cache=cache, callbacks=variant.callbacks)
+    with patch.object(probe, "COPIES", variant.copies):
+        trained = train(manifest, folder, options, cache=cache, callbacks=variant.callbacks)
     taken = time.perf_counter() - start
     history = trained.report.history
     answers = read_answers(folder / "predictions.csv")

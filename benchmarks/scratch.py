@@ -1,8 +1,8 @@
 """Networks from scratch beside the tutorials that they come from: boats at 30 × 100, cats and dogs at 150 × 150.
 
 boats: `cnn-boats` without augmentation for 10 epochs, and whatsit's own small network with its defaults, both judged by
-the set's own test split, once each. cats_dogs: `cnn-cats-dogs` with the augmentation `light`; its valid accuracy after
-2, 4 and 25 epochs, and test at the end.
+the set's own test split, once each. cats_dogs: the tutorials' networks for two classes with the augmentation `light`;
+their valid accuracy after 2, 4 and 25 epochs, and test at the end; and the small network again.
 """
 
 import tempfile
@@ -13,6 +13,7 @@ from common import finish, parser, print_table, say
 from end_to_end import accuracy, read_answers
 from sets import SETS, add_set_options
 
+from whatsit.networks.describe import described
 from whatsit.networks.options import NetworkOptions
 from whatsit.options import TrainOptions
 from whatsit.pipeline import train
@@ -27,6 +28,8 @@ RUNS = {  # set → what is trained on it, and what its tutorial says
             NetworkOptions(architecture="cnn-cats-dogs", augment="light", epochs=25, patience=25),
             "valid 0.816 after 2, 0.806 after 4, on 6,905 photos in 332 minutes",
         ),
+        (NetworkOptions(architecture="cnn-horses-150", augment="light", epochs=25, patience=25), ""),
+        (NetworkOptions(architecture="cnn-horses-300", augment="light", epochs=25, patience=25), ""),
         (NetworkOptions(), ""),
     ),
 }
@@ -53,8 +56,13 @@ def main() -> None:
                 test = accuracy(read_answers(root / "model" / "predictions.csv"))
             speed = sorted(e.images_per_second for e in history.epochs)[len(history.epochs) // 2]
             epochs = f"{len(history.epochs)}, best {history.best}"
-            rows.append((name, network.architecture, epochs, told, test, f"{minutes:.1f}", f"{speed:.0f}", tutorial))
-    header = ("set", "network", "epochs", "valid (epoch)", "test", "minutes", "photos/s", "the tutorial's own")
+            cost = described(network.architecture, len(trained.classifier.classes_))
+            size = f"{cost.parameters:,}, {cost.multiply_adds / 1e6:,.0f} M"
+            rows.append(
+                (name, network.architecture, size, epochs, told, test, f"{minutes:.1f}", f"{speed:.0f}", tutorial)
+            )
+    costs = "parameters, multiply-adds"
+    header = ("set", "network", costs, "epochs", "valid (epoch)", "test", "minutes", "photos/s", "the tutorial's own")
     print_table(header, rows)
     finish(started)
 

@@ -154,7 +154,6 @@ def test_processes_fill_in_their_own_photos(tmp_path: Path, classes: int) -> Non
 
     def logits(rank: int, world: int) -> torch.Tensor:
         learner = Learner(network, task)
-        learner.keeps_valid_logits = True
         learner._trainer = SimpleNamespace(global_rank=rank, world_size=world)  # type: ignore[assignment]
         learner.on_validation_epoch_start()
         with torch.inference_mode():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from whatsit.learning import fit_temperature, log_loss, log_softmax, softmax
+from whatsit.learning import calibrated_loss, fit_temperature, log_loss, log_softmax, softmax
 
 
 @pytest.mark.parametrize("temperature", [0.2, 1, 3, 8])
@@ -81,3 +81,13 @@ def test_logits_of_any_size_are_safe() -> None:
 def test_log_loss_by_hand() -> None:
     logits = np.log(np.array([[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]], np.float32))
     assert log_loss(logits, np.array([0, 1])) == pytest.approx(-(np.log(0.5) + np.log(0.1)) / 2, rel=1e-6)
+
+
+def test_the_calibrated_loss_does_not_hang_on_the_scale_of_logits() -> None:
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(200, 3)).astype(np.float32), rng.integers(0, 3, 200)
+    logits[np.arange(200), labels] += 1
+    losses = [calibrated_loss(logits * scale, labels) for scale in (0.5, 1.0, 4.0)]
+    assert losses == pytest.approx([losses[0]] * 3, abs=1e-4)
+    assert losses[0] <= log_loss(logits, labels) + 1e-6
+    assert np.isnan(calibrated_loss(logits * np.nan, labels))

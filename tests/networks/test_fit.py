@@ -41,7 +41,7 @@ def test_valid_figures_are_those_of_the_weights_kept(tmp_path: Path) -> None:
     assert [epoch.number for epoch in history.epochs] == [1, 2, 3, 4]
     assert history.stopped == "all 4 epochs done"
     best = history.epochs[history.best - 1]
-    assert best.valid_loss == min(epoch.valid_loss for epoch in history.epochs)
+    assert best.calibrated_loss == min(epoch.judged_by for epoch in history.epochs)
     assert not network.training
     assert figures(network, task, "valid") == pytest.approx((best.valid_loss, best.valid_accuracy), abs=1e-4)
 

@@ -40,7 +40,6 @@ class Board(Callback):
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         if not isinstance(module, Learner):
             return
-        module.keeps_valid_logits = True
         if not trainer.is_global_zero:
             return
         self._pixels = np.load(module.task.valid.file, mmap_mode="r")

@@ -44,3 +44,10 @@ def fit_temperature(logits: Array, labels: NDArray[np.int64]) -> float:
 
     best = minimize_scalar(loss, bounds=LOG_TEMPERATURE_BOUNDS, method="bounded")
     return float(np.exp(best.x))
+
+
+def calibrated_loss(logits: Array, labels: NDArray[np.int64]) -> float:
+    """Log loss at the temperature that these very images ask for; nan where a logit is no number."""
+    if not np.isfinite(logits).all():
+        return float("nan")
+    return log_loss(logits, labels, fit_temperature(logits, labels))

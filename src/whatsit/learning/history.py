@@ -17,6 +17,12 @@ class Epoch:
     learning_rate: float  # of the fastest part of the network, at the end of the epoch
     seconds: float
     images_per_second: float  # learned from, without validation
+    calibrated_loss: float | None = None  # the valid loss at its best temperature, which every model gets in the end
+
+    @property
+    def judged_by(self) -> float:
+        """What epochs are compared by, in nats: smoothed labels alone would make a network look worse than a probe."""
+        return self.valid_loss if self.calibrated_loss is None else self.calibrated_loss
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,6 @@ class History:
     """All epochs of a training, and which one's weights were kept."""
 
     epochs: tuple[Epoch, ...]
-    best: int  # the number of the epoch of least valid loss
+    best: int  # the number of the epoch of least valid loss, calibrated
     stopped: str  # why it ended, in words: "all 10 epochs done", "no better valid loss for 5 epochs"
     augmented: bool  # photos to learn from were, so train figures are those of harder photos

@@ -16,6 +16,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 
 from whatsit.files import plain_os_errors
+from whatsit.learning import calibrated_loss
 from whatsit.learning.history import INTERRUPTED, Epoch
 from whatsit.networks.batches import Batch
 from whatsit.networks.learner import Learner
@@ -28,7 +29,7 @@ NO_NUMBER = "the loss was no number"
 
 
 class Record(Callback):
-    """Every epoch's figures, and the weights of the best one: that of least valid loss.
+    """Every epoch's figures, and the weights of the best one: that of least valid loss, once calibrated.
 
     start: what training begins with, where that is worth keeping; chooses: else the weights of the last one.
     """
@@ -37,7 +38,7 @@ class Record(Callback):
         self.chooses = chooses
         self.epochs = [start] if start else []
         self.best = 0  # number of the epoch
-        self.best_loss = start.valid_loss if start else math.inf
+        self.best_loss = start.judged_by if start else math.inf
         self.best_weights = _copied(network)
         self._began = 0.0
         self._learned = 0.0  # seconds
@@ -63,9 +64,10 @@ class Record(Callback):
             learning_rate=max(group["lr"] for group in trainer.optimizers[0].param_groups),
             seconds=time.monotonic() - self._began,
             images_per_second=photos / max(self._learned, 1e-9),
+            calibrated_loss=calibrated_loss(module.all_valid_logits().numpy(), module.task.valid.labels),
         )
-        if valid_loss < self.best_loss or not self.chooses:
-            self.best, self.best_loss = epoch.number, valid_loss
+        if epoch.judged_by < self.best_loss or not self.chooses:
+            self.best, self.best_loss = epoch.number, epoch.judged_by
             self.best_weights = _copied(module.network)
         self.epochs.append(epoch)
         module.log_dict(

@@ -42,7 +42,6 @@ class Learner(LightningModule):
         self.register_buffer("class_weights", torch.tensor(weights), persistent=False)
         self.class_weights: Tensor
         self.sums = {stage: torch.zeros(3, dtype=torch.float64) for stage in ("train", "valid")}
-        self.keeps_valid_logits = False  # for a callback that looks at single photos
         self._valid_logits = torch.empty(0)
 
     def train_dataloader(self) -> Batches:
@@ -62,8 +61,7 @@ class Learner(LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         self.sums["valid"].zero_()
-        if self.keeps_valid_logits:
-            self._valid_logits = torch.zeros(len(self.task.valid.rows), self.network.classes)
+        self._valid_logits = torch.zeros(len(self.task.valid.rows), self.network.classes)
 
     def training_step(self, batch: Batch, number: int) -> Tensor:
         torch.manual_seed(batch.draw)  # dropout draws from the global generator
@@ -79,9 +77,8 @@ class Learner(LightningModule):
     def validation_step(self, batch: Batch, number: int) -> None:
         logits = self.network(batch.pixels.float()).float()
         self._count("valid", logits, functional.one_hot(batch.labels, self.network.classes).float())
-        if self.keeps_valid_logits:
-            first = number * self.task.valid.size + self.trainer.global_rank
-            self._valid_logits[first :: self.trainer.world_size][: len(logits)] = scores(logits).cpu()
+        first = number * self.task.valid.size + self.trainer.global_rank
+        self._valid_logits[first :: self.trainer.world_size][: len(logits)] = scores(logits).cpu()
 
     def _count(self, stage: str, logits: Tensor, targets: Tensor) -> None:
         right = (scores(logits).argmax(1) == targets.argmax(1)).sum()
@@ -91,7 +88,7 @@ class Learner(LightningModule):
     def all_valid_logits(self) -> Tensor:
         """(photos, classes) of the last validation, in the order of the task, over all processes.
 
-        All of them must call it. Only where `keeps_valid_logits` was set before.
+        All of them must call it.
         """
         mine = self._valid_logits.to(self.device, copy=True)  # 0 where another process looked
         all_of_them: Tensor = self.trainer.strategy.reduce(mine, reduce_op="sum")
@@ -99,7 +96,9 @@ class Learner(LightningModule):
 
     def figures(self, stage: str) -> tuple[float, float, int]:
         """(mean loss in nats, accuracy, photos) so far, over all processes."""
-        loss, right, n = self.trainer.strategy.reduce(self.sums[stage].clone(), reduce_op="sum").tolist()
+        loss, right, n = self.trainer.strategy.reduce(
+            self.sums[stage].to(self.device, copy=True), reduce_op="sum"
+        ).tolist()
         return loss / max(n, 1), right / max(n, 1), int(n)
 
     def configure_optimizers(self) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from whatsit.learning import FAMILIES, LinearHead, Problem, Round, choose, fold_rounds, log_loss
+from whatsit.learning import FAMILIES, LinearHead, Problem, Round, calibrated_loss, choose, fold_rounds, log_loss
 from whatsit.learning.history import Epoch
 from whatsit.networks.augment import Augmentation
 from whatsit.networks.batches import Batches
@@ -56,8 +56,9 @@ def start_from_probe(
     set_head(network, head)
     train_loss, train_accuracy = _figures(head, x[learned], labels[learned])
     valid_loss, valid_accuracy = _figures(head, x[valid], labels[valid])
+    calibrated = calibrated_loss(head.logits(x[valid]), labels[valid])
     seconds = time.monotonic() - start
-    return Epoch(0, train_loss, train_accuracy, valid_loss, valid_accuracy, 0.0, seconds, len(x) / seconds)
+    return Epoch(0, train_loss, train_accuracy, valid_loss, valid_accuracy, 0.0, seconds, len(x) / seconds, calibrated)
 
 
 def copies_of(photos: int, augment: str) -> int:

@@ -18,6 +18,6 @@ class Prune(Callback):
 
     def on_validation_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         (record,) = (one for one in trainer.callbacks if isinstance(one, Record))  # type: ignore[attr-defined]
-        losses = {epoch.number: epoch.valid_loss for epoch in record.epochs}
+        losses = {epoch.number: epoch.judged_by for epoch in record.epochs}
         if self.give_up(losses):
             raise GivenUp(max(losses))

@@ -91,7 +91,7 @@ def _why(error: Exception) -> str | None:
 
 def _complete(study: Study, asked: Asked, trial: Trial) -> None:
     epochs = trial.history.epochs if trial.history else ()
-    study.give_up(asked.number, {epoch.number: epoch.valid_loss for epoch in epochs})  # too late, but others compare
+    study.give_up(asked.number, {epoch.number: epoch.judged_by for epoch in epochs})  # too late, but others compare
     facts = {
         "accuracy": trial.accuracy.value,
         "epochs": epochs[-1].number if epochs else 0,
