@@ -23,7 +23,7 @@ from whatsit.dataset import read_dataset
 from whatsit.embedding.backbones import DEFAULT_BACKBONE
 from whatsit.networks import probe
 from whatsit.networks.callbacks import Record
-from whatsit.networks.options import FINETUNE, NetworkOptions
+from whatsit.networks.options import FINETUNE_LITE, NetworkOptions
 from whatsit.networks.probe import COPIES
 from whatsit.options import TrainOptions
 from whatsit.pipeline import train
@@ -66,8 +66,8 @@ VARIANTS = {
     "no early stopping, last weights": Variant(NetworkOptions(patience=LONG), (KeepLast(),)),
     "head alone": Variant(NetworkOptions(unfreeze="head")),
     "last blocks alone": Variant(NetworkOptions(unfreeze="last-blocks")),
-    "a third of the learning rate": Variant(NetworkOptions(learning_rate=FINETUNE.learning_rate / 3)),
-    "three times the learning rate": Variant(NetworkOptions(learning_rate=FINETUNE.learning_rate * 3)),
+    "a third of the learning rate": Variant(NetworkOptions(learning_rate=FINETUNE_LITE.learning_rate / 3)),
+    "three times the learning rate": Variant(NetworkOptions(learning_rate=FINETUNE_LITE.learning_rate * 3)),
     "augmentation none": Variant(NetworkOptions(augment="none")),
     "augmentation strong": Variant(NetworkOptions(augment="strong")),
     "20 epochs": Variant(NetworkOptions(epochs=20, patience=8)),

@@ -131,4 +131,4 @@ def test_fine_tuning_is_said_again() -> None:
 
 def test_rates_are_around_the_default() -> None:
     rate = space(FINETUNE).ranges["learning_rate"]
-    assert rate == Rate(1e-5, 3e-3)
+    assert rate == Rate(6.67e-5, 0.02)

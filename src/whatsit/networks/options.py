@@ -66,7 +66,7 @@ SCRATCH = Recipe(
     warm_up=0.1,
     cosine=True,
 )
-FINETUNE = Recipe(
+FINETUNE = Recipe(  # with rates of BEiT's order (Bao et al. 2022), which suit transformers and CNNs of timm's
     epochs=10,
     optimizer="adamw",
     learning_rate=3e-4,
@@ -78,11 +78,15 @@ FINETUNE = Recipe(
     warm_up=0.1,
     cosine=True,
 )
+FINETUNE_LITE = replace(  # of the embedded networks
+    FINETUNE,
+    learning_rate=2e-3,  # their weights are held at a root mean square of 1, ten times and more that of others
+    layer_decay=0.9,  # they have 18 stages, and 0.75 leaves the first of them none (docs/log.md)
+)
 
 
-def recipe(method: Method, options: NetworkOptions, cnn: CNN | None) -> Recipe:
+def recipe(base: Recipe, options: NetworkOptions, cnn: CNN | None = None) -> Recipe:
     """The method's recipe, or a classic's own, with what was asked for in its place."""
-    base = FINETUNE if method == "finetune" else SCRATCH
     if cnn and cnn.classic:
         optimizer, rate = cnn.classic
         base = Recipe(epochs=10, optimizer=optimizer, learning_rate=rate)

@@ -12,7 +12,7 @@ from whatsit.embedding.pretrained.names import is_timm
 from whatsit.errors import BackboneError, MissingExtraError
 from whatsit.images.preprocessing import Fit, Preprocessing
 from whatsit.networks.architectures import CNN, architecture
-from whatsit.networks.options import Recipe, recipe
+from whatsit.networks.options import FINETUNE, FINETUNE_LITE, SCRATCH, Recipe, recipe
 from whatsit.options import TrainOptions
 from whatsit.steps.fit import likely_fit
 
@@ -67,7 +67,7 @@ def _scratch(options: TrainOptions, cnn: CNN, classes: int, fit: Fit) -> Built:
     return Built(
         build_cnn(cnn, classes),
         Preprocessing((cnn.height, cnn.width), fit),
-        recipe("scratch", options.network, cnn),
+        recipe(SCRATCH, options.network, cnn),
         name=options.network.architecture,
         licence="yours",
         source=OWN,
@@ -85,7 +85,7 @@ def _timm_scratch(options: TrainOptions, classes: int, fit: Fit) -> Built:
     return Built(
         network,
         Preprocessing(network.size, fit),
-        recipe("scratch", asked, None),
+        recipe(SCRATCH, asked),
         name=asked.architecture,
         licence="yours",
         source=OWN,
@@ -103,7 +103,7 @@ def _timm_pretrained(options: TrainOptions, classes: int, fit: Fit) -> Built:
     return Built(
         network,
         Preprocessing(network.size, fit, pretrained.interpolation),
-        recipe("finetune", options.network, None),
+        recipe(FINETUNE, options.network),
         name=pretrained.name,
         licence=pretrained.licence,
         source=pretrained.source,
@@ -129,7 +129,7 @@ def _pretrained(options: TrainOptions, classes: int, fit: Fit) -> Built:
     return Built(
         network,
         Preprocessing(network.size, fit),
-        recipe("finetune", options.network, None),
+        recipe(FINETUNE_LITE, options.network),
         name=backbone.name,
         licence=backbone.licence,
         source=backbone.source,
