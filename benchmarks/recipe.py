@@ -40,9 +40,7 @@ class KeepLast(Callback):
     """The weights of the last epoch in place of the best one's."""
 
     def on_fit_start(self, trainer: Trainer, module: LightningModule) -> None:
-        for callback in trainer.callbacks:  # type: ignore[attr-defined]
-            if isinstance(callback, Record):
-                callback.chooses = False
+        Record.of(trainer).chooses = False
 
 
 @dataclass(frozen=True)

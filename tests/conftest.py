@@ -2,11 +2,14 @@
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from drawn import draw_folder
+from steps.made import PLAIN, make_folder, network
 
+from whatsit.options import TrainOptions
 from whatsit.pipeline import Trained, train
 
 
@@ -24,6 +27,18 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """90 drawn photos, 30 of each of three classes. Read it; to change it, copy it."""
     folder: Path = tmp_path_factory.mktemp("drawn")
     return draw_folder(folder / "photos")
+
+
+@pytest.fixture(scope="session")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> TrainOptions:
+    """A network of the user's own that takes a millisecond a photo."""
+    return replace(PLAIN, backbone=network(tmp_path_factory.mktemp("network")))
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """20 photos of each of two classes. Read it; to change it, copy it."""
+    return make_folder(tmp_path_factory.mktemp("small") / "photos", {"apples": 20, "pears": 20})
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,7 @@ from whatsit.steps.judge import judge
 from whatsit.steps.learn import Learned, learn
 from whatsit.steps.plan import Plan, make_plan
 from whatsit.steps.publish import Work, publish
+from whatsit.steps.rate import with_rate
 from whatsit.steps.see import FreshSight, Sight, StoredSight, Watch, common_sight, unwatched
 from whatsit.steps.show import check, show
 from whatsit.steps.target import check_folder, default_folder, file_name
@@ -147,7 +148,7 @@ def _train_network(
     with unfinished(order.folder, begun_with(photos, plan, options), resume=resume, overwrite=order.overwrite) as work:
         network = teach(photos, plan, built, options, cache=cache, work=work, watch=watch, callbacks=callbacks)
         taught = see_through(network, photos, plan, options, watch)
-        order = replace(order, training=work, options=network.as_found(options))
+        order = replace(order, training=work, options=with_rate(options, network.learning_rate))
         return published(taught.photos, plan, taught.learned, network.extractor, order)
 
 

@@ -1,7 +1,7 @@
 """What writes a network's training for TensorBoard while it runs: a Lightning callback like a user's own.
 
-It looks at the figures that `Record` keeps and at the answers to valid photos that the learner keeps for it; photos
-that judge it cannot see. Of several processes the first writes. It needs PyTorch, so it is imported where it is used.
+It looks at the figures and the answers to valid photos that `Record` keeps; photos that judge it cannot see. Of several
+processes the first writes. It needs PyTorch, so it is imported where it is used.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,14 +38,12 @@ class Board(Callback):
         self._events: Events | None = None  # of the first process; opened there, as files cannot be sent to it
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        if not isinstance(module, Learner):
-            return
-        if not trainer.is_global_zero:
+        if not isinstance(module, Learner) or not trainer.is_global_zero:
             return
         self._pixels = np.load(module.task.valid.file, mmap_mode="r")
         self._events = Events(self.run)
         begin(self._events, self.values)
-        for epoch in _record(trainer).epochs:  # the probe that it begins with, or all before a resumption
+        for epoch in Record.of(trainer).epochs:  # the probe that it begins with, or all before a resumption
             _write_epoch(self._events, epoch)
         self._events.flush()
 
@@ -54,14 +52,12 @@ class Board(Callback):
             self._events.scalar(tags.STEP_LOSS, float(outputs["loss"]), trainer.global_step)
 
     def on_validation_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        if trainer.sanity_checking or not isinstance(module, Learner):
+        if trainer.sanity_checking or not isinstance(module, Learner) or self._events is None:
             return
-        logits = module.all_valid_logits()  # every process takes part
-        if self._events is None:
-            return
-        epoch = _record(trainer).epochs[-1]
+        record = Record.of(trainer)
+        epoch = record.epochs[-1]
         _write_epoch(self._events, epoch)
-        self._draw(module.task.valid, logits.numpy(), epoch.number, trainer.max_epochs or 1)
+        self._draw(module.task.valid, record.valid_logits.numpy(), epoch.number, trainer.max_epochs or 1)
         self._events.flush()
 
     def on_exception(self, trainer: Trainer, module: LightningModule, exception: BaseException) -> None:
@@ -89,11 +85,6 @@ class Board(Callback):
             worst = [wrong_of(self._pixels[valid.rows[i]], int(valid.labels[i]), p[i], self.classes) for i in rows]
             picture = draw_worst(worst, f"epoch {epoch}, valid photos of greatest loss")
             self._events.image(tags.WORST, picture, epoch, photos=True)
-
-
-def _record(trainer: Trainer) -> Record:
-    (record,) = (callback for callback in trainer.callbacks if isinstance(callback, Record))  # type: ignore[attr-defined]
-    return record
 
 
 def _write_epoch(events: Events, epoch: Epoch) -> None:

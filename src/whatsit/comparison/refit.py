@@ -12,6 +12,7 @@ from whatsit.comparison.trial import Trial, sight_of, taught_network
 from whatsit.pipeline import Order, Trained, published
 from whatsit.steps.gather import with_vectors
 from whatsit.steps.learn import learn
+from whatsit.steps.rate import with_rate
 from whatsit.steps.teach import see_through
 
 
@@ -32,9 +33,7 @@ def _probe(field: Field, order: Order) -> Trained:
 def _network(won: Trial, field: Field, order: Order, work: Path) -> Trained:
     if won.history is None:
         raise TypeError(f"{won.name} is no network")
-    options = order.options
-    if won.found_rate is not None:
-        options = replace(options, network=replace(options.network, learning_rate=won.found_rate))
+    options = with_rate(order.options, won.found_rate)
     again = taught_network(options, field, work, order.watch, stop_after=won.history.best)
     network = replace(again, history=won.history)
     taught = see_through(network, field.photos, field.plan, options, order.watch, held_out=won.logits)

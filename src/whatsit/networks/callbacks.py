@@ -40,8 +40,15 @@ class Record(Callback):
         self.best = 0  # number of the epoch
         self.best_loss = start.judged_by if start else math.inf
         self.best_weights = _copied(network)
+        self.valid_logits = torch.empty(0)  # (photos, classes) of the last epoch, of all processes
         self._began = 0.0
         self._learned = 0.0  # seconds
+
+    @classmethod
+    def of(cls, trainer: Trainer) -> "Record":
+        """That of a training under way, for callbacks that stand behind it."""
+        (record,) = (one for one in trainer.callbacks if isinstance(one, cls))  # type: ignore[attr-defined]
+        return record
 
     def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
         self._began = time.monotonic()
@@ -55,6 +62,7 @@ class Record(Callback):
             return
         train_loss, train_accuracy, photos = module.figures("train")
         valid_loss, valid_accuracy, _ = module.figures("valid")
+        self.valid_logits = module.all_valid_logits()
         epoch = Epoch(
             number=trainer.current_epoch + 1,
             train_loss=train_loss,
@@ -64,7 +72,7 @@ class Record(Callback):
             learning_rate=max(group["lr"] for group in trainer.optimizers[0].param_groups),
             seconds=time.monotonic() - self._began,
             images_per_second=photos / max(self._learned, 1e-9),
-            calibrated_loss=calibrated_loss(module.all_valid_logits().numpy(), module.task.valid.labels),
+            calibrated_loss=calibrated_loss(self.valid_logits.numpy(), module.task.valid.labels),
         )
         if epoch.judged_by < self.best_loss or not self.chooses:
             self.best, self.best_loss = epoch.number, epoch.judged_by

@@ -54,9 +54,10 @@ def start_from_probe(
     if not isinstance(head, LinearHead):
         raise TypeError(f"a logistic head is linear, got {type(head).__name__}")
     set_head(network, head)
-    train_loss, train_accuracy = _figures(head, x[learned], labels[learned])
-    valid_loss, valid_accuracy = _figures(head, x[valid], labels[valid])
-    calibrated = calibrated_loss(head.logits(x[valid]), labels[valid])
+    logits = head.logits(x[:n])
+    train_loss, train_accuracy = _figures(logits[learned], labels[learned])
+    valid_loss, valid_accuracy = _figures(logits[valid], labels[valid])
+    calibrated = calibrated_loss(logits[valid], labels[valid])
     seconds = time.monotonic() - start
     return Epoch(0, train_loss, train_accuracy, valid_loss, valid_accuracy, 0.0, seconds, len(x) / seconds, calibrated)
 
@@ -94,8 +95,7 @@ def embeddings(
     return np.concatenate(seen)
 
 
-def _figures(head: LinearHead, x: NDArray[np.float32], labels: Labels) -> tuple[float, float]:
-    logits = head.logits(x)
+def _figures(logits: NDArray[np.float32], labels: Labels) -> tuple[float, float]:
     return log_loss(logits, labels), float((logits.argmax(axis=1) == labels).mean())
 
 

@@ -1,11 +1,13 @@
 """The learning rate that a trial found, kept beside the checkpoint: a training that is resumed goes on with it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whatsit.errors import WhatsitError
 from whatsit.files import write_atomically
+from whatsit.options import TrainOptions
 from whatsit.steps.see import Watch
 
 if TYPE_CHECKING:
@@ -15,6 +17,13 @@ if TYPE_CHECKING:
 
 FIND = "find"  # a learning rate that is asked for by this word is found by a trial
 FOUND = "learning-rate.json"
+
+
+def with_rate(options: TrainOptions, found: float | None) -> TrainOptions:
+    """The options that a network was trained with: with the learning rate, where that was found."""
+    if found is None:
+        return options
+    return replace(options, network=replace(options.network, learning_rate=found))
 
 
 def found_rate(network: "Network", task: "Task", steering: "Steering", work: Path, watch: Watch) -> float:

@@ -42,12 +42,6 @@ class TrainedNetwork:
     history: History
     learning_rate: float | None = None  # where it was found by a trial
 
-    def as_found(self, options: TrainOptions) -> TrainOptions:
-        """The options that it was trained with, and the learning rate that was found."""
-        if self.learning_rate is None:
-            return options
-        return replace(options, network=replace(options.network, learning_rate=self.learning_rate))
-
 
 @dataclass(frozen=True)
 class Taught:
@@ -88,9 +82,8 @@ def teach(
     if options.method == "finetune" and asked.probe_first and not resumes(work):
         start = _from_probe(photos, built, everyone, plan, options, steering, watch, again=again)
     if asked.learning_rate == FIND:
-        task = replace(
-            task, course=replace(task.course, learning_rate=found_rate(network, task, steering, work, watch))
-        )
+        found = found_rate(network, task, steering, work, watch)
+        task = replace(task, course=replace(task.course, learning_rate=found))
     rate = task.course.learning_rate
     steering = replace(steering, callbacks=(*watchers(photos, built, rate, options, work), *callbacks))
     with watch("learning", len(task.train.rows) * (stop_after or built.recipe.epochs)) as advance:

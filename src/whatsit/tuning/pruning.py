@@ -17,7 +17,6 @@ class Prune(Callback):
         self.give_up = give_up
 
     def on_validation_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        (record,) = (one for one in trainer.callbacks if isinstance(one, Record))  # type: ignore[attr-defined]
-        losses = {epoch.number: epoch.judged_by for epoch in record.epochs}
+        losses = {epoch.number: epoch.judged_by for epoch in Record.of(trainer).epochs}
         if self.give_up(losses):
             raise GivenUp(max(losses))
