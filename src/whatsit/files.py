@@ -1,5 +1,6 @@
 """Writing to disk so that nothing half-written is ever seen: a temporary sibling, then a rename."""
 
+import json
 import os
 import shutil
 import tempfile
@@ -38,6 +39,11 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+
+
+def write_json(path: Path, value: object) -> None:
+    """As UTF-8; what is no Unicode, as file names may be, is escaped. Raises as `write_atomically` does."""
+    write_atomically(path, json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace"))
 
 
 @contextmanager

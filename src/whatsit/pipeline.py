@@ -55,6 +55,11 @@ class Trained:
     report: Report
     folder: Path
 
+    @property
+    def figures(self) -> dict[str, object]:
+        """Plain values for JSON: the report's first sentence, and all of the evaluation."""
+        return {"headline": self.report.headline, **self.evaluation.to_dict()}
+
     def _repr_html_(self) -> str:
         from html import escape
 

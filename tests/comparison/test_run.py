@@ -39,6 +39,13 @@ def test_what_is_written(done: Compared, fruit: Path) -> None:
     )
 
 
+def test_a_name_that_is_no_unicode(fruit: Path, probe: TrainOptions, tmp_path: Path) -> None:
+    """As a file's may be, that a candidate names."""
+    name = "probe --backbone not\udcff.onnx"
+    compared = compare(fruit, {name: probe}, tmp_path / "c")
+    assert json.loads((compared.folder / "comparison.json").read_bytes())["winner"] == name
+
+
 def test_the_figures_are_of_valid_photos_and_the_headline_of_test_photos(done: Compared) -> None:
     figures = done.to_dict()
     splits = (done.folder / "model" / "splits.csv").read_text(encoding="utf-8")

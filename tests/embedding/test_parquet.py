@@ -206,6 +206,8 @@ def test_files_of_others_are_refused(tmp_path: Path) -> None:
         ("[]", "metadata are damaged"),
         ('{"format": 1}', "metadata are damaged"),
         ('{"dim": "3"}', "metadata are damaged (dim '3')"),
+        ('{"image_size": [30, 0]}', "metadata are damaged (image_size [30, 0])"),
+        ('{"image_size": "30x100"}', "metadata are damaged (image_size '30x100')"),
         (
             '{"dim": 4}',
             "its column 'embedding' is fixed_size_list<element: float>[3], expected fixed_size_list<",
@@ -222,6 +224,12 @@ def test_damaged_metadata(tmp_path: Path, metadata: str, reason: str) -> None:
         metadata = json.dumps(whole | json.loads(metadata))
     pq.write_table(table.replace_schema_metadata({"whatsit": metadata}), path)
     _refused(path, reason)
+
+
+def test_a_size_comes_back_as_it_went_in(tmp_path: Path) -> None:
+    provenance = replace(PROVENANCE, image_size=(30, 100))
+    write_parquet(tmp_path / "v.parquet", [_row(1)], provenance)
+    assert read_parquet(tmp_path / "v.parquet").provenance == provenance
 
 
 def _changed(path: Path, column: str, values: Any) -> None:

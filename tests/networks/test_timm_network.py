@@ -182,6 +182,13 @@ def test_mistakes_are_one_line(mistake: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_an_encoder_that_classifies_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As timm's mobilenetv5_300m_enc, which is too large for a test."""
+    monkeypatch.setattr(timm.models.resnet.ResNet, "forward_head", lambda self, x: x)
+    with pytest.raises(WhatsitError, match=r"^timm:test_resnet: timm has it as an encoder, .* Name another network$"):
+        scratch("test_resnet")
+
+
 REFUSED: dict[str, tuple[TrainOptions, str]] = {
     "--layers": (
         TrainOptions(method="scratch", network=NetworkOptions(architecture="timm:test_vit", layers=(8,))),

@@ -35,10 +35,11 @@ COMMANDS = {
 }
 
 KEPT = {
-    "train": "What was embedded",
-    "compare": "What was finished",
-    "embed": "What was embedded",
-    "demo": "What was embedded",
+    "train": "What was embedded is",
+    "compare": "What was finished is",
+    "tune": "All trials that had ended are",
+    "embed": "What was embedded is",
+    "demo": "What was embedded is",
 }
 """Of a command that is broken off."""
 
@@ -149,6 +150,6 @@ def run() -> None:
 
 def _exit_interrupted() -> NoReturn:
     kept = KEPT.get(sys.argv[1]) if len(sys.argv) > 1 else None
-    advice = f" {kept} is kept: run the same command again to go on." if kept else ""
+    advice = f" {kept} kept: run the same command again to go on." if kept else ""
     click.echo(f"Interrupted.{advice}", err=True)
     sys.exit(130)

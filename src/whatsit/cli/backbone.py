@@ -11,6 +11,13 @@ DEFAULTS = TrainOptions()
 balance_option = click.option(
     "--balance", is_flag=True, help="Every class weighs the same, however many photos it has."
 )
+precision_option = click.option(
+    "--precision",
+    type=click.FloatRange(0, 1),
+    default=DEFAULTS.precision,
+    show_default=True,
+    help="Wanted share of right answers; below it the answer is 'unsure'.",
+)
 seed_option = click.option(
     "--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Another seed draws other splits."
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from whatsit.cli.backbone import DEFAULTS, balance_option, seed_option
+from whatsit.cli.backbone import DEFAULTS, balance_option, precision_option, seed_option
 from whatsit.cli.networks import NetworkOption, check_method, chosen_network
 from whatsit.cli.progress import bar
 from whatsit.cli.shared import cache_option, device_option, json_line, json_option, limit_options, limits
@@ -44,13 +44,7 @@ FORM = "METHOD [OPTION]..."
 @click.option("--test", type=SHARE, default=DEFAULTS.test, show_default=True, help="Share to judge the winner on.")
 @seed_option
 @balance_option
-@click.option(
-    "--precision",
-    type=click.FloatRange(0, 1),
-    default=DEFAULTS.precision,
-    show_default=True,
-    help="Wanted share of right answers; below it the winner's answer is 'unsure'.",
-)
+@precision_option
 @device_option
 @cache_option
 @limit_options

@@ -7,7 +7,15 @@ from typing import Any, get_args
 import click
 from click.core import ParameterSource
 
-from whatsit.cli.backbone import DEFAULTS, backbone_option, balance_option, bits_option, image_size_option, seed_option
+from whatsit.cli.backbone import (
+    DEFAULTS,
+    backbone_option,
+    balance_option,
+    bits_option,
+    image_size_option,
+    precision_option,
+    seed_option,
+)
 from whatsit.cli.networks import TrainCommand, check_method, chosen_network, network_options
 from whatsit.cli.progress import bar
 from whatsit.cli.shared import cache_option, device_option, json_line, json_option, limit_options, limits
@@ -15,15 +23,8 @@ from whatsit.networks.options import Method
 from whatsit.options import TrainOptions
 
 SHARE = click.FloatRange(0, 1, max_open=True)
-NOT_WITH_EMBEDDINGS = (
-    "valid_data",
-    "test_data",
-    "image_size",
-    "fit",
-    "bits",
-    "cache",
-    "method",
-)  # the file has settled them
+# Settled by the file of embeddings.
+NOT_WITH_EMBEDDINGS = ("valid_data", "test_data", "image_size", "fit", "bits", "cache", "method")
 
 
 @click.command(name="train", cls=TrainCommand, epilog="Example: whatsit train my_photos/ --output pets-model")
@@ -59,13 +60,7 @@ NOT_WITH_EMBEDDINGS = (
     help="What learns.",
 )
 @balance_option
-@click.option(
-    "--precision",
-    type=click.FloatRange(0, 1),
-    default=DEFAULTS.precision,
-    show_default=True,
-    help="Wanted share of right answers; below it the answer is 'unsure'.",
-)
+@precision_option
 @click.option("--valid", type=SHARE, default=DEFAULTS.valid, show_default=True, help="Share of photos to choose on.")
 @click.option(
     "--test",
@@ -130,9 +125,7 @@ def command(
     else:
         raise click.UsageError("give either DATA or --embeddings FILE. Example: whatsit train my_photos/")
     if as_json:
-        folder = str(trained.folder)
-        figures = {"model": folder, "headline": trained.report.headline, **trained.evaluation.to_dict()}
-        click.echo(json_line(figures))
+        click.echo(json_line({"model": str(trained.folder), **trained.figures}))
     else:
         click.echo(summary(trained.report))
         click.echo(f"Took {time.monotonic() - start:.1f} s.", err=True)

@@ -24,7 +24,6 @@ LEFT_OUT = (
     "embeddings", "bits", "head",  # of a probe
     "devices", "resume", "tensorboard",  # of a single training
 )  # fmt: skip
-INTERRUPTED = 130
 
 
 @click.command(name="tune", cls=TrainCommand, epilog="Example: whatsit tune my_photos/ --method finetune --trials 20")
@@ -78,12 +77,8 @@ def command(
     network = chosen_network(options)
     fixed = TrainOptions(**options, limits=limits(max_bytes, max_pixels), network=network)
     wanted = TuneOptions(fixed, searched, trials, until, processes, Path(storage) if storage else None)
-    try:
-        with _bar(trials) as told:
-            tuned = tune(data, output, wanted, cache=cache, overwrite=force, watch=bar, told=told)
-    except KeyboardInterrupt:
-        click.echo("Interrupted. All trials that had ended are kept: run the same command again to go on.", err=True)
-        click.get_current_context().exit(INTERRUPTED)
+    with _bar(trials) as told:
+        tuned = tune(data, output, wanted, cache=cache, overwrite=force, watch=bar, told=told)
     if as_json:
         click.echo(json_line(tuned.figures))
     else:

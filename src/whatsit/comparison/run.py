@@ -4,7 +4,6 @@ Every trial is kept beside the output until all is done. So what was broken off,
 when it is called again.
 """
 
-import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from whatsit.comparison.trial import Trial, run_trial
 from whatsit.dataset import read_dataset
 from whatsit.embedding.location import cache_folder
 from whatsit.errors import WhatsitError
-from whatsit.files import plain_os_errors, write_atomically
+from whatsit.files import plain_os_errors, write_atomically, write_json
 from whatsit.model.folder import FILES
 from whatsit.options import TrainOptions
 from whatsit.pipeline import Order, Trained
@@ -55,9 +54,13 @@ class Compared:
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON: those of `comparison.json`."""
-        test = {"headline": self.trained.report.headline, **self.trained.evaluation.to_dict()}
-        model = str(self.trained.folder)
-        return {**self.comparison.to_dict(), "advice": self.advice, "model": model, "test": test}
+        won = self.trained
+        return {
+            **self.comparison.to_dict(),
+            "advice": self.advice,
+            "model": str(won.folder),
+            "test": won.figures,
+        }
 
 
 def compare(
@@ -91,7 +94,7 @@ def compare(
         facts = Facts(dataset.name, len(field.plan.rounds[0].fit), f"{MODEL}/{FILES.report}")
         page = render_comparison(compared.comparison, compared.trained.report, facts)
         write_atomically(folder / PAGE, page.encode("utf-8", "backslashreplace"))
-        write_atomically(folder / FIGURES, json.dumps(compared.to_dict(), ensure_ascii=False).encode())
+        write_json(folder / FIGURES, compared.to_dict())
     return compared
 
 

@@ -26,7 +26,7 @@ from whatsit.embedding.stored import AT_ONCE, Provenance, Row, StoredEmbeddings
 from whatsit.embedding.stream import batched
 from whatsit.errors import EmbeddingError, MissingExtraError
 from whatsit.files import plain_os_errors
-from whatsit.images.preprocessing import sides
+from whatsit.images.preprocessing import is_size
 
 FORMAT = 1
 KEY = b"whatsit"
@@ -166,8 +166,7 @@ def _provenance(schema: Any) -> Provenance:
     try:
         values = json.loads(described)
         version = values.pop("format")
-        size = values.get("image_size")
-        provenance = Provenance(**values | {"image_size": sides(size) if size else None})
+        provenance = Provenance(**values | {"image_size": _size(values.get("image_size"))})
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise EmbeddingError(f"its metadata are damaged ({error})") from error
     if type(provenance.dim) is not int or provenance.dim < 1:
@@ -179,6 +178,15 @@ def _provenance(schema: Any) -> Provenance:
         if got != expected.type:
             raise EmbeddingError(f"its column {expected.name!r} is {got}, expected {expected.type}")
     return provenance
+
+
+def _size(value: object) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    if not (isinstance(value, list) and is_size(value)):
+        raise ValueError(f"image_size {value!r}")
+    height, width = value
+    return height, width
 
 
 def _check_content(texts: dict[str, list[str | None]], vectors: NDArray[np.float32]) -> None:

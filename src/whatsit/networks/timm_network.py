@@ -5,6 +5,7 @@ as timm groups them for layer-wise learning rates. Nothing is dropped within it:
 smoothing and augmentation do that work here. It knows nothing of where weights come from.
 """
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from typing import cast
@@ -35,18 +36,19 @@ class TimmNetwork(Network):
 
 
 def build_timm(pretrained: Pretrained, classes: int) -> Network:
-    """With its pretrained weights, and a head that is still to be set.
+    """With its pretrained weights, and a head that is still to be set. Raises BackboneError for an encoder.
 
     Takes the module over: `pretrained` is not to be used again.
     """
-    return _network(pretrained.module, classes, pretrained.size, _colours(pretrained))
+    colours = _in_pixels(pretrained.mean), _in_pixels(pretrained.std)
+    return _network(pretrained.module, classes, pretrained.size, colours)
 
 
 def build_timm_scratch(name: str, classes: int, size: tuple[int, int] | None = None) -> Network:
     """timm:NAME with weights drawn anew from PyTorch's global generator; nothing is fetched.
 
     size: (height, width) in pixels, else that of timm's configuration. Raises BackboneError for a name that timm has
-    not, and where the network cannot take such images.
+    not, for an encoder, and where the network cannot take such images.
     """
     config = known_config(name)
     own = config.input_size[1], config.input_size[2]
@@ -63,6 +65,8 @@ def build_timm_scratch(name: str, classes: int, size: tuple[int, int] | None = N
 def _network(
     module: nn.Module, classes: int, size: tuple[int, int], colours: tuple[RGB, RGB], dropout: float = 0.0
 ) -> Network:
+    if "pre_logits" not in inspect.signature(cast(Callable[..., Tensor], module.forward_head)).parameters:
+        raise BackboneError("timm has it as an encoder, which classifies nothing. Name another network")
     dim, averages_maps = _tried(module, size)
     return TimmNetwork(
         module,
@@ -127,10 +131,6 @@ def _merged(blocks: Sequence[list[str]], most: int) -> list[list[str]]:
     for i, names in enumerate(blocks):
         stages.setdefault(math.floor(i / share), []).extend(names)
     return list(stages.values())
-
-
-def _colours(pretrained: Pretrained) -> tuple[RGB, RGB]:
-    return _in_pixels(pretrained.mean), _in_pixels(pretrained.std)
 
 
 def _in_pixels(values: Sequence[float]) -> RGB:

@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +13,7 @@ from whatsit.dataset import Dataset
 from whatsit.errors import DatasetError
 from whatsit.evaluation import Evaluation, evaluate, selective
 from whatsit.evaluation.report import DataFigures, LeftOut, Report, headline, render_report, suggest
-from whatsit.files import folder_written_atomically
+from whatsit.files import folder_written_atomically, write_json
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
 from whatsit.steps.gallery import Shown
@@ -143,4 +142,4 @@ def write_examination(
         (fresh / FILES.predictions).write_bytes(
             predictions_csv(answers.uris, answers.labels, answers.probabilities, evaluation.classes, threshold)
         )
-        (fresh / FIGURES).write_text(json.dumps(evaluation.to_dict(), ensure_ascii=False), encoding="utf-8")
+        write_json(fresh / FIGURES, evaluation.to_dict())

@@ -26,7 +26,7 @@ class Row:
     loss: float | None  # calibrated log loss on valid, in nats; None where it was given up
     facts: Mapping[str, Fact]  # accuracy, epochs, seconds, and why it was given up
     defaults: bool  # the method's own options
-    epoch_losses: Mapping[int, float]  # on valid, by epoch, not calibrated
+    epoch_losses: Mapping[int, float]  # calibrated, on valid, by epoch
 
     @property
     def pruned(self) -> bool:

@@ -24,7 +24,7 @@ from whatsit.comparison.result import pair_of
 from whatsit.dataset import Dataset, read_dataset
 from whatsit.embedding.location import cache_folder
 from whatsit.errors import MissingExtraError, WhatsitError
-from whatsit.files import plain_os_errors, write_atomically
+from whatsit.files import plain_os_errors, write_atomically, write_json
 from whatsit.model.folder import FILES
 from whatsit.options import TrainOptions
 from whatsit.pipeline import Order, Trained
@@ -226,7 +226,6 @@ def _written(summary: Summary, trained: Trained, target: _Target) -> Tuned:
     write_atomically(report, shown.encode("utf-8", "backslashreplace"))
     page = render_tuning(summary, trained.report, places)
     write_atomically(folder / PAGE, page.encode("utf-8", "backslashreplace"))
-    test = {"headline": trained.report.headline, **trained.evaluation.to_dict()}
-    figures = {**summary.to_dict(), "model": str(trained.folder), "test": test}
-    write_atomically(folder / FIGURES, json.dumps(figures, ensure_ascii=False).encode("utf-8", "backslashreplace"))
+    figures = {**summary.to_dict(), "model": str(trained.folder), "test": trained.figures}
+    write_json(folder / FIGURES, figures)
     return Tuned(summary, trained.report.headline, figures, folder)

@@ -15,10 +15,10 @@ from whatsit.images.preprocessing import Fit
 
 
 def timm_extractor(
-    name: str, fit: Fit, weights: str | Path | None, cache: str | Path | None, size: tuple[int, int] | None = None
+    name: str, fit: Fit, weights: str | Path | None, cache: str | Path | None, size: tuple[int, int] | None
 ) -> FeatureExtractor:
-    """name: timm:resnet50; weights: the user's file instead of timm's; cache: the folder, else the usual one.
-    size: of its images, else its own.
+    """name: timm:resnet50; weights: the user's file instead of timm's; cache: the folder, else the usual one; size:
+    (height, width) of its images in pixels, else its own.
 
     Raises BackboneError for a name that timm has not, and where its weights cannot be had or fitted; MissingExtraError
     where it is to be exported without timm; WhatsitError where the folder cannot be written.

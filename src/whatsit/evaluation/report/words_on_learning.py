@@ -69,8 +69,9 @@ def _no_gain(course: Course) -> Lesson | None:
         return None
     return Lesson(
         "no better than the probe that it began with, which was kept",
-        f"No epoch had a lower valid loss than the probe that fine-tuning began with ({nats(course.kept.judged_by)}), "
-        "so that was kept. A lower `--learning-rate` may gain something; a probe alone takes a fraction of the time.",
+        f"After calibration, no epoch had a lower valid loss than the probe ({nats(course.kept.judged_by)}) that it "
+        "began with, so that was kept. A lower `--learning-rate` may gain something; a probe alone takes "
+        "a fraction of the time.",
     )
 
 
