@@ -7,12 +7,13 @@ from whatsit.comparison.advice import duration
 from whatsit.comparison.result import Comparison, Pair
 from whatsit.comparison.run import Compared
 from whatsit.comparison.trial import Trial
-from whatsit.evaluation.report.words import NBSP, columns, count, nats, out_of_100, percent, printable, shorten
+from whatsit.evaluation.report.words import NBSP, columns, count, nats, out_of_100, percent, printable
 from whatsit.text import shell_quoted
 
 WIDTH = 80
 NAME = 21  # columns of a candidate's name, which is wrapped
 LABEL = 11
+PAIR = 58  # columns of two names
 PAIRS = 10  # listed; beyond, a number: the page has all
 
 _ROW = "{:>21}{:>10}{:>9}{:>9}{:>10}"
@@ -66,13 +67,16 @@ def _pairs(comparison: Comparison) -> Iterator[str]:
     if not pairs:
         return
     yield "Within noise (photos that one alone has right, p of McNemar's test):"
-    yield from map(_pair, pairs[:PAIRS])
+    for pair in pairs[:PAIRS]:
+        yield from _pair(pair)
     if len(pairs) > PAIRS:
         yield f"  … and {count(len(pairs) - PAIRS, 'more pair')}, on the page"
 
 
-def _pair(pair: Pair) -> str:
+def _pair(pair: Pair) -> Iterator[str]:
+    """Names are wrapped and never cut: what two of them differ in may stand at their ends."""
+    names = printable(f"{pair.first} and {pair.second}")
+    *more, last = textwrap.wrap(names, PAIR, initial_indent="  ", subsequent_indent="    ")
     alone = f"{pair.only_first:,} : {pair.only_second:,}"
-    room = (WIDTH - 30) // 2
-    first, second = shorten(pair.first, room), shorten(pair.second, room)
-    return f"  {first} and {second}".ljust(WIDTH - 22) + f"{alone:>12}  p {pair.p_value:.2f}"
+    yield from more
+    yield last + " " * (PAIR - columns(last)) + f"{alone:>12}  p {pair.p_value:.2f}"
