@@ -48,7 +48,7 @@ class Trial:
     right: NDArray[np.bool_] = dataclasses.field(repr=False)  # (valid,)
     accuracy: Figure
     log_loss: float  # calibrated
-    seconds: float  # to teach it, embedding included
+    seconds: float  # to teach it: a probe with the embedding, a network without decoding its photos once
     megabytes: float  # of the ONNX file
     milliseconds: float  # that the ONNX file takes for one image on one core, decoding aside
     history: History | None  # of a network

@@ -23,7 +23,8 @@ from whatsit.steps.publish import data_fingerprint
 SUFFIX = ".training"
 BEGUN = "begun.json"
 LOCK = ".lock"
-MAY_CHANGE = ("max_seconds", "stop_at_accuracy", "tensorboard", "devices")  # they change no weight of a given epoch
+MAY_CHANGE = ("max_seconds", "stop_at_accuracy", "tensorboard", "devices")
+"""The first three change no weight of a given epoch. The last does, but a training may move to another machine."""
 
 
 @contextmanager
