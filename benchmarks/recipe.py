@@ -67,8 +67,6 @@ VARIANTS = {
     "a third of the learning rate": Variant(NetworkOptions(learning_rate=FINETUNE_LITE.learning_rate / 3)),
     "three times the learning rate": Variant(NetworkOptions(learning_rate=FINETUNE_LITE.learning_rate * 3)),
     "augmentation none": Variant(NetworkOptions(augment="none")),
-    "augmentation gentler": Variant(NetworkOptions(augment="rotation=10,shift=0.1,zoom=0.1,hflip")),
-    "augmentation crop": Variant(NetworkOptions(augment="crop=0.5,hflip")),
     "augmentation strong": Variant(NetworkOptions(augment="strong")),
     "20 epochs": Variant(NetworkOptions(epochs=20, patience=8)),
     "norms frozen, not folded": Variant(NetworkOptions(), backbone="timm:tf_efficientnet_lite0"),
