@@ -74,7 +74,11 @@ def peers(keras: Path | None) -> dict[str, Peer]:
     }
     if keras:
         script = (keras, HERE / "peers" / "keras_cnn.py")
-        found |= {"Keras 3": Peer(script), "Keras 3, cached": Peer(script, ("--cache",))}
+        found |= {
+            "Keras 3": Peer(script),
+            "Keras 3, cached": Peer(script, ("--cache",)),
+            "Keras 3, cached, bf16": Peer(script, ("--cache", "--mixed")),
+        }
     return found
 
 

@@ -3,7 +3,7 @@
     python keras_cnn.py TRAIN_FOLDER EPOCHS BATCH_SIZE
 
 It needs tensorflow, in an environment of its own. The pipeline is its guide's, `image_dataset_from_directory` with
-prefetching; --cache keeps decoded photos in memory besides.
+prefetching; --cache keeps decoded photos in memory besides, --mixed computes in bf16.
 """
 
 import json
@@ -32,6 +32,8 @@ def main() -> None:
     if "--cache" in sys.argv:
         photos = photos.cache().shuffle(len(photos))
     photos = photos.prefetch(tf.data.AUTOTUNE)
+    if "--mixed" in sys.argv:
+        keras.mixed_precision.set_global_policy("mixed_bfloat16")
     layers = keras.layers
     model = keras.Sequential(
         [

@@ -14,12 +14,13 @@ from lightning.pytorch import Callback
 from whatsit.errors import WhatsitError
 from whatsit.learning.history import Epoch
 from whatsit.networks.callbacks import CHECKPOINT, OUTCOME
+from whatsit.networks.cnn import build_cnn
 from whatsit.networks.fit import NOTHING_LEARNS, fit
 from whatsit.networks.learner import Task, scores
 from whatsit.networks.network import Network
 from whatsit.networks.optimize import unfreeze
 
-from .learning import CLASSES, STEERING, first_network, same_weights, silent, still, task_of, trained
+from .learning import CLASSES, SMALL, STEERING, first_network, same_weights, silent, still, task_of, trained
 
 EXACT = replace(STEERING, mixed_precision=False)
 
@@ -223,3 +224,9 @@ def test_photos_of_one_class_alone_are_learned_from(tmp_path: Path) -> None:
     _, history = trained(tmp_path, task_of(tmp_path, 2, learn=1), replace(STEERING, epochs=1))
     assert history.epochs[0].valid_accuracy in (0.0, 1.0)
     assert CLASSES == 3
+
+
+def test_a_lone_number_cannot_be_normalised(tmp_path: Path) -> None:
+    network = build_cnn(replace(SMALL, filters=(8, 8, 8, 8, 8)), CLASSES)
+    with pytest.raises(WhatsitError, match=r"^a batch of one photo .* Give a larger --batch-size or --image-size$"):
+        trained(tmp_path, task_of(tmp_path, 2, learn=1), network=network)

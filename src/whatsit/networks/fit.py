@@ -30,6 +30,7 @@ from whatsit.networks.processes import Flag, Processes, Say, listening, none_lef
 
 ACCELERATORS = {"cpu": "cpu", "cuda": "cuda"}  # Lightning's name of a device
 NOTHING_LEARNS = "nothing was left to learn"
+LONE_NUMBER = "more than 1 value per channel"  # in PyTorch's error for a batch norm that has nothing to normalise
 SHORTEST_AVERAGE, LONGEST_AVERAGE = 10, 1000  # steps
 
 
@@ -189,6 +190,12 @@ def _run(trainer: Trainer, learner: Learner, checkpoint: Path) -> None:
         trainer.fit(learner, ckpt_path=checkpoint if checkpoint.exists() else None, weights_only=True)
     except SystemExit as end:  # what Lightning makes of a KeyboardInterrupt
         raise KeyboardInterrupt from end
+    except ValueError as error:
+        if LONE_NUMBER not in str(error):
+            raise
+        raise WhatsitError(
+            "a batch of one photo leaves a batch norm a single number. Give a larger --batch-size or --image-size"
+        ) from error
 
 
 def _read(file: Path) -> dict[str, Any]:
