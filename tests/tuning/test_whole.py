@@ -156,6 +156,16 @@ def test_other_options_than_the_journals_are_refused(tuned: Tuned, small: Path, 
     assert not (tmp_path / "other").exists()
 
 
+def test_places_that_cannot_be_written_are_told_at_once(small: Path, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("in the way")
+    with pytest.raises(WhatsitError, match=r"^cannot write .*out: "):
+        tune(small, file / "out", tiny(TRIALS))
+    with pytest.raises(WhatsitError, match=r"^cannot write .*study\.trials: "):
+        tune(small, tmp_path / "out", replace(tiny(TRIALS), storage=file / "study.journal"))
+    assert list(tmp_path.iterdir()) == [file]
+
+
 def test_a_killed_search_ends_as_one_that_was_not(tuned: Tuned, small: Path, tmp_path: Path) -> None:
     output = tmp_path / "killed"
     process = started(small, output)

@@ -32,10 +32,12 @@ def check_results(folder: Path, figures: str, others: Sequence[str], again: str,
     """Before long work whose figures are written last: without them a folder is one that was broken off, which goes on.
 
     figures: the name of their file; others: of what else may be there without them; again: what else the user can do
-    where they are there. Raises WhatsitError where they are and shall not be replaced, or the folder is someone else's.
+    where they are there. Raises WhatsitError where they are and shall not be replaced, the folder is someone else's, or
+    it cannot be written.
     """
     if (folder / figures).exists():
         if not overwrite:
             raise WhatsitError(f"{folder} exists. Name another with --output, or {again}")
     elif folder.exists() and (not folder.is_dir() or {path.name for path in folder.iterdir()} - {*others}):
         raise WhatsitError(f"{folder}: has no {figures}, so nothing is written there. Name another with --output")
+    check_target(folder / figures if folder.exists() else folder, overwrite=True)

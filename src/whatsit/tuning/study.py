@@ -21,6 +21,7 @@ from optuna.storages import JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from whatsit.errors import WhatsitError
+from whatsit.files import plain_os_errors
 from whatsit.tuning.journal import Journal
 from whatsit.tuning.rows import Fact, Row
 from whatsit.tuning.space import Choice, Range, Space, Values
@@ -51,11 +52,12 @@ class Study:
         self.work = work
         self.space = space
         self.seed = seed
-        work.mkdir(parents=True, exist_ok=True)
         self.turn = FileLock(work / "turn.lock")  # held while trials are handed out
         self._worker = uuid4().hex
         self._alive = self._lock_of(self._worker)
-        self._alive.acquire()
+        with plain_os_errors(work):
+            work.mkdir(parents=True, exist_ok=True)
+            self._alive.acquire()
         self._open: dict[int, optuna.Trial] = {}
         pruner = optuna.pruners.MedianPruner(UNPRUNED, max(1, space.epochs // SHARE_UNPRUNED))
         with _quiet(), _plain(file):
