@@ -32,9 +32,10 @@ def main() -> None:
     add_set_options(arguments)
     arguments.add_argument("--epochs", type=int, help="of fine-tuning (None: the recipe's)")
     arguments.add_argument("--augment", help="(None: the recipe's)")
+    arguments.add_argument("--learning-rate", type=float, help="(None: the recipe's)")
     arguments.add_argument("--image-size", type=int, help="(None: the backbone's)")
     asked = arguments.parse_args()
-    network = NetworkOptions(epochs=asked.epochs, augment=asked.augment)
+    network = NetworkOptions(epochs=asked.epochs, augment=asked.augment, learning_rate=asked.learning_rate)
     rows = []
     for name in asked.sets:
         with tempfile.TemporaryDirectory() as scratch:
