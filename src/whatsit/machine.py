@@ -1,13 +1,18 @@
 """What this process may use of the machine."""
 
+import ctypes
 import math
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 THREADS_PAY = 2e8
 QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a container, as the container sees it (Linux, cgroup v2)
+TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX = -1, -3, -4  # as glibc's malloc.h numbers the parameters of mallopt
+KEEP = {MMAP_MAX: 0, TRIM_THRESHOLD: 2**31 - 1}
+GIVE_BACK = {MMAP_MAX: 65_536, MMAP_THRESHOLD: 2**25, TRIM_THRESHOLD: 2**26}  # where glibc's own adjustment ends
 
 
 def cores() -> int:
@@ -30,3 +35,35 @@ def blas_threads(operations: float) -> Iterator[None]:
 
     with threadpool_limits(limits=1 if operations < THREADS_PAY else None, user_api="blas"):
         yield
+
+
+@contextmanager
+def memory_kept() -> Iterator[None]:
+    """Memory that is freed stays with this process until the block ends, where the C library is glibc.
+
+    A training frees and takes the same large blocks at every step. Given back to the system in between, each page of
+    them is cleared and mapped anew, which takes a third of the time (docs/log.md).
+    """
+    keep_memory()
+    try:
+        yield
+    finally:
+        if library := _glibc():
+            _set(library, GIVE_BACK)
+            library.malloc_trim(0)
+
+
+def keep_memory() -> None:
+    """The same until this process ends."""
+    if library := _glibc():
+        _set(library, KEEP)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    return library if hasattr(library, "gnu_get_libc_version") else None
+
+
+def _set(library: ctypes.CDLL, parameters: dict[int, int]) -> None:
+    for parameter, value in parameters.items():
+        library.mallopt(parameter, value)

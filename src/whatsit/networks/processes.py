@@ -26,7 +26,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from torch.multiprocessing.spawn import ProcessException
 
 from whatsit.errors import WhatsitError
-from whatsit.machine import cores
+from whatsit.machine import cores, keep_memory
 
 Say = Callable[[int, str], None]  # so many photos more, and a few words
 Told = tuple[int, str]
@@ -157,6 +157,7 @@ class Processes(DDPStrategy):
         hush()
         signal.signal(signal.SIGINT, _ends_with(multiprocessing.parent_process()))
         tempfile.tempdir = str(self.folder)  # Lightning leaves an empty folder in it
+        keep_memory()
         if self.root_device.type == "cpu":
             torch.set_num_threads(max(1, cores() // self.count))
         super().setup_environment()

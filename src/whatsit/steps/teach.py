@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.learning import Chosen, LinearHead, fit_temperature, learn_familiarity, softmax
 from whatsit.learning.history import Epoch, History
+from whatsit.machine import memory_kept
 from whatsit.options import TrainOptions
 from whatsit.steps.arrange import decoded_photos, steering_of, task_of
 from whatsit.steps.build import Built
@@ -51,6 +52,7 @@ class Taught:
     learned: Learned
 
 
+@memory_kept()
 def teach(
     photos: Photos,
     plan: Plan,
