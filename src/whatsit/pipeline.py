@@ -24,7 +24,7 @@ from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
 from whatsit.options import TrainOptions
-from whatsit.steps.build import Tell, build, check_extra, shaped_for, told
+from whatsit.steps.build import Tell, build, check_networks, shaped_for, told
 from whatsit.steps.examine import FIGURES, answer, examine, test_part, write_examination
 from whatsit.steps.fit import better_fit, likely_fit
 from whatsit.steps.gather import Photos, gather, with_vectors
@@ -147,7 +147,7 @@ def _train_network(
     callbacks: tuple["Callback", ...],
 ) -> Trained:
     options, watch = order.options, order.watch
-    check_extra()
+    check_networks(options)
     photos, plan, extractor = see(dataset, common_sight(options, cache, watch), options, watch)
     built = told(shaped_for(build(options, len(dataset.classes), extractor.preprocessing.fit), dataset, options), tell)
     with unfinished(order.folder, begun_with(photos, plan, options), resume=resume, overwrite=order.overwrite) as work:

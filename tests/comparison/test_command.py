@@ -14,7 +14,6 @@ from whatsit.cli.compare import parsed
 from whatsit.comparison.candidates import CANDIDATES
 from whatsit.comparison.run import compare
 from whatsit.comparison.terminal import summary
-from whatsit.errors import MissingExtraError
 from whatsit.evaluation.report.words import columns
 from whatsit.options import TrainOptions
 
@@ -129,10 +128,7 @@ def test_wrong_usage_is_told_in_a_line(shell: Shell, fruit: Path) -> None:
 def test_without_networks_probes_alone_are_compared(
     shell: Shell, fruit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing() -> None:
-        raise MissingExtraError("torch", "networks")
-
-    monkeypatch.setattr("whatsit.comparison.candidates.check_extra", missing)
+    monkeypatch.setattr("whatsit.steps.build.find_spec", lambda name: None)
     done = shell("compare", fruit, "-o", tmp_path / "out", "--json")
     assert done.code == 0
     assert done.err == "Probes alone are compared; for networks: pip install 'whatsit[networks]'\n"

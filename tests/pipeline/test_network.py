@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import onnxruntime as ort
 import pytest
 from steps.made import make_folder
 
+from whatsit.comparison.run import compare
 from whatsit.errors import DatasetError, WhatsitError
 from whatsit.model.folder import FILES
-from whatsit.networks import fit
+from whatsit.networks import accelerators, fit
 from whatsit.networks.options import NetworkOptions
 from whatsit.options import TrainOptions
 from whatsit.pipeline import train
@@ -118,6 +120,38 @@ def test_the_fit_is_that_of_the_networks_own_input(small: Path, tmp_path: Path) 
     assert train(small, tmp_path / "model", wide).classifier.facts.preprocessing.fit == "squash"
     taller = replace(wide, image_size=(32, 24))
     assert train(small, tmp_path / "other", taller).classifier.facts.preprocessing.fit == "crop"
+
+
+def test_photos_are_seen_on_the_cpu_where_onnx_runtime_has_no_package_for_the_device(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyTorch trains on GPUs that the plain ONNX Runtime cannot use. The processor stands for one here."""
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    monkeypatch.setitem(accelerators.ACCELERATORS, "openvino", "cpu")
+    options = replace(SCRATCH, device="openvino", network=replace(SCRATCH.network, mixed_precision=False))
+    trained = train(small, tmp_path / "model", options, cache=tmp_path / "cache")
+    assert len(trained.report.history.epochs if trained.report.history else ()) == 3
+    assert trained.classifier.device == "cpu"
+    with pytest.raises(WhatsitError, match=r"^device 'openvino' needs the package onnxruntime-openvino"):
+        train(small, tmp_path / "probe", TrainOptions(device="openvino"), cache=tmp_path / "cache")
+
+
+@pytest.mark.parametrize(
+    ("found", "devices", "says"),
+    [
+        (0, 1, r"^--device cuda: PyTorch finds 0 GPUs here. Leave it out to train on the CPU"),
+        (1, 2, r"^--device cuda --devices 2: PyTorch finds 1 GPU here. Give --devices 1"),
+    ],
+)
+def test_a_gpu_that_is_not_there_is_missed_before_any_work(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: int, devices: int, says: str
+) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: found)
+    options = replace(SCRATCH, device="cuda", network=replace(SCRATCH.network, devices=devices))
+    for call in (train, lambda data, output, options, **more: compare(data, {"it": options}, output, **more)):
+        with pytest.raises(WhatsitError, match=says):
+            call(small, tmp_path / "model", options, cache=tmp_path / "cache")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_users_own_callbacks_are_called_and_may_stop(small: Path, tmp_path: Path) -> None:

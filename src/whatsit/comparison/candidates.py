@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from whatsit.errors import MissingExtraError, WhatsitError
 from whatsit.options import TrainOptions
-from whatsit.steps.build import check_extra
+from whatsit.steps.build import check_extra, check_networks
 
 PROBE = TrainOptions()
 CANDIDATES = {
@@ -46,6 +46,7 @@ def common_options(candidates: Mapping[str, TrainOptions]) -> TrainOptions:
                     f"{name}: {option} is {here}, and {there} for {first}. Candidates are compared on the same photos: "
                     "give all the same"
                 )
-    if any(options.method != "probe" for options in candidates.values()):
-        check_extra()
+    for options in candidates.values():
+        if options.method != "probe":
+            check_networks(options)
     return common

@@ -6,7 +6,7 @@ alike; what is promised of the winner comes from test photos alone.
 
 import dataclasses
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from whatsit.comparison.field import Field
 from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.embedding.embedder import Embedder
-from whatsit.embedding.session import open_session, run
+from whatsit.embedding.session import graph_device, open_session, run
 from whatsit.evaluation import Figure, wilson
 from whatsit.images.preprocessing import Fit
 from whatsit.learning import FAMILIES, Head, History, Problem, choose, fit_temperature, log_loss, softmax
@@ -101,7 +101,7 @@ def run_trial(
 
 def sight_of(options: TrainOptions, field: Field, watch: Watch) -> tuple[FreshSight, Fit]:
     """How a probe sees, and the fit that the photos' shape suggests where none was asked for."""
-    sight = FreshSight(options, field.cache, watch)
+    sight = FreshSight(replace(options, device=graph_device(options.device)), field.cache, watch)
     fit, _ = sight.fits(field.photos.dataset, *likely_fit(field.learning, *sight.input_size()))
     return sight, fit
 
@@ -116,7 +116,7 @@ def _probe(options: TrainOptions, field: Field, watch: Watch) -> _Taught:
         chosen = choose(problem, FAMILIES[options.head], field.plan.rounds)
     learning = time.monotonic() - start
     with watch("taking the time", None):
-        embedding = _embedding_seconds(sight.extractor(fit), field, options)
+        embedding = _embedding_seconds(sight.extractor(fit), field, sight.options)
     return _Taught(chosen.held_out_logits, learning + embedding, sight.extractor(fit), chosen.head)
 
 

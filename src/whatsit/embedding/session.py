@@ -10,6 +10,11 @@ from whatsit.embedding.devices import DEVICES, find_device
 from whatsit.errors import BackboneError
 
 
+def graph_device(device: str) -> str:
+    """The same, or the CPU where ONNX Runtime has no package for it: PyTorch trains there all the same."""
+    return device if find_device(device).provider in ort.get_available_providers() else "cpu"
+
+
 def open_session(graph: bytes | str, device: str = "cpu", threads: int = 1) -> ort.InferenceSession:
     """`threads`: within one call. ONNX Runtime ignores OMP_NUM_THREADS, so it is set here.
 

@@ -22,13 +22,13 @@ from torch import Tensor
 from whatsit.errors import WhatsitError
 from whatsit.learning.history import Epoch, History
 from whatsit.machine import cores
+from whatsit.networks.accelerators import ACCELERATORS, check_accelerator
 from whatsit.networks.callbacks import CHECKPOINT, NO_NUMBER, OUTCOME, Keep, Progress, Record, Stop
 from whatsit.networks.depthwise import speed_up
 from whatsit.networks.learner import Learner, Task
 from whatsit.networks.network import Network
 from whatsit.networks.processes import Flag, Processes, Say, listening, none_left_over, quiet, raised_flag, shares, told
 
-ACCELERATORS = {"cpu": "cpu", "cuda": "cuda"}  # Lightning's name of a device
 NOTHING_LEARNS = "nothing was left to learn"
 LONE_NUMBER = "more than 1 value per channel"  # in PyTorch's error for a batch norm that has nothing to normalise
 SHORTEST_AVERAGE, LONGEST_AVERAGE = 10, 1000  # steps
@@ -123,9 +123,7 @@ class _Average:
 
 def _check(task: Task, steering: Steering, checkpoint: Path) -> None:
     """Before anything is begun: raises WhatsitError for what cannot go well."""
-    if steering.device not in ACCELERATORS:
-        known = ", ".join(ACCELERATORS)
-        raise WhatsitError(f"--device {steering.device}: networks are trained on {known}. Give one of these")
+    check_accelerator(steering.device, steering.devices)
     shares([min(batches.size, len(batches.rows)) for batches in (task.train, task.valid)], steering.devices)
     if checkpoint.exists():
         _read(checkpoint)

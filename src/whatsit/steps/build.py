@@ -11,6 +11,7 @@ from whatsit.embedding.backbones import BACKBONES, is_custom
 from whatsit.embedding.pretrained.names import is_timm
 from whatsit.errors import BackboneError, MissingExtraError
 from whatsit.images.preprocessing import Fit, Preprocessing
+from whatsit.networks.accelerators import check_accelerator
 from whatsit.networks.architectures import CNN, architecture
 from whatsit.networks.options import FINETUNE, FINETUNE_LITE, SCRATCH, Recipe, recipe
 from whatsit.options import TrainOptions
@@ -35,8 +36,14 @@ class Built:
     source: str
 
 
+def check_networks(options: TrainOptions) -> None:
+    """Raises MissingExtraError where no network can be trained here, WhatsitError where not on the device asked for."""
+    check_extra()
+    check_accelerator(options.device, options.network.devices)
+
+
 def check_extra() -> None:
-    """Raises MissingExtraError where networks cannot be trained here."""
+    """Raises MissingExtraError without the extra `networks`."""
     for name in ("torch", "lightning", "timm"):
         if find_spec(name) is None:
             raise MissingExtraError(name, "networks")

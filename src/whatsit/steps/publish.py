@@ -12,6 +12,7 @@ from typing import Any
 
 from whatsit import __version__
 from whatsit.embedding.backbones import FeatureExtractor
+from whatsit.embedding.session import graph_device
 from whatsit.evaluation.report import DataFigures, LeftOut, Report, headline, render_report, suggest
 from whatsit.files import folder_written_atomically
 from whatsit.learning import History, in_turn
@@ -216,4 +217,4 @@ def publish(work: Work, folder: Path, *, data: str, overwrite: bool) -> tuple[Cl
         (fresh / FILES.predictions).write_bytes(predictions)
         (fresh / FILES.report).write_text(render_report(report), encoding="utf-8", errors="backslashreplace")
         write_core(fresh, facts, graph, beside)
-    return Classifier.load(folder, device=work.options.device, limits=limits), report
+    return Classifier.load(folder, device=graph_device(work.options.device), limits=limits), report

@@ -13,6 +13,7 @@ from whatsit.embedding.embedder import Embedder
 from whatsit.embedding.parquet import read_parquet
 from whatsit.embedding.precision import settle_precision
 from whatsit.embedding.pretrained.names import is_timm
+from whatsit.embedding.session import graph_device
 from whatsit.embedding.stored import StoredEmbeddings
 from whatsit.errors import EmbeddingError
 from whatsit.images.preprocessing import Fit
@@ -71,7 +72,7 @@ def embeddings_once(
     """Of a network that was trained just now: no other training has use for them, so they are kept nowhere."""
     with (
         TemporaryDirectory(prefix="whatsit-") as folder,
-        Embedder(extractor, Path(folder), device=options.device, limits=options.limits) as embedder,
+        Embedder(extractor, Path(folder), device=graph_device(options.device), limits=options.limits) as embedder,
         watch(step, len(dataset.records)) as advance,
     ):
         return embeddings_of(embedder, dataset, advance)
@@ -124,8 +125,11 @@ class FreshSight:
 
 def common_sight(options: TrainOptions, cache: Path, watch: Watch) -> FreshSight:
     """Through the default backbone, which finds copies and splits alike for all methods."""
+    device = graph_device(options.device)
     return FreshSight(
-        replace(options, backbone=DEFAULT_BACKBONE, bits="auto", weights=None, image_size=None), cache, watch
+        replace(options, device=device, backbone=DEFAULT_BACKBONE, bits="auto", weights=None, image_size=None),
+        cache,
+        watch,
     )
 
 

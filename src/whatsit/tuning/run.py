@@ -28,7 +28,7 @@ from whatsit.files import plain_os_errors, write_atomically, write_json
 from whatsit.model.folder import FILES
 from whatsit.options import TrainOptions
 from whatsit.pipeline import Order, Trained
-from whatsit.steps.build import check_extra
+from whatsit.steps.build import check_networks
 from whatsit.steps.see import Watch, unwatched
 from whatsit.steps.target import check_results
 from whatsit.steps.unfinished import begun_with, unfinished
@@ -117,7 +117,7 @@ def _check(options: TuneOptions) -> None:
         raise WhatsitError(
             "a probe finds its only option by itself. Search for a network's: --method finetune or scratch"
         )
-    check_extra()
+    check_networks(options.train)
     if find_spec("optuna") is None:
         raise MissingExtraError("optuna", "networks")
     if options.trials < 1 or options.processes < 1:
