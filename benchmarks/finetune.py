@@ -11,9 +11,8 @@ from pathlib import Path
 
 from common import finish, parser, print_table, say
 from end_to_end import accuracy, compare, read_answers
-from sets import ELPV, SETS, add_set_options, write_paper_manifest
+from sets import SETS, add_set_options
 
-from whatsit.embedding.backbones import DEFAULT_BACKBONE
 from whatsit.networks.options import NetworkOptions
 from whatsit.options import TrainOptions
 from whatsit.pipeline import train
@@ -35,19 +34,17 @@ def main() -> None:
     arguments.add_argument("--augment", help="(None: the recipe's)")
     arguments.add_argument("--learning-rate", type=float, help="(None: the recipe's)")
     arguments.add_argument("--image-size", type=int, help="(None: the backbone's)")
-    arguments.add_argument("--backbone", default=DEFAULT_BACKBONE, help="of both (default: %(default)s)")
-    arguments.add_argument("--paper", action="store_true", help="elpv alone, its test photos drawn as in the paper")
     asked = arguments.parse_args()
     network = NetworkOptions(epochs=asked.epochs, augment=asked.augment, learning_rate=asked.learning_rate)
     rows = []
-    for name in (ELPV,) if asked.paper else asked.sets:
+    for name in asked.sets:
         with tempfile.TemporaryDirectory() as scratch:
             root = Path(scratch)
             (root / "probe").mkdir()
             (root / "network").mkdir()
-            data = write_paper_manifest(root) if asked.paper else SETS[name].data(asked.data, root)
+            data = SETS[name].data(asked.data, root)
             size = (asked.image_size, asked.image_size) if asked.image_size else None
-            options = SETS[name].options(TrainOptions(backbone=asked.backbone, image_size=size))
+            options = SETS[name].options(TrainOptions(image_size=size))
             say(f"{name}: probe")
             probe, quick = measured(data, options, root / "probe")
             say(f"{name}: {accuracy(probe)}; fine-tuning")

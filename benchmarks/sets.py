@@ -1,15 +1,13 @@
 """The six photo sets, each with the protocol and the figure of the design document's table."""
 
 import argparse
-import csv
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common import DATA
-from sklearn.model_selection import train_test_split
 
-from whatsit.demo import photo_folder, write_manifest
+from whatsit.demo import write_manifest
 from whatsit.options import TrainOptions
 
 ELPV = "elpv"
@@ -31,7 +29,8 @@ class PhotoSet:
     def data(self, root: Path, scratch: Path) -> Path:
         """Folder, or the manifest that this writes into `scratch`."""
         if self.name == ELPV:
-            write_manifest(manifest := scratch / f"{ELPV}.csv")
+            manifest = scratch / f"{ELPV}.csv"
+            write_manifest(manifest)
             return manifest
         folder = root / self.name
         if not folder.is_dir():
@@ -50,20 +49,6 @@ SETS = {
         PhotoSet("cats_dogs", "random fifth", 0.2, 0.98),
     )
 }
-
-
-def write_paper_manifest(scratch: Path) -> Path:
-    """Elpv as arXiv 1807.02894 has it: a quarter is test, drawn alike from each kind of cell and defect probability."""
-    manifest = SETS[ELPV].data(scratch, scratch)
-    with manifest.open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    strata = [line.split()[1:] for line in (photo_folder() / "labels.csv").read_text("utf-8").splitlines()]
-    test = set(train_test_split(range(len(rows)), test_size=0.25, stratify=strata, random_state=0)[1])
-    with manifest.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out)
-        writer.writerow(["uri", "label", "split"])
-        writer.writerows((row["uri"], row["label"], "test" if i in test else "train") for i, row in enumerate(rows))
-    return manifest
 
 
 def add_set_options(parser: argparse.ArgumentParser) -> None:
