@@ -21,10 +21,11 @@ from sets import SETS, PhotoSet, add_set_options
 
 from whatsit.dataset import read_dataset
 from whatsit.embedding.backbones import DEFAULT_BACKBONE
-from whatsit.networks import probe
+from whatsit.networks import probe, start
 from whatsit.networks.callbacks import Record
 from whatsit.networks.options import FINETUNE_LITE, NetworkOptions
 from whatsit.networks.probe import COPIES
+from whatsit.networks.start import SHARE
 from whatsit.options import TrainOptions
 from whatsit.pipeline import train
 from whatsit.steps.gather import gather
@@ -49,12 +50,14 @@ class Variant:
     callbacks: tuple[Callback, ...] = ()
     backbone: str = DEFAULT_BACKBONE
     copies: int = COPIES  # augmented ones, that the first head learns from
+    share: float = SHARE  # of its logits, that fine-tuning begins with
 
 
 VARIANTS = {
     "the probe alone": Variant(None),
     RECIPE: Variant(NetworkOptions()),
     "first head without copies": Variant(NetworkOptions(), copies=0),
+    "first head at full length": Variant(NetworkOptions(), share=1.0),
     "head drawn at random": Variant(NetworkOptions(probe_first=False)),
     "one learning rate for all layers": Variant(NetworkOptions(layer_decay=1.0)),
     "constant learning rate": Variant(NetworkOptions(cosine=False, warm_up=0.0)),
@@ -108,10 +111,10 @@ def measured(variant: Variant, manifest: Path, folder: Path, cache: Path) -> Mea
     options = TrainOptions(backbone=variant.backbone) if network else TrainOptions()
     if network:
         options = replace(options, method="finetune", network=network)
-    start = time.perf_counter()
-    with patch.object(probe, "COPIES", variant.copies):
+    began = time.perf_counter()
+    with patch.object(probe, "COPIES", variant.copies), patch.object(start, "SHARE", variant.share):
         trained = train(manifest, folder, options, cache=cache, callbacks=variant.callbacks)
-    taken = time.perf_counter() - start
+    taken = time.perf_counter() - began
     history = trained.report.history
     answers = read_answers(folder / "predictions.csv")
     return Measured(answers, trained.evaluation.log_loss.value, taken, len(history.epochs) - 1 if history else 0)

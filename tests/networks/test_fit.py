@@ -19,6 +19,7 @@ from whatsit.networks.fit import NOTHING_LEARNS, fit
 from whatsit.networks.learner import Task, scores
 from whatsit.networks.network import Network
 from whatsit.networks.optimize import unfreeze
+from whatsit.networks.start import Start, temper
 
 from .learning import CLASSES, SMALL, STEERING, first_network, same_weights, silent, still, task_of, trained
 
@@ -145,20 +146,38 @@ def test_it_learns_as_well_after_a_probe(tmp_path: Path) -> None:
 def test_where_nothing_learns_the_start_is_kept(tmp_path: Path) -> None:
     network = first_network()
     unfreeze(network, "none")
-    start = Epoch(0, 1.0, 0.5, 1.1, 0.4, 0.0, 1.0, 10.0)
+    start = start_with(1.1)
+    temper(network)
     history = fit(network, task_of(tmp_path), STEERING, tmp_path, silent, start)
-    assert (history.epochs, history.best, history.stopped) == ((start,), 0, NOTHING_LEARNS)
+    assert (history.epochs, history.best, history.stopped) == ((start.epoch,), 0, NOTHING_LEARNS)
     assert same_weights(network, first_network())
     with pytest.raises(WhatsitError, match=r"--unfreeze none: nothing would learn"):
         fit(network, task_of(tmp_path), STEERING, tmp_path, silent)
 
 
-def test_a_start_that_stays_the_best_is_kept(tmp_path: Path) -> None:
+def start_with(loss: float) -> Start:
+    """A start of such a loss on each valid photo, with the head of the first network."""
+    head = {name: tensor for name, tensor in first_network().state_dict().items() if name.startswith("head.")}
+    return Start(Epoch(0, 0.1, 1.0, loss, 1.0, 0.0, 1.0, 10.0), np.full(15, loss), head)
+
+
+def test_a_start_that_is_clearly_better_is_kept(tmp_path: Path) -> None:
     network = first_network()
-    start = Epoch(0, 0.1, 1.0, 0.001, 1.0, 0.0, 1.0, 10.0)
-    history = fit(network, task_of(tmp_path), replace(STEERING, epochs=2), tmp_path, silent, start)
+    temper(network)
+    history = fit(network, task_of(tmp_path), replace(STEERING, epochs=2), tmp_path, silent, start_with(0.001))
     assert (len(history.epochs), history.best) == (3, 0)
     assert same_weights(network, first_network())
+
+
+def test_a_start_that_is_better_by_luck_gives_way(tmp_path: Path) -> None:
+    network, task = first_network(), task_of(tmp_path)
+    (tmp_path / "alone").mkdir()
+    _, alone = trained(tmp_path / "alone", task, replace(STEERING, epochs=2))
+    start = start_with(min(epoch.judged_by for epoch in alone.epochs) - 1e-4)
+    history = fit(network, task, replace(STEERING, epochs=2), tmp_path, silent, start)
+    assert [epoch.judged_by for epoch in history.epochs[1:]] == [epoch.judged_by for epoch in alone.epochs]
+    assert history.best > 0
+    assert history.epochs[history.best].judged_by > start.epoch.judged_by
 
 
 class Counter(Callback):

@@ -31,15 +31,19 @@ def test_the_networks_logits_are_the_heads(tmp_path: Path, classes: int) -> None
         torch.manual_seed(0)
         network = build_cnn(replace(SMALL, dropout=0.0), classes)
     start = start_from_probe(network, photos, LEARNED, VALID, FOLDS, balance=False)
-    assert start.number == 0
+    assert start.epoch.number == 0
+    assert start.epoch.calibrated_loss == pytest.approx(start.losses.mean())
+    assert len(start.losses) == len(VALID)
+    for name, tensor in start.head.items():
+        assert torch.equal(network.state_dict()[name], tensor)
     with torch.inference_mode():
         logits = np.concatenate([network(batch.pixels.float()).numpy() for batch in photos])
     if classes == 2:
         assert logits.shape[1] == 1
         logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
     for rows, loss, accuracy in (
-        (LEARNED, start.train_loss, start.train_accuracy),
-        (VALID, start.valid_loss, start.valid_accuracy),
+        (LEARNED, start.epoch.train_loss, start.epoch.train_accuracy),
+        (VALID, start.epoch.valid_loss, start.epoch.valid_accuracy),
     ):
         assert log_loss(logits[rows], photos.labels[rows]) == pytest.approx(loss, abs=1e-4)
         assert (logits[rows].argmax(1) == photos.labels[rows]).mean() == accuracy
@@ -61,8 +65,9 @@ def test_copies_are_learned_from_and_judge_nothing(tmp_path: Path) -> None:
     assert not torch.equal(plain.head.weight, augmented.head.weight)
     with torch.inference_mode():
         logits = np.concatenate([augmented(batch.pixels.float()).numpy() for batch in photos])
-    assert log_loss(logits[VALID], photos.labels[VALID]) == pytest.approx(start.valid_loss, abs=1e-4)
-    assert start.train_loss > as_it_is.train_loss  # on the photos as they are, which is all that the other one knows
+    assert log_loss(logits[VALID], photos.labels[VALID]) == pytest.approx(start.epoch.valid_loss, abs=1e-4)
+    # on photos as they are, which is all that the other one knows
+    assert start.epoch.train_loss > as_it_is.epoch.train_loss
 
 
 def test_copies_are_other_pixels_each_time(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Embeddings and labels → a head, its temperature, and when to be unsure. It prints nothing."""
 
-from whatsit.learning.calibration import calibrated_loss, fit_temperature, log_loss, log_softmax, softmax
+from whatsit.learning.calibration import calibrated_losses, fit_temperature, log_loss, log_softmax, softmax
 from whatsit.learning.familiarity import Familiarity, in_turn, learn_familiarity
 from whatsit.learning.heads import FAMILIES, Family, Head, NeighbourHead, Problem
 from whatsit.learning.history import Epoch, History
@@ -25,7 +25,7 @@ __all__ = [
     "Round",
     "Step",
     "Threshold",
-    "calibrated_loss",
+    "calibrated_losses",
     "choose",
     "choose_threshold",
     "fit_temperature",

@@ -21,9 +21,15 @@ def softmax(logits: Array, temperature: float = 1.0) -> NDArray[np.float64]:
     return np.exp(log_softmax(logits, temperature))
 
 
+def log_losses(logits: Array, labels: NDArray[np.int64], temperature: float = 1.0) -> NDArray[np.float64]:
+    """(n,): the negative log probability of each label, in nats."""
+    out: NDArray[np.float64] = -log_softmax(logits, temperature)[np.arange(len(labels)), labels]
+    return out
+
+
 def log_loss(logits: Array, labels: NDArray[np.int64], temperature: float = 1.0) -> float:
     """Mean negative log probability of the given labels, in nats."""
-    return float(-log_softmax(logits, temperature)[np.arange(len(labels)), labels].mean())
+    return float(log_losses(logits, labels, temperature).mean())
 
 
 def fit_temperature(logits: Array, labels: NDArray[np.int64]) -> float:
@@ -46,8 +52,8 @@ def fit_temperature(logits: Array, labels: NDArray[np.int64]) -> float:
     return float(np.exp(best.x))
 
 
-def calibrated_loss(logits: Array, labels: NDArray[np.int64]) -> float:
-    """Log loss at the temperature that these very images ask for; nan where a logit is no number."""
+def calibrated_losses(logits: Array, labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(n,): log losses at the temperature that these very images ask for; all nan where a logit is no number."""
     if not np.isfinite(logits).all():
-        return float("nan")
-    return log_loss(logits, labels, fit_temperature(logits, labels))
+        return np.full(len(labels), np.nan)
+    return log_losses(logits, labels, fit_temperature(logits, labels))

@@ -30,6 +30,6 @@ class History:
     """All epochs of a training, and which one's weights were kept."""
 
     epochs: tuple[Epoch, ...]
-    best: int  # the number of the epoch of least valid loss, calibrated
+    best: int  # the number of the last epoch whose valid loss, calibrated, is within a standard error of the least
     stopped: str  # why it ended, in words: "all 10 epochs done", "no better valid loss for 5 epochs"
     augmented: bool  # photos to learn from were, so train figures are those of harder photos

@@ -16,12 +16,13 @@ from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 
 from whatsit.files import plain_os_errors
-from whatsit.learning import calibrated_loss
+from whatsit.learning import calibrated_losses
 from whatsit.learning.history import INTERRUPTED, Epoch
 from whatsit.networks.batches import Batch
 from whatsit.networks.learner import Learner
 from whatsit.networks.network import Network
 from whatsit.networks.processes import Flag, Say
+from whatsit.networks.start import Losses, Start, clearly_worse
 
 CHECKPOINT = "last.ckpt"
 OUTCOME = "outcome.pt"
@@ -29,17 +30,18 @@ NO_NUMBER = "the loss was no number"
 
 
 class Record(Callback):
-    """Every epoch's figures, and the weights of the best one: that of least valid loss, once calibrated.
+    """Every epoch's figures, and the weights of the best one: the last that is not clearly worse than the least.
 
-    start: what training begins with, where that is worth keeping; chooses: else the weights of the last one.
+    That is of the valid losses, once calibrated. start: what training begins with, where that is worth keeping;
+    chooses: else the weights of the last one.
     """
 
-    def __init__(self, network: Network, start: Epoch | None, *, chooses: bool = True) -> None:
+    def __init__(self, network: Network, start: Start | None, *, chooses: bool = True) -> None:
         self.chooses = chooses
-        self.epochs = [start] if start else []
-        self.best = 0  # number of the epoch
-        self.best_loss = start.judged_by if start else math.inf
-        self.best_weights = _copied(network)
+        self.epochs = [start.epoch] if start else []
+        self.best = self.least = 0  # numbers of epochs: whose weights are kept, and that of least valid loss
+        self.best_weights = _copied(network) | dict(start.head if start else {})
+        self.least_losses = torch.from_numpy(start.losses) if start else torch.empty(0)  # of each valid photo
         self.valid_logits = torch.empty(0)  # (photos, classes) of the last epoch, of all processes
         self._began = 0.0
         self._learned = 0.0  # seconds
@@ -63,6 +65,7 @@ class Record(Callback):
         train_loss, train_accuracy, photos = module.figures("train")
         valid_loss, valid_accuracy, _ = module.figures("valid")
         self.valid_logits = module.all_valid_logits()
+        losses = calibrated_losses(self.valid_logits.numpy(), module.task.valid.labels)
         epoch = Epoch(
             number=trainer.current_epoch + 1,
             train_loss=train_loss,
@@ -72,24 +75,37 @@ class Record(Callback):
             learning_rate=max(group["lr"] for group in trainer.optimizers[0].param_groups),
             seconds=time.monotonic() - self._began,
             images_per_second=photos / max(self._learned, 1e-9),
-            calibrated_loss=calibrated_loss(self.valid_logits.numpy(), module.task.valid.labels),
+            calibrated_loss=float(losses.mean()),
         )
-        if epoch.judged_by < self.best_loss or not self.chooses:
-            self.best, self.best_loss = epoch.number, epoch.judged_by
-            self.best_weights = _copied(module.network)
+        if self._among_the_best(epoch, losses) or not self.chooses:
+            self.best, self.best_weights = epoch.number, _copied(module.network)
         self.epochs.append(epoch)
         module.log_dict(
             {"valid_loss": valid_loss, "valid_accuracy": valid_accuracy, "train_loss": train_loss}, rank_zero_only=False
         )
 
+    def _among_the_best(self, epoch: Epoch, losses: Losses) -> bool:
+        if not math.isfinite(epoch.judged_by):
+            return False
+        least = self.least_losses.numpy()
+        if not len(least) or losses.mean() < least.mean():
+            self.least, self.least_losses = epoch.number, torch.from_numpy(losses)
+            return True
+        return not clearly_worse(losses, least)
+
     def state_dict(self) -> dict[str, Any]:
-        epochs = [asdict(epoch) for epoch in self.epochs]
-        return {"epochs": epochs, "best": self.best, "best_loss": self.best_loss, "weights": self.best_weights}
+        return {
+            "epochs": [asdict(epoch) for epoch in self.epochs],
+            "best": self.best,
+            "least": self.least,
+            "weights": self.best_weights,
+            "least_losses": self.least_losses,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.epochs = [Epoch(**values) for values in state_dict["epochs"]]
-        self.best, self.best_loss = state_dict["best"], state_dict["best_loss"]
-        self.best_weights = state_dict["weights"]
+        self.best, self.best_weights = state_dict["best"], state_dict["weights"]
+        self.least, self.least_losses = state_dict["least"], state_dict["least_losses"]
 
 
 def _copied(network: Network) -> dict[str, Tensor]:
@@ -162,7 +178,7 @@ class Stop(Callback):
     def _judge(self, trainer: Trainer) -> None:
         """By the figures, which are the same in all processes."""
         last = self.record.epochs[-1]
-        since = last.number - self.record.best
+        since = last.number - self.record.least
         if not math.isfinite(last.train_loss + last.valid_loss):
             self._stop(trainer, NO_NUMBER)
         if self.accuracy is not None and last.valid_accuracy >= self.accuracy:

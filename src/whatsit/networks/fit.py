@@ -28,6 +28,7 @@ from whatsit.networks.depthwise import speed_up
 from whatsit.networks.learner import Learner, Task
 from whatsit.networks.network import Network
 from whatsit.networks.processes import Flag, Processes, Say, listening, none_left_over, quiet, raised_flag, shares, told
+from whatsit.networks.start import Start
 
 NOTHING_LEARNS = "nothing was left to learn"
 LONE_NUMBER = "more than 1 value per channel"  # in PyTorch's error for a batch norm that has nothing to normalise
@@ -52,7 +53,7 @@ class Steering:
 
 
 def fit(
-    network: Network, task: Task, steering: Steering, folder: Path, say: Say, start: Epoch | None = None
+    network: Network, task: Task, steering: Steering, folder: Path, say: Say, start: Start | None = None
 ) -> History:
     """Trains, or goes on where the folder's checkpoint ends. The network then has the weights of its best epoch.
 
@@ -80,7 +81,7 @@ def fit(
 
 
 def _callbacks(
-    network: Network, task: Task, steering: Steering, folder: Path, tell: Say, start: Epoch | None, flag: Flag
+    network: Network, task: Task, steering: Steering, folder: Path, tell: Say, start: Start | None, flag: Flag
 ) -> list[Callback]:
     """In the order in which they are called: figures first, while averaged weights are in place."""
     record = Record(network, start, chooses=steering.stop_after is None)
@@ -95,11 +96,12 @@ def _callbacks(
     return [record, stop, Progress(tell, record), *average, *steering.callbacks, Keep(folder, record, stop)]
 
 
-def _as_it_began(network: Network, start: Epoch | None) -> History:
+def _as_it_began(network: Network, start: Start | None) -> History:
     if start is None:
         raise WhatsitError("--unfreeze none: nothing would learn, and no probe comes first. Give another --unfreeze")
+    network.load_state_dict(start.head, strict=False)
     network.eval()
-    return History((start,), start.number, NOTHING_LEARNS, augmented=False)
+    return History((start.epoch,), start.epoch.number, NOTHING_LEARNS, augmented=False)
 
 
 def resumes(folder: Path) -> bool:
@@ -208,7 +210,8 @@ def _finished(network: Network, folder: Path, task: Task, steering: Steering) ->
     outcome = _read(folder / OUTCOME)
     epochs = tuple(Epoch(**values) for values in outcome["epochs"])
     best, reason = outcome["best"], outcome["reason"]
-    if not math.isfinite(outcome["best_loss"]) or (reason == NO_NUMBER and best == 0):
+    kept = next((epoch for epoch in epochs if epoch.number == best), None)
+    if kept is None or not math.isfinite(kept.judged_by) or (reason == NO_NUMBER and best == 0):
         (folder / CHECKPOINT).unlink(missing_ok=True)  # to go on from it would be of no use
         raise WhatsitError(
             f"the loss is no number after epoch {epochs[-1].number}: the steps are too long. "

@@ -74,7 +74,7 @@ FINETUNE = Recipe(  # with rates of BEiT's order (Bao et al. 2022), which suit t
     layer_decay=0.75,
     label_smoothing=0.1,
     averaging=True,
-    patience=4,
+    patience=10,  # a full-sized step sets the first epochs back, and what they lost is regained as steps shrink
     warm_up=0.1,
     cosine=True,
 )

@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from whatsit.learning import FAMILIES, LinearHead, Problem, Round, calibrated_loss, choose, fold_rounds, log_loss
+from whatsit.learning import FAMILIES, LinearHead, Problem, Round, calibrated_losses, choose, fold_rounds, log_loss
 from whatsit.learning.history import Epoch
 from whatsit.networks.augment import Augmentation
 from whatsit.networks.batches import Batches
 from whatsit.networks.fit import autocast
 from whatsit.networks.network import Network
+from whatsit.networks.start import Start
 
 COPIES = 4  # of each photo: about as much work as an epoch
 MOST = 20_000  # photos and copies: where there are many photos, copies add little but time
@@ -37,7 +38,7 @@ def start_from_probe(
     augment: str = "none",
     device: str = "cpu",
     precision: str = "32-true",
-) -> Epoch:
+) -> Start:
     """Sets the head, and gives the figures to begin with as epoch 0, all of photos as they are.
 
     photos: all to learn from, in order; learned, valid: those the head is fitted on, and those it knows nothing of;
@@ -57,9 +58,20 @@ def start_from_probe(
     logits = head.logits(x[:n])
     train_loss, train_accuracy = _figures(logits[learned], labels[learned])
     valid_loss, valid_accuracy = _figures(logits[valid], labels[valid])
-    calibrated = calibrated_loss(logits[valid], labels[valid])
+    losses = calibrated_losses(logits[valid], labels[valid])
     seconds = time.monotonic() - start
-    return Epoch(0, train_loss, train_accuracy, valid_loss, valid_accuracy, 0.0, seconds, len(x) / seconds, calibrated)
+    epoch = Epoch(
+        number=0,
+        train_loss=train_loss,
+        train_accuracy=train_accuracy,
+        valid_loss=valid_loss,
+        valid_accuracy=valid_accuracy,
+        learning_rate=0.0,
+        seconds=seconds,
+        images_per_second=len(x) / seconds,
+        calibrated_loss=float(losses.mean()),
+    )
+    return Start(epoch, losses, {f"head.{name}": tensor.clone() for name, tensor in network.head.state_dict().items()})
 
 
 def copies_of(photos: int, augment: str) -> int:

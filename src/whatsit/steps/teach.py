@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.learning import Chosen, LinearHead, fit_temperature, learn_familiarity, softmax
-from whatsit.learning.history import Epoch, History
+from whatsit.learning.history import History
 from whatsit.machine import memory_kept
 from whatsit.options import TrainOptions
 from whatsit.steps.arrange import decoded_photos, steering_of, task_of
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from whatsit.networks.batches import Batches
     from whatsit.networks.fit import Steering
+    from whatsit.networks.start import Start
 
 FEW = 2000  # photos to learn from; above, two folds choose the first head's penalty as well as five
 
@@ -73,6 +74,7 @@ def teach(
     from whatsit.networks.export import Origin, feature_extractor_of, linear_head
     from whatsit.networks.fit import fit, resumes
     from whatsit.networks.optimize import unfreeze
+    from whatsit.networks.start import temper
 
     network, asked, again = built.network, options.network, stop_after is not None
     unfreeze(network, asked.unfreeze)
@@ -83,6 +85,7 @@ def teach(
     start = None
     if options.method == "finetune" and asked.probe_first and not resumes(work):
         start = _from_probe(photos, built, everyone, plan, options, steering, watch, again=again)
+        temper(network)
     if asked.learning_rate == FIND:
         found = found_rate(network, task, steering, work, watch)
         task = replace(task, course=replace(task.course, learning_rate=found))
@@ -106,7 +109,7 @@ def _from_probe(
     watch: Watch,
     *,
     again: bool,
-) -> Epoch:
+) -> "Start":
     from whatsit.networks.fit import precision
     from whatsit.networks.probe import start_from_probe
 

@@ -69,9 +69,9 @@ def _no_gain(course: Course) -> Lesson | None:
         return None
     return Lesson(
         "no better than the probe that it began with, which was kept",
-        f"After calibration, no epoch had a lower valid loss than the probe ({nats(course.kept.judged_by)}) that it "
-        "began with, so that was kept. A lower `--learning-rate` may gain something; a probe alone takes "
-        "a fraction of the time.",
+        "After calibration, no epoch came within a standard error of the probe's valid loss "
+        f"({nats(course.kept.judged_by)}) that it began with, so the probe was kept. A lower `--learning-rate` may "
+        "gain something; a probe alone takes a fraction of the time.",
     )
 
 
