@@ -1,7 +1,9 @@
 """What each part of the fine-tuning recipe is worth: with all of it, and with one part taken away or changed.
 
 The test photos of each set are left alone. Of the others two fifths judge, and of the rest at most so many are learned
-from, a seventh of them valid photos. All variants learn from the same photos and are judged by the same.
+from, a seventh of them valid photos. All variants learn from the same photos and are judged by the same. Each is taught
+some times over: another seed, and another seventh. What is said of a difference rests on how it varies from one such
+time to another, since chance in training changes more than one would think.
 """
 
 import csv
@@ -10,12 +12,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import mean
+from statistics import mean, stdev
+from typing import NamedTuple
 from unittest.mock import patch
 
 import numpy as np
 from common import evenly, finish, parser, print_table, say
-from end_to_end import Answers, compare, read_answers
 from lightning.pytorch import Callback, LightningModule, Trainer
 from sets import SETS, PhotoSet, add_set_options
 
@@ -71,14 +73,14 @@ VARIANTS = {
     "three times the learning rate": Variant(NetworkOptions(learning_rate=FINETUNE_LITE.learning_rate * 3)),
     "augmentation none": Variant(NetworkOptions(augment="none")),
     "augmentation strong": Variant(NetworkOptions(augment="strong")),
-    "20 epochs": Variant(NetworkOptions(epochs=20, patience=8)),
+    "20 epochs": Variant(NetworkOptions(epochs=20, patience=LONG)),
     "norms frozen, not folded": Variant(NetworkOptions(), backbone="timm:tf_efficientnet_lite0"),
     "norms that learn": Variant(NetworkOptions(frozen_norms=False), backbone="timm:tf_efficientnet_lite0"),
 }
 
 
-def inner_manifest(one: PhotoSet, data: Path, scratch: Path, most: int, cache: Path) -> Path:
-    """The photos to learn from, split once more: uri, label, split."""
+def inner_manifests(one: PhotoSet, data: Path, scratch: Path, most: int, times: int, cache: Path) -> list[Path]:
+    """The photos to learn from, split once more, each time with other valid ones: uri, label, split."""
     options = one.options(TrainOptions())
     dataset = read_dataset(data)
     photos = gather(dataset, FreshSight(options, cache).embed(dataset, "squash", "embedding"))
@@ -87,60 +89,71 @@ def inner_manifest(one: PhotoSet, data: Path, scratch: Path, most: int, cache: P
     records = [photos.records[i] for i in learn]
     order = np.lexsort(([r.uri for r in records], [r.label for r in records]))
     learned = evenly([records[i].uri for i in order if not judges[i]], most)
-    splits = dict.fromkeys(learned, "train") | dict.fromkeys(learned[::VALID], "valid")
-    manifest = scratch / f"{one.name}-inner.csv"
-    with manifest.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out)
-        writer.writerow(["uri", "label", "split"])
-        for record, judge in zip(records, judges, strict=True):
-            if split := "test" if judge else splits.get(record.uri):
-                writer.writerow([record.uri, record.label, split])
-    return manifest
+    manifests = []
+    for time_over in range(times):
+        splits = dict.fromkeys(learned, "train") | dict.fromkeys(learned[time_over % VALID :: VALID], "valid")
+        manifest = scratch / f"{one.name}-{time_over}.csv"
+        with manifest.open("w", encoding="utf-8", newline="") as out:
+            writer = csv.writer(out)
+            writer.writerow(["uri", "label", "split"])
+            for record, judge in zip(records, judges, strict=True):
+                if split := "test" if judge else splits.get(record.uri):
+                    writer.writerow([record.uri, record.label, split])
+        manifests.append(manifest)
+    return manifests
 
 
-@dataclass(frozen=True)
-class Measured:
-    answers: Answers
+class Key(NamedTuple):
+    variant: str
+    set: str
+    seed: int
+
+
+class Measured(NamedTuple):
+    accuracy: float
     log_loss: float  # nats, calibrated
     seconds: float
-    epochs: int
 
 
-def measured(variant: Variant, manifest: Path, folder: Path, cache: Path) -> Measured:
+Kept = dict[Key, Measured]
+
+
+def read_kept(file: Path | None) -> Kept:
+    """What an earlier run measured."""
+    if file is None or not file.exists():
+        return {}
+    with file.open(encoding="utf-8", newline="") as lines:
+        rows = [(Key(variant, one, int(seed)), figures) for variant, one, seed, *figures in csv.reader(lines)]
+    return {key: Measured(*map(float, figures)) for key, figures in rows}
+
+
+def measured(variant: Variant, manifest: Path, seed: int, folder: Path, cache: Path) -> Measured:
     network = variant.network
-    options = TrainOptions(backbone=variant.backbone) if network else TrainOptions()
+    options = TrainOptions(backbone=variant.backbone, seed=seed)
     if network:
         options = replace(options, method="finetune", network=network)
     began = time.perf_counter()
     with patch.object(probe, "COPIES", variant.copies), patch.object(start, "SHARE", variant.share):
-        trained = train(manifest, folder, options, cache=cache, callbacks=variant.callbacks)
-    taken = time.perf_counter() - began
-    history = trained.report.history
-    answers = read_answers(folder / "predictions.csv")
-    return Measured(answers, trained.evaluation.log_loss.value, taken, len(history.epochs) - 1 if history else 0)
+        evaluation = train(manifest, folder, options, cache=cache, callbacks=variant.callbacks).evaluation
+    return Measured(evaluation.accuracy.value, evaluation.log_loss.value, time.perf_counter() - began)
 
 
-def accuracy_of(answers: Answers) -> float:
-    return mean(answers.values())
-
-
-def row(name: str, found: Sequence[Measured], base: Sequence[Measured]) -> list[str]:
-    pairs = [compare(mine.answers, theirs.answers) for mine, theirs in zip(found, base, strict=True)]
-    only, other = sum(pair[0] for pair in pairs), sum(pair[1] for pair in pairs)
-    p = compare(_joined(found), _joined(base))[2]
+def row(name: str, results: Kept, sets: Sequence[str], seeds: range) -> list[str]:
+    cells = [(results[Key(name, one, seed)], results[Key(RECIPE, one, seed)]) for one in sets for seed in seeds]
     return [
         name,
-        *(f"{accuracy_of(one.answers):.3f}" for one in found),
-        f"{mean(accuracy_of(one.answers) for one in found):.4f}",
-        f"{mean(one.log_loss for one in found):.4f}",
-        f"{only} / {other}",
-        f"{p:.3f}",
-        f"{sum(one.seconds for one in found) / 60:.1f}",
+        *(f"{mean(results[Key(name, one, seed)].accuracy for seed in seeds):.3f}" for one in sets),
+        *(f"{mean(results[Key(name, one, seed)].log_loss for seed in seeds):.3f}" for one in sets),
+        apart([mine.accuracy - theirs.accuracy for mine, theirs in cells]),
+        apart([mine.log_loss - theirs.log_loss for mine, theirs in cells]),
+        f"{mean(mine.seconds / theirs.seconds for mine, theirs in cells):.2f}",
     ]
 
 
-def _joined(found: Sequence[Measured]) -> Answers:
-    return {f"{k} {uri}": right for k, one in enumerate(found) for uri, right in one.answers.items()}
+def apart(differences: Sequence[float]) -> str:
+    """Their mean, and its standard error."""
+    error = f" ± {stdev(differences) / len(differences) ** 0.5:.4f}" if len(differences) > 1 else ""
+    return f"{mean(differences):+.4f}{error}"
 
 
 def main() -> None:
@@ -148,28 +161,32 @@ def main() -> None:
     arguments = parser(__doc__)
     add_set_options(arguments)
     arguments.add_argument("--most", type=int, default=300, help="photos to learn from, of each set")
+    arguments.add_argument("--times", type=int, default=3, help="that each variant is taught")
     arguments.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), metavar="NAME")
+    arguments.add_argument("--kept", type=Path, metavar="FILE", help="CSV of what was measured, to go on from")
     asked = arguments.parse_args()
-    results: dict[str, list[Measured]] = {}
+    seeds, variants = range(asked.times), tuple(dict.fromkeys((RECIPE, *asked.variants)))
+    results = read_kept(asked.kept)
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
         cache = asked.cache or root / "cache"
-        sets = {name: SETS[name] for name in asked.sets}
         manifests = {
-            name: inner_manifest(one, one.data(asked.data, root), root, asked.most, cache) for name, one in sets.items()
+            name: inner_manifests(SETS[name], SETS[name].data(asked.data, root), root, asked.most, asked.times, cache)
+            for name in asked.sets
         }
-        for variant in dict.fromkeys((RECIPE, *asked.variants)):
-            results[variant] = []
-            for name, manifest in manifests.items():
-                model = root / f"{name}-{len(results)}"
-                found = measured(VARIANTS[variant], manifest, model, cache)
-                results[variant].append(found)
-                say(
-                    f"{variant}, {name}: {accuracy_of(found.answers):.4f}, log loss {found.log_loss:.4f}, "
-                    f"{found.epochs} epochs, {found.seconds:.0f} s"
-                )
-    header = ["", *asked.sets, "mean", "log loss", "this / the recipe alone right", "p", "minutes"]
-    print_table(header, [row(name, found, results[RECIPE]) for name, found in results.items()])
+        for key in (Key(variant, one, seed) for seed in seeds for variant in variants for one in asked.sets):
+            if key in results:
+                continue
+            folder = root / f"model-{len(results)}"
+            found = measured(VARIANTS[key.variant], manifests[key.set][key.seed], key.seed, folder, cache)
+            results[key] = found
+            say(f"{key.variant}, {key.set}, {key.seed}: {found.accuracy:.4f}, log loss {found.log_loss:.4f}")
+            if asked.kept:
+                with asked.kept.open("a", encoding="utf-8", newline="") as out:
+                    csv.writer(out).writerow((*key, *found))
+    header = ["", *asked.sets, *(f"{name}: log loss" for name in asked.sets), "accuracy", "log loss", "time"]
+    print_table(header, [row(name, results, asked.sets, seeds) for name in variants])
+    print("\nThe last three columns: less the recipe's, with the standard error of the mean; times the recipe's.")
     finish(started)
 
 

@@ -27,6 +27,7 @@ from whatsit.networks.start import Losses, Start, clearly_worse
 CHECKPOINT = "last.ckpt"
 OUTCOME = "outcome.pt"
 NO_NUMBER = "the loss was no number"
+LOOK_EVERY = 0.2  # seconds
 
 
 class Record(Callback):
@@ -199,19 +200,30 @@ class Stop(Callback):
 
 
 class Progress(Callback):
-    """Tells how far it is: photos learned from, and the figures so far."""
+    """Tells how far it is: photos learned from, and the figures so far.
+
+    They are looked at a few times a second: to look is to wait until a GPU has done all that it was given.
+    """
 
     def __init__(self, say: Say, record: Record) -> None:
         self.say = say
         self.record = record
+        self._note = ""
+        self._looked = -math.inf
 
     def on_train_batch_end(
-        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Batch, *_: Any
+        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Batch, number: int
     ) -> None:
         if not isinstance(module, Learner) or not trainer.is_global_zero:
             return
+        if number == 0 or time.monotonic() - self._looked > LOOK_EVERY:
+            self._note = self._figures(trainer, module)
+            self._looked = time.monotonic()
+        self.say(len(batch.labels) * trainer.world_size, self._note)
+
+    def _figures(self, trainer: Trainer, module: Learner) -> str:
         loss, right, n = module.sums["train"].tolist()
         note = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}, loss {loss / n:.3f}, accuracy {right / n:.3f}"
         if self.record.epochs:
             note += f", valid {self.record.epochs[-1].valid_accuracy:.3f}"
-        self.say(len(batch.labels) * trainer.world_size, note)
+        return note

@@ -41,7 +41,7 @@ class Learner(LightningModule):
         weights = task.class_weights or (1.0,) * network.classes
         self.register_buffer("class_weights", torch.tensor(weights), persistent=False)
         self.class_weights: Tensor
-        self.sums = {stage: torch.zeros(3, dtype=torch.float64) for stage in ("train", "valid")}
+        self.sums: dict[str, Tensor] = {}  # by stage, where the network is: loss in nats, right answers, photos
         self._valid_logits = torch.empty(0)
 
     def train_dataloader(self) -> Batches:
@@ -57,10 +57,10 @@ class Learner(LightningModule):
     def on_train_epoch_start(self) -> None:
         self.batches.epoch = self.current_epoch
         self.network.train()  # Lightning leaves it as it was given: after a probe it does not learn as it should
-        self.sums["train"].zero_()
+        self.sums.pop("train", None)
 
     def on_validation_epoch_start(self) -> None:
-        self.sums["valid"].zero_()
+        self.sums.pop("valid", None)
         self._valid_logits = torch.zeros(len(self.task.valid.rows), self.network.classes)
 
     def training_step(self, batch: Batch, number: int) -> Tensor:
@@ -83,7 +83,8 @@ class Learner(LightningModule):
     def _count(self, stage: str, logits: Tensor, targets: Tensor) -> None:
         right = (scores(logits).argmax(1) == targets.argmax(1)).sum()
         losses = cross_entropies(logits, targets).sum()
-        self.sums[stage] += torch.stack([losses, right, losses.new_tensor(len(logits))]).cpu()
+        found = torch.stack([losses, right, losses.new_tensor(len(logits))]).double()
+        self.sums[stage] = self.sums[stage] + found if stage in self.sums else found
 
     def all_valid_logits(self) -> Tensor:
         """(photos, classes) of the last validation, in the order of the task, over all processes.
@@ -96,9 +97,7 @@ class Learner(LightningModule):
 
     def figures(self, stage: str) -> tuple[float, float, int]:
         """(mean loss in nats, accuracy, photos) so far, over all processes."""
-        loss, right, n = self.trainer.strategy.reduce(
-            self.sums[stage].to(self.device, copy=True), reduce_op="sum"
-        ).tolist()
+        loss, right, n = self.trainer.strategy.reduce(self.sums[stage].clone(), reduce_op="sum").tolist()
         return loss / max(n, 1), right / max(n, 1), int(n)
 
     def configure_optimizers(self) -> Any:
