@@ -3,11 +3,13 @@
 import csv
 import hashlib
 import json
+import math
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -16,8 +18,12 @@ from whatsit.comparison.run import Compared, compare
 from whatsit.errors import WhatsitError
 from whatsit.learning.history import INTERRUPTED
 from whatsit.networks.batches import Batches
-from whatsit.networks.options import NetworkOptions
+from whatsit.networks.options import FINETUNE_LITE, NetworkOptions
 from whatsit.options import TrainOptions
+from whatsit.steps import arrange, build, teach
+
+if TYPE_CHECKING:
+    from whatsit.networks.learner import Task
 
 LONG = NetworkOptions(architecture="cnn-boats", layers=(8,), dense=(), epochs=12, batch_size=4, patience=99)
 SCRIPT = f"""
@@ -95,6 +101,28 @@ def test_the_last_weights_are_kept_where_nothing_is_chosen(
     assert (first.stop_after, first.stop_at_accuracy) == (None, 0.01)
     assert (again.stop_after, again.stop_at_accuracy, again.max_seconds) == (1, None, None)
     assert again.epochs == first.epochs == 2
+
+
+def test_taught_again_on_more_photos_it_follows_the_same_course(
+    fruit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few photos are learned from for more epochs: how few they are is told without those held out."""
+    courses: list[tuple[int, int]] = []
+    original = arrange.task_of
+
+    def spy(*everything: Any, again: bool) -> "Task":
+        task = original(*everything, again=again)
+        courses.append((len(task.train.rows), task.course.steps // len(task.train)))
+        return task
+
+    monkeypatch.setattr(teach, "task_of", spy)
+    monkeypatch.setattr(build, "FINETUNE_LITE", replace(FINETUNE_LITE, seen=500))
+    network = NetworkOptions(probe_first=False, stop_at_accuracy=0.01)
+    compare(fruit, {"tuned": TrainOptions(method="finetune", image_size=(32, 32), network=network)}, tmp_path / "out")
+    (few, epochs), (more, as_many) = courses
+    assert few < more
+    assert epochs == as_many == math.ceil(500 / few)
+    assert epochs > FINETUNE_LITE.epochs
 
 
 def test_a_half_taught_network_is_no_trial(

@@ -76,6 +76,11 @@ def test_before_the_first_checkpoint_nothing_is_left(small: Path, tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+def test_few_photos_are_learned_from_for_more_epochs(small: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):  # where it counts to that number
+        train(small, tmp_path / "model", replace(FINETUNE, network=NetworkOptions()), watch=broken_off_at("epoch 1/40"))
+
+
 def test_ctrl_c_keeps_the_best_so_far(small: Path, tmp_path: Path) -> None:
     @contextmanager
     def watch(step: str, total: int | None) -> Iterator[Advance]:

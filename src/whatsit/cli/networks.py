@@ -8,7 +8,7 @@ from click.core import ParameterSource
 
 from whatsit.cli.shared import F
 from whatsit.networks.architectures import DEFAULT_ARCHITECTURE, OptimizerName
-from whatsit.networks.options import NetworkOptions, Unfreeze
+from whatsit.networks.options import FINETUNE, MOST_EPOCHS, SCRATCH, NetworkOptions, Unfreeze
 
 if TYPE_CHECKING:
     _Widths = click.ParamType[tuple[int, ...]]
@@ -93,7 +93,12 @@ OPTIONS = (
     ),
     _option("--layers", type=Widths(), help="Filters of each convolution, as 32,64,64."),
     _option("--dense", type=Widths(), help="Units of the dense layers before the output, as 256; or none."),
-    _option("--epochs", type=click.IntRange(1, 100_000), help="Times that every photo is learned from."),
+    _option(
+        "--epochs",
+        type=click.IntRange(1, 100_000),
+        help=f"Times that every photo is learned from (scratch: {SCRATCH.epochs}; finetune: {FINETUNE.epochs}, "
+        f"of few photos up to {MOST_EPOCHS}).",
+    ),
     _option("--batch-size", type=click.IntRange(1, 8192), help="Photos a step (default: 32)."),
     _option("--optimizer", type=click.Choice(get_args(OptimizerName)), help="How the weights are moved."),
     _option("--learning-rate", type=Rate(), help="Length of a step; find: by a short trial (Smith 2017)."),

@@ -78,21 +78,18 @@ class Record(Callback):
             images_per_second=photos / max(self._learned, 1e-9),
             calibrated_loss=float(losses.mean()),
         )
-        if self._among_the_best(epoch, losses) or not self.chooses:
-            self.best, self.best_weights = epoch.number, _copied(module.network)
+        self._choose(epoch, losses, module.network)
         self.epochs.append(epoch)
         module.log_dict(
             {"valid_loss": valid_loss, "valid_accuracy": valid_accuracy, "train_loss": train_loss}, rank_zero_only=False
         )
 
-    def _among_the_best(self, epoch: Epoch, losses: Losses) -> bool:
-        if not math.isfinite(epoch.judged_by):
-            return False
-        least = self.least_losses.numpy()
-        if not len(least) or losses.mean() < least.mean():
+    def _choose(self, epoch: Epoch, losses: Losses, network: Network) -> None:
+        finite = math.isfinite(epoch.judged_by)
+        if finite and (not len(self.least_losses) or losses.mean() < float(self.least_losses.mean())):
             self.least, self.least_losses = epoch.number, torch.from_numpy(losses)
-            return True
-        return not clearly_worse(losses, least)
+        if not self.chooses or (finite and not clearly_worse(losses, self.least_losses.numpy())):
+            self.best, self.best_weights = epoch.number, _copied(network)
 
     def state_dict(self) -> dict[str, Any]:
         return {

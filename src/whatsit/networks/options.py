@@ -1,5 +1,6 @@
 """What can be chosen when a network is trained, each default beside its reason. It needs no PyTorch."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -40,6 +41,9 @@ class NetworkOptions:
 NETWORK_DEFAULTS = NetworkOptions()
 
 
+MOST_EPOCHS = 40  # however few the photos are: 80 gained nothing (docs/log.md)
+
+
 @dataclass(frozen=True)
 class Recipe:
     """All that a training needs to know of how the weights move."""
@@ -55,6 +59,11 @@ class Recipe:
     patience: int = 10
     warm_up: float = 0.0  # share of all steps over which the learning rate rises
     cosine: bool = False  # then falls; else it stays
+    seen: int = 0  # few photos are learned from for more epochs, until so many have been seen
+
+    def lasting(self, photos: int) -> "Recipe":
+        """With as many epochs as so few photos to learn from need."""
+        return replace(self, epochs=max(self.epochs, min(MOST_EPOCHS, math.ceil(self.seen / photos))), seen=0)
 
 
 SCRATCH = Recipe(
@@ -74,9 +83,10 @@ FINETUNE = Recipe(  # with rates of BEiT's order (Bao et al. 2022), which suit t
     layer_decay=0.75,
     label_smoothing=0.1,
     averaging=True,
-    patience=10,  # a full-sized step sets the first epochs back, and what they lost is regained as steps shrink
+    patience=20,  # of 40: full-sized steps set the first epochs back, and it takes a dozen to regain it (docs/log.md)
     warm_up=0.1,
     cosine=True,
+    seen=10_000,  # 300 steps: as few as 100 are too few (docs/log.md), and BiT takes 500 (Kolesnikov et al. 2020)
 )
 FINETUNE_LITE = replace(  # of the embedded networks
     FINETUNE,
@@ -90,6 +100,8 @@ def recipe(base: Recipe, options: NetworkOptions, cnn: CNN | None = None) -> Rec
     if cnn and cnn.classic:
         optimizer, rate = cnn.classic
         base = Recipe(epochs=10, optimizer=optimizer, learning_rate=rate)
+    if options.epochs is not None:
+        base = replace(base, seen=0)
     asked = {name: getattr(options, name) for name in ASKABLE}
     if asked["learning_rate"] == "find":
         asked["learning_rate"] = None

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from whatsit.networks.optimize import Course
 
 
+def lasting(built: Built, plan: Plan) -> Built:
+    """Its recipe with as many epochs as so few photos need. Those held out do not count, even where they learn, too."""
+    (split,) = plan.rounds
+    return replace(built, recipe=built.recipe.lasting(len(split.fit)))
+
+
 def decoded_photos(
     photos: Photos, plan: Plan, built: Built, options: TrainOptions, cache: Path, watch: Watch
 ) -> "Batches":

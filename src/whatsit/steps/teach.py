@@ -16,7 +16,7 @@ from whatsit.learning import Chosen, LinearHead, fit_temperature, learn_familiar
 from whatsit.learning.history import History
 from whatsit.machine import memory_kept
 from whatsit.options import TrainOptions
-from whatsit.steps.arrange import decoded_photos, steering_of, task_of
+from whatsit.steps.arrange import decoded_photos, lasting, steering_of, task_of
 from whatsit.steps.build import Built
 from whatsit.steps.gather import Photos, with_vectors
 from whatsit.steps.learn import Learned, threshold_of
@@ -76,6 +76,7 @@ def teach(
     from whatsit.networks.optimize import unfreeze
     from whatsit.networks.start import temper
 
+    built = lasting(built, plan)
     network, asked, again = built.network, options.network, stop_after is not None
     unfreeze(network, asked.unfreeze)
     network.frozen_norms = options.method == "finetune" and asked.frozen_norms

@@ -139,7 +139,7 @@ def space_of(search: tuple[str, ...] | None, fixed: TrainOptions, classes: int, 
             ranges[name] = values
     if not ranges:
         raise WhatsitError("nothing is left to search: all options are given. Leave one out, as --learning-rate")
-    return Space(ranges, {name: mine[name].default(defaults) for name in ranges}, built.recipe.epochs)
+    return Space(ranges, {name: mine[name].default(defaults) for name in ranges}, built.recipe.lasting(photos).epochs)
 
 
 def _takes(value: Value, default: tuple[int, int], fixed: TrainOptions, classes: int, fit: Fit) -> bool:
