@@ -73,7 +73,7 @@ VARIANTS = {
     "three times the learning rate": Variant(NetworkOptions(learning_rate=FINETUNE_LITE.learning_rate * 3)),
     "augmentation none": Variant(NetworkOptions(augment="none")),
     "augmentation strong": Variant(NetworkOptions(augment="strong")),
-    "20 epochs": Variant(NetworkOptions(epochs=20, patience=LONG)),
+    "ten epochs": Variant(NetworkOptions(epochs=10)),
     "norms frozen, not folded": Variant(NetworkOptions(), backbone="timm:tf_efficientnet_lite0"),
     "norms that learn": Variant(NetworkOptions(frozen_norms=False), backbone="timm:tf_efficientnet_lite0"),
 }
@@ -127,9 +127,9 @@ def read_kept(file: Path | None) -> Kept:
     return {key: Measured(*map(float, figures)) for key, figures in rows}
 
 
-def measured(variant: Variant, manifest: Path, seed: int, folder: Path, cache: Path) -> Measured:
+def measured(variant: Variant, manifest: Path, side: int, seed: int, folder: Path, cache: Path) -> Measured:
     network = variant.network
-    options = TrainOptions(backbone=variant.backbone, seed=seed)
+    options = TrainOptions(backbone=variant.backbone, image_size=(side, side), seed=seed)
     if network:
         options = replace(options, method="finetune", network=network)
     began = time.perf_counter()
@@ -161,6 +161,7 @@ def main() -> None:
     arguments = parser(__doc__)
     add_set_options(arguments)
     arguments.add_argument("--most", type=int, default=300, help="photos to learn from, of each set")
+    arguments.add_argument("--image-size", type=int, default=128, help="pixels a side; 128: to have time for many")
     arguments.add_argument("--times", type=int, default=3, help="that each variant is taught")
     arguments.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), metavar="NAME")
     arguments.add_argument("--kept", type=Path, metavar="FILE", help="CSV of what was measured, to go on from")
@@ -178,7 +179,8 @@ def main() -> None:
             if key in results:
                 continue
             folder = root / f"model-{len(results)}"
-            found = measured(VARIANTS[key.variant], manifests[key.set][key.seed], key.seed, folder, cache)
+            manifest = manifests[key.set][key.seed]
+            found = measured(VARIANTS[key.variant], manifest, asked.image_size, key.seed, folder, cache)
             results[key] = found
             say(f"{key.variant}, {key.set}, {key.seed}: {found.accuracy:.4f}, log loss {found.log_loss:.4f}")
             if asked.kept:

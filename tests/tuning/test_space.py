@@ -78,7 +78,7 @@ def parsed(line: str) -> TrainOptions:
     """What `whatsit train` makes of a command."""
     words = shlex.split(line)
     assert words[:2] == ["whatsit", "train"]
-    options = dict(train.make_context("train", words[2:]).params)
+    options = dict(train.make_context("train", words[2:], help_option_names=[]).params)  # click keeps the first ones
     for name in (
         "output",
         "force",
