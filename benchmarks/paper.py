@@ -53,6 +53,7 @@ def main() -> None:
     started = time.perf_counter()
     arguments = parser(__doc__)
     arguments.add_argument("--backbones", nargs="+", default=["efficientnet-lite0", "efficientnet-lite2"])
+    arguments.add_argument("--cache", type=Path, metavar="DIR", help="where finished trials are kept, to go on from")
     asked = arguments.parse_args()
     candidates = {
         f"{way} {backbone}": replace(options, backbone=backbone)
@@ -66,7 +67,7 @@ def main() -> None:
             root / "elpv.csv",
             candidates,
             root / "compared",
-            cache=root / "cache",
+            cache=asked.cache or root / "cache",
             told=lambda trial: say(f"{trial.name}: {trial.accuracy.value:.4f} on valid"),
         )
         answers = read_answers(compared.trained.folder / "predictions.csv")

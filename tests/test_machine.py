@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from whatsit import machine
+from whatsit.errors import OutOfMemoryError
 
 
 @pytest.mark.parametrize(
@@ -66,3 +67,21 @@ def test_other_systems_keep_their_memory_as_they_do(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(ctypes, "CDLL", no_such_library)
     with machine.memory_kept():
         machine.keep_memory()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory"),
+        type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    ],
+)
+def test_too_little_memory_is_one_line(error: Exception) -> None:
+    with pytest.raises(OutOfMemoryError, match="smaller --batch-size"), machine.enough_memory():
+        raise error
+
+
+def test_other_errors_stay_as_they_are() -> None:
+    with pytest.raises(RuntimeError, match="shape"), machine.enough_memory():
+        raise RuntimeError("shape '[3]' is invalid")

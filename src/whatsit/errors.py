@@ -6,6 +6,8 @@
     ├── BackboneError      an unknown backbone, or weights that cannot be read
     ├── EmbeddingError     vectors that do not fit: wrong file, wrong shape
     ├── ModelFolderError   a model folder that is missing, damaged or too new
+    ├── DivergedError      a training whose loss is no number any more
+    ├── OutOfMemoryError   a network that needs more memory than there is
     ├── RepositoryError    a model repository that is damaged, or cannot do what was asked
     └── MissingExtraError  an optional dependency that is not installed
 
@@ -35,6 +37,14 @@ class EmbeddingError(WhatsitError):
 
 class ModelFolderError(WhatsitError):
     """A model folder is missing, damaged, or of a newer format than this version reads."""
+
+
+class DivergedError(WhatsitError):
+    """The loss of a training is no number any more: its steps are too long."""
+
+
+class OutOfMemoryError(WhatsitError):
+    """A network needs more memory than there is, of the machine or its GPU."""
 
 
 class RepositoryError(WhatsitError):

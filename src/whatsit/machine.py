@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from whatsit.errors import OutOfMemoryError
+
 THREADS_PAY = 2e8
+TOO_LITTLE = "there is not enough memory for this. Give a smaller --batch-size or --image-size"
 QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a container, as the container sees it (Linux, cgroup v2)
 TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX = -1, -3, -4  # as glibc's malloc.h numbers the parameters of mallopt
 KEEP = {MMAP_MAX: 0, TRIM_THRESHOLD: 2**31 - 1}
@@ -57,6 +60,22 @@ def keep_memory() -> None:
     """The same until this process ends."""
     if library := _glibc():
         _set(library, KEEP)
+
+
+@contextmanager
+def enough_memory() -> Iterator[None]:
+    """Raises OutOfMemoryError, one line, where PyTorch or NumPy found no memory left within the block."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not says_too_little(f"{type(error).__name__}: {error}"):
+            raise
+        raise OutOfMemoryError(TOO_LITTLE) from error
+
+
+def says_too_little(error: str) -> bool:
+    """Whether an error, as a traceback's last line names it, is for want of memory, of the machine or of a GPU."""
+    return any(word in error for word in ("OutOfMemoryError", "MemoryError", "DefaultCPUAllocator"))
 
 
 def _glibc() -> ctypes.CDLL | None:

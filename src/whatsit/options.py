@@ -12,6 +12,8 @@ from whatsit.networks.options import NETWORK_DEFAULTS, Method, NetworkOptions
 FitChoice = Fit | Literal["auto"]
 PrecisionChoice = Precision | Literal["auto"]
 
+MOST_SEED = 2**32 - 1  # that all libraries take which draw at random
+
 
 @dataclass(frozen=True)
 class TrainOptions:
@@ -21,7 +23,7 @@ class TrainOptions:
     backbone: str = DEFAULT_BACKBONE  # a name of the table, timm:NAME, or the path of an ONNX feature extractor
     weights: str | None = None  # a file of the backbone's weights, for timm:NAME
     image_size: tuple[int, int] | None = None  # (height, width) in pixels of what the network sees; None: its own
-    fit: FitChoice = "auto"  # squash or crop, by trying both on a sample of the photos to learn from
+    fit: FitChoice = "auto"  # squash or crop: a probe tries both on a sample, a network goes by the photos' shape
     bits: PrecisionChoice = "auto"  # 8 bits where this machine runs them faster: same accuracy within noise
     device: str = "cpu"
     head: HeadName = "logistic"

@@ -1,6 +1,7 @@
 """A comparison of probes from end to end: what is written, what is read, and how it goes on."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -172,6 +173,7 @@ def test_mistakes_are_one_line(fruit: Path, probe: TrainOptions, done: Compared,
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear", encoding="utf-8")
     (tmp_path / "file").write_text("", encoding="utf-8")
+    shutil.copytree(done.folder / "model", tmp_path / "theirs" / "model")
     few = make_folder(tmp_path / "few", {"apples": 2, "pears": 2})
     unlike = replace(probe, seed=3)
     ours = {"probe": probe}
@@ -179,8 +181,10 @@ def test_mistakes_are_one_line(fruit: Path, probe: TrainOptions, done: Compared,
         (done.folder, ours, "exists. Name another with --output, or replace it with --force"),
         (tmp_path / "mine", ours, "has no comparison.json, so nothing is written there"),
         (tmp_path / "file", ours, "has no comparison.json"),
+        (tmp_path / "theirs", ours, "has no comparison.json"),
         (tmp_path / "file" / "below", ours, "cannot write"),
         (tmp_path / "out", {}, "nothing to compare"),
+        (tmp_path / "out", {"a": replace(probe, seed=-1)}, "a seed of -1, expected 0 to"),
         (tmp_path / "out", {"a": probe, "b": unlike}, "b: seed is 3, and 0 for a"),
         (tmp_path / "out", {"none": replace(probe, backbone="resnet")}, "none: no backbone 'resnet'"),
     ):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from whatsit.evaluation.report import how_it_learned
 from whatsit.evaluation.report.words_on_learning import lesson
 from whatsit.learning import Epoch, History
+from whatsit.learning.history import NO_NUMBER
 
 from .made_up import history_of, report
 
@@ -86,6 +87,16 @@ def curve(n: int, start: float, end: float, pace: float) -> list[float]:
             history_of([2.3, 0.9, 0.5, 1.8], [2.4, 0.9, 0.6, 2.0]),
             200,
             "Train loss rose from 0.50 (epoch 3) to 1.80",
+        ),
+        (
+            replace(history_of([2.3, 0.9, 0.5], [2.4, 0.9, 0.6]), stopped=NO_NUMBER),
+            200,
+            "In epoch 4 the loss was no longer a finite number",
+        ),
+        (
+            History((Epoch(0, 0.5, 0.9, 0.6, 0.9, 0.0, 1.0, 1.0),), 0, "nothing was left to learn", augmented=False),
+            200,
+            "No epoch was trained (nothing was left to learn), so what was kept is the probe",
         ),
         (history_of([2.3, nan, nan], [2.4, nan, nan]), 200, "In epoch 2 the loss was no longer a finite number"),
         (history_of([2.3, 2.0, 1.9], [2.4, inf, 2.0]), 200, "In epoch 2 the loss was no longer a finite number"),
@@ -164,7 +175,7 @@ def test_fine_tuning_that_gains_nothing_says_so() -> None:
     words = how_it_learned(after_a_probe(history_of([0.4] * 5, [0.3] * 5), 0.25, best=0), 200)
     assert words.startswith("After calibration, no epoch came within a standard error of the probe's valid loss (0.25)")
     alone = replace(after_a_probe(history_of([1.0], [1.0]), 0.25, best=0), epochs=(Epoch(0, 0, 1, 0.25, 0.9, 0, 1, 1),))
-    assert how_it_learned(alone, 200).startswith("After calibration, no epoch")
+    assert how_it_learned(alone, 200).startswith("No epoch was trained")
 
 
 def test_the_probes_train_loss_is_no_beginning() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from whatsit.images.load import load_with_thumbnail, read_image
+from whatsit.images.load import load_with_thumbnail, read_image, read_size
 from whatsit.images.preprocessing import Preprocessing
 
 from .samples import STORED, difference, encode, held, photo
@@ -35,6 +35,12 @@ def test_lossy_formats_come_out_nearly_the_same(kind: str, orientation: int) -> 
     expected = load_with_thumbnail(encode(PHOTO), Preprocessing(size=40))
     assert difference(loaded.pixels, expected.pixels).mean() < 3
     assert (loaded.width, loaded.height) == (160, 96)
+
+
+@pytest.mark.parametrize("orientation", STORED)
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "JPEG", "AVIF"])
+def test_the_header_tells_the_upright_size(kind: str, orientation: int) -> None:
+    assert read_size(photo_held(orientation, kind)) == (160, 96)
 
 
 @pytest.mark.parametrize("orientation", STORED)

@@ -1,6 +1,7 @@
 """Batches: each photo once an epoch, in an order that the seed and the epoch alone decide, shared out fairly."""
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,7 @@ def test_the_file_may_go_once_it_is_mapped(file: Path, tmp_path: Path) -> None:
     before = seen(batches)
     copy.unlink()
     assert seen(batches) == before
+    assert seen(replace(batches, epoch=0)) == before
 
 
 def test_another_process_is_handed_no_pixels(file: Path) -> None:

@@ -73,6 +73,9 @@ def test_the_oldest_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     b, _ = made(photos[1], tmp_path / "cache")
     os.utime(a, (time.time() - 50, time.time() - 50))
     os.utime(b, (time.time() - 90, time.time() - 90))
+    made(sources(tmp_path / "d"), tmp_path / "cache", Preprocessing((2, 2), "squash"))
+    assert b.exists(), "it may still be in use"
+    monkeypatch.setattr(pixels, "IN_USE", 60)
     c, _ = made(photos[2], tmp_path / "cache")
     assert [one.exists() for one in (a, b, c)] == [True, False, True]
 
@@ -94,6 +97,18 @@ def test_a_changed_photo_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"3\.jpg: changed, but it was readable a moment ago"):
         made(photos, tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_few_photos_wait_to_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = sources(tmp_path, 30)
+    monkeypatch.setattr(pixels, "cores", lambda: 2)
+    begun: list[Source] = []
+    monkeypatch.setattr(pixels, "load_for_network", lambda *_: begun.append(photos[0]))
+    images = pixels._images(photos, WIDE, DEFAULT_LIMITS)
+    next(images)
+    time.sleep(0.2)
+    assert 1 <= len(begun) <= pixels.AHEAD * 2 + 1
+    assert len(list(images)) == 29
 
 
 def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:

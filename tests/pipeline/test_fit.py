@@ -9,24 +9,36 @@ import numpy as np
 from PIL import Image
 from steps.made import picture
 
+from whatsit.comparison.run import compare
 from whatsit.options import TrainOptions
 from whatsit.pipeline import train
 
 
 def test_the_better_fit_is_found_by_trying(quick: TrainOptions, tmp_path: Path) -> None:
-    """Wide pictures that tell their class at the far ends alone: a crop, the likelier fit, cannot see it."""
+    folder = wide(tmp_path)
+    steps: list[str] = []
+    trained = train(folder, tmp_path / "model", replace(quick, fit="auto"), watch=watching(steps))
+    assert steps[:5] == ["embedding", "finding copies", "trying crop", "trying squash", "embedding by squash"]
+    assert trained.classifier.facts.preprocessing.fit == "squash"
+    assert trained.evaluation.accuracy.value == 1
+
+
+def test_compare_finds_it_too(quick: TrainOptions, tmp_path: Path) -> None:
+    compared = compare(wide(tmp_path), {"probe": replace(quick, fit="auto")}, tmp_path / "compared")
+    assert compared.comparison.winner.accuracy.value == 1
+    assert compared.trained.classifier.facts.preprocessing.fit == "squash"
+
+
+def wide(folder: Path) -> Path:
+    """Pictures that tell their class at the far ends alone: a crop, the likelier fit, cannot see it."""
     for kind in range(2):
         for seed in range(20):
             middle = picture(2, 100 * kind + seed)
             end = np.full((48, 16, 3), (200, 30, 30) if kind else (30, 30, 200), np.uint8)
-            path = tmp_path / "photos" / f"kind {kind}" / f"{seed}.png"
+            path = folder / "photos" / f"kind {kind}" / f"{seed}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(np.hstack([end, middle, end])).save(path)
-    steps: list[str] = []
-    trained = train(tmp_path / "photos", tmp_path / "model", replace(quick, fit="auto"), watch=watching(steps))
-    assert steps[:4] == ["embedding", "finding copies", "trying squash", "embedding by squash"]
-    assert trained.classifier.facts.preprocessing.fit == "squash"
-    assert trained.evaluation.accuracy.value == 1
+    return folder / "photos"
 
 
 def watching(steps: list[str]) -> Callable[..., Any]:

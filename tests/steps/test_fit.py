@@ -80,14 +80,15 @@ def trial(photos: Photos, here: Fit, x: np.ndarray[tuple[int, ...], np.dtype[np.
     """What is chosen where the other fit sees `x` (n, dim)."""
     asked: list[Fit] = []
 
-    def embed(some: Dataset, other: Fit) -> Embeddings:
-        asked.append(other)
+    def embed(some: Dataset, fit: Fit) -> Embeddings:
+        asked.append(fit)
         places = [int(record.uri.removesuffix(".jpg")) for record in some.records]
         digests = tuple(photos.digests[i] for i in places)
-        return Embeddings(digests, {}, x[places], np.zeros((len(places), 32, 32), np.uint8))
+        vectors = (photos.x if fit == here else x)[places]
+        return Embeddings(digests, {}, vectors, np.zeros((len(places), 32, 32), np.uint8))
 
     chosen = better_fit(photos, make_plan(photos, TrainOptions()), here, embed, TrainOptions())
-    assert asked == ["crop" if here == "squash" else "squash"]
+    assert asked == [here, "crop" if here == "squash" else "squash"]
     return chosen
 
 

@@ -142,8 +142,12 @@ def test_what_a_training_hangs_on() -> None:
 
     assert not changed(max_seconds=3.0)
     assert not changed(stop_at_accuracy=0.9)
+    for other in (replace(options, thumbnails=True), replace(options, precision=0.5)):
+        assert begun_with(photos, plan, other) == before
     assert changed(learning_rate=0.5)
     assert changed(layers=(8, 8))
     assert begun_with(make_photos([20, 21]), make_plan(make_photos([20, 21]), options), options) != before
+    named = replace(photos, dataset=replace(photos.dataset, classes=photos.dataset.classes[::-1]))
+    assert begun_with(named, plan, options) != before
     assert begun_with(photos, plan, replace(options, seed=1)) != before
     assert begun_with(photos, plan, replace(options, image_size=(30, 40))) != before

@@ -87,6 +87,32 @@ def test_a_killed_process_leaves_its_trial_to_others(tmp_path: Path) -> None:
     assert study.rows()[0].values == SPACE.defaults
 
 
+def lose(folder: Path, epochs: int) -> int:
+    """A process ends in the first trial, with so many epochs done; gives the trial's number."""
+    study = opened(folder)
+    asked = study.ask(2)
+    assert asked is not None
+    study.give_up(asked.number, dict.fromkeys(range(1, epochs + 1), 1.0))
+    study.close()
+    return asked.number
+
+
+def test_a_trial_that_ends_every_process_is_given_up(tmp_path: Path) -> None:
+    for epochs in (0, 1, 1, 2, 2):  # as long as each gets further, it is tried again
+        lose(tmp_path, epochs)
+    study = opened(tmp_path)
+    assert study.rows() == []
+    study.close()
+    last = lose(tmp_path, 2)
+    study = opened(tmp_path)
+    asked = study.ask(2)
+    (row,) = study.rows()
+    assert (row.number, row.pruned, row.defaults) == (last, True, True)
+    assert row.facts["why"] == "its process ended 3 times"
+    assert asked is not None
+    assert asked.values != row.values
+
+
 def test_half_a_line_is_dropped(tmp_path: Path) -> None:
     study = opened(tmp_path)
     search(study, 2)
@@ -144,6 +170,18 @@ def test_what_is_worse_than_the_median_is_given_up(tmp_path: Path) -> None:
     study.prune(bad.number, {"why": "worse"})
     last = study.rows()[-1]
     assert (last.pruned, last.facts["why"], last.epoch_losses) == (True, "worse", {1: 9.0, 2: 9.0})
+
+
+def test_the_median_of_few_survivors_gives_up_nothing(tmp_path: Path) -> None:
+    study = opened(tmp_path)
+    for loss, last in ((0.5, 3), (0.5, 3), (0.5, 3), (0.3, 8)):
+        asked = study.ask(9)
+        assert asked is not None
+        study.give_up(asked.number, dict.fromkeys(range(1, last + 1), loss))
+        study.complete(asked.number, loss, {})
+    asked = study.ask(9)
+    assert asked is not None
+    assert not study.give_up(asked.number, dict.fromkeys(range(1, 8), 0.4))
 
 
 def test_no_number_is_given_up(tmp_path: Path) -> None:

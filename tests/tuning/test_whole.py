@@ -73,7 +73,9 @@ def started(data: Path, output: Path, *more: str, trials: int = TRIALS) -> subpr
 
 def wait_for_trials(output: Path, count: int) -> None:
     until = time.monotonic() + PATIENCE
-    while len(list(output.with_name(f"{output.name}.tuning").glob("study.trials/figures-*/trial.json"))) < count:
+    while (
+        len(list(output.with_name(f"{output.name}.tuning").glob("study.journal.trials/figures-*/trial.json"))) < count
+    ):
         assert time.monotonic() < until
         time.sleep(0.02)
 
@@ -120,9 +122,9 @@ def test_page_and_report_show_the_search(tuned: Tuned) -> None:
 
 
 def test_nothing_unfinished_is_left(tuned: Tuned) -> None:
-    work = tuned.folder.with_name("tuned.tuning") / "study.trials"
-    left = {re.sub(r"\d+", "N", path.name) for path in work.iterdir()}
-    assert left <= {"figures-N", "turn.lock", "publish.lock"}
+    work = tuned.folder.with_name("tuned.tuning") / "study.journal.trials"
+    left = {re.sub(r"[0-9a-f]{4,}", "N", path.name) for path in work.iterdir()}
+    assert left <= {"figures-N-N", "turn.lock", "publish.lock"}
 
 
 def test_a_second_call_at_once_finds_it_published(tuned: Tuned, small: Path) -> None:
@@ -161,7 +163,7 @@ def test_places_that_cannot_be_written_are_told_at_once(small: Path, tmp_path: P
     file.write_text("in the way")
     with pytest.raises(WhatsitError, match=r"^cannot write .*out: "):
         tune(small, file / "out", tiny(TRIALS))
-    with pytest.raises(WhatsitError, match=r"^cannot write .*study\.trials: "):
+    with pytest.raises(WhatsitError, match=r"^cannot write .*study\.journal\.trials: "):
         tune(small, tmp_path / "out", replace(tiny(TRIALS), storage=file / "study.journal"))
     assert list(tmp_path.iterdir()) == [file]
 
@@ -240,6 +242,50 @@ def test_steps_that_are_too_long_are_given_up(small: Path, tmp_path: Path) -> No
     options = replace(tiny(1), train=absurd, search=("augment",))
     with pytest.raises(WhatsitError, match="1 of 1 trials, and none came to an end"):
         tune(small, tmp_path / "absurd", options)
+
+
+def test_too_little_memory_ends_a_trial_and_not_the_search(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried")
+
+    monkeypatch.setattr("whatsit.networks.fit._run", full)
+    with pytest.raises(WhatsitError, match="2 of 2 trials, and none came to an end"):
+        tune(small, tmp_path / "full", replace(tiny(2), train=fixed()))
+    monkeypatch.undo()
+    monkeypatch.setattr("whatsit.tuning.study.Study.begin", lambda *_: None)
+    with closing(
+        run._search(
+            tiny(2), read_dataset(small), tmp_path / "full.tuning" / "study.journal", None, unwatched, 0.0
+        ).opened()
+    ) as study:
+        assert [row.facts["why"] for row in study.rows()] == ["there was not enough memory"] * 2
+
+
+def test_folders_of_the_work_are_never_another_searchs(small: Path, tmp_path: Path) -> None:
+    one, other = (
+        run._search(tiny(9), read_dataset(small), tmp_path / name, None, unwatched, 0.0)
+        for name in ("pets.scratch", "pets.finetune")
+    )
+    options = other.fixed
+    longer = replace(options, network=replace(options.network, learning_rate=0.5))
+    places = [one.place("again", options), other.place("again", options), other.place("again", longer)]
+    assert len({*places}) == 3
+    assert places[0].name == places[1].name
+
+
+def test_a_model_of_the_users_own_is_no_leftover(tuned: Tuned, small: Path, tmp_path: Path) -> None:
+    shutil.copytree(tuned.model, tmp_path / "out" / "model")
+    with pytest.raises(WhatsitError, match=r"has no tuning\.json, so nothing is written there"):
+        tune(small, tmp_path / "out", tiny(1))
+
+
+def test_shares_and_seeds_are_looked_at_first(small: Path, tmp_path: Path) -> None:
+    for change, words in (({"valid": 0.6, "test": 0.5}, "valid"), ({"seed": -1}, "a seed of -1, expected 0 to")):
+        train = replace(tiny(1).train, **change)
+        with pytest.raises(WhatsitError, match=words):
+            tune(tmp_path / "nowhere", tmp_path / "out", replace(tiny(1), train=train))
 
 
 def test_no_trial_is_begun_after_the_time(small: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import click
 
 from whatsit.cli.image_size import IMAGE_SIZE
 from whatsit.cli.shared import F
-from whatsit.options import TrainOptions
+from whatsit.options import MOST_SEED, TrainOptions
 
 DEFAULTS = TrainOptions()
 
@@ -19,7 +19,11 @@ precision_option = click.option(
     help="Wanted share of right answers; below it the answer is 'unsure'.",
 )
 seed_option = click.option(
-    "--seed", type=int, default=DEFAULTS.seed, show_default=True, help="Another seed draws other splits."
+    "--seed",
+    type=click.IntRange(0, MOST_SEED),
+    default=DEFAULTS.seed,
+    show_default=True,
+    help="Another seed draws other splits.",
 )
 
 

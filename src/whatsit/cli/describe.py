@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("--classes", type=click.IntRange(2, 100_000), help="Of the output (default: as published, else 2).")
 @click.option("--image-size", type=IMAGE_SIZE, help="Of the network: 150, or 30x100 (height × width).")
 @click.option("--layers", type=Widths(), help="Filters of each convolution, as 32,64,64.")
-@click.option("--dense", type=Widths(), help="Units of the dense layers before the output, as 256; or none.")
+@click.option("--dense", type=Widths(none=True), help="Units of the dense layers before the output, as 256; or none.")
 @json_option
 def command(
     architecture: str | None,

@@ -21,18 +21,23 @@ UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 class Widths(_Widths):
-    """`32,64,64` → (32, 64, 64)."""
+    """`32,64,64` → (32, 64, 64); where there may be none, `none` → ()."""
 
     name = "widths"
+
+    def __init__(self, *, none: bool = False) -> None:
+        self.none = none
 
     def convert(
         self, value: str | tuple[int, ...], param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, ...]:
         if isinstance(value, tuple):
             return value
-        if not re.fullmatch(r"[0-9]{1,5}(,[0-9]{1,5})*|none", value):
+        if self.none and value == "none":
+            return ()
+        if not re.fullmatch(r"[0-9]{1,5}(,[0-9]{1,5})*", value):
             self.fail(f"{value!r} is no list of widths. Expected numbers with commas, as 32,64,64", param, ctx)
-        return () if value == "none" else tuple(int(one) for one in value.split(","))
+        return tuple(int(one) for one in value.split(","))
 
 
 class Duration(_Seconds):
@@ -92,7 +97,7 @@ OPTIONS = (
         help=f"Of scratch: one of 'whatsit describe', or timm:NAME (default: {DEFAULT_ARCHITECTURE}).",
     ),
     _option("--layers", type=Widths(), help="Filters of each convolution, as 32,64,64."),
-    _option("--dense", type=Widths(), help="Units of the dense layers before the output, as 256; or none."),
+    _option("--dense", type=Widths(none=True), help="Units of the dense layers before the output, as 256; or none."),
     _option(
         "--epochs",
         type=click.IntRange(1, 100_000),

@@ -6,6 +6,7 @@ from dataclasses import replace
 from whatsit.errors import MissingExtraError, WhatsitError
 from whatsit.options import TrainOptions
 from whatsit.steps.build import check_extra, check_networks
+from whatsit.steps.show import check
 
 PROBE = TrainOptions()
 CANDIDATES = {
@@ -30,11 +31,8 @@ def default_candidates() -> dict[str, TrainOptions]:
     return dict(CANDIDATES)
 
 
-def common_options(candidates: Mapping[str, TrainOptions]) -> TrainOptions:
-    """Those of the first, which the others share as far as photos and splits go.
-
-    Raises WhatsitError where there is no candidate, or one has splits of its own or cannot be taught here.
-    """
+def check_candidates(candidates: Mapping[str, TrainOptions]) -> None:
+    """Before long work: raises WhatsitError where there is none, or one has its own splits or cannot be taught here."""
     if not candidates:
         raise WhatsitError("nothing to compare. Give candidates, as {'probe': TrainOptions()}")
     first, common = next(iter(candidates.items()))
@@ -47,6 +45,6 @@ def common_options(candidates: Mapping[str, TrainOptions]) -> TrainOptions:
                     "give all the same"
                 )
     for options in candidates.values():
+        check(options)
         if options.method != "probe":
             check_networks(options)
-    return common

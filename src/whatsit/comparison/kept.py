@@ -8,13 +8,13 @@ import hashlib
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 
-from whatsit import __version__
 from whatsit.comparison.field import Field
 from whatsit.comparison.trial import Trial
 from whatsit.evaluation import Figure
@@ -29,15 +29,19 @@ PLAIN = ("method", "log_loss", "seconds", "megabytes", "milliseconds", "found_ra
 
 
 def key_of(options: TrainOptions, field: Field) -> str:
-    """The name of a trial's folder: 16 hexadecimal digits of all that the trial depends on."""
-    files = [Path(name) for name in (options.backbone, options.weights or "")]
-    facts = {
-        **begun_with(field.photos, field.plan, options),
-        "network": asdict(options.network),
-        "files": [hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()],
-        "version": __version__,
-    }
+    """The name of a trial's folder: 16 hexadecimal digits of all that the trial depends on, its time included."""
+    facts = {**made_from(options, field), "network": asdict(options.network)}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def made_from(options: TrainOptions, field: Field) -> Mapping[str, object]:
+    """What decides a trial's figures: photos, splits, options, the bytes of weights, and whatsit's version."""
+    files = [Path(name) for name in (options.backbone, options.weights or "")]
+    return {
+        **begun_with(field.photos, field.plan, options),
+        "stop_at_accuracy": options.network.stop_at_accuracy,
+        "network_files": [hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()],
+    }
 
 
 def keep(trial: Trial, folder: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from whatsit.comparison.advice import advice
-from whatsit.comparison.candidates import common_options, default_candidates
+from whatsit.comparison.candidates import check_candidates, default_candidates
 from whatsit.comparison.field import Field, find_field
 from whatsit.comparison.kept import keep, kept, key_of
 from whatsit.comparison.page import Facts, render_comparison
@@ -80,10 +80,11 @@ def compare(
     Called again after it was broken off, it goes on. Raises a WhatsitError, one line, for whatever the user can mend.
     """
     candidates = default_candidates() if candidates is None else candidates
-    common_options(candidates)
+    check_candidates(candidates)
     dataset = read_dataset(data)
     folder = Path(output) if output else Path(f"{dataset.name}-comparison")
-    check_results(folder, FIGURES, (MODEL, PAGE), "replace it with --force", overwrite=overwrite)
+    own = (MODEL, PAGE) if _work_folder(folder).exists() else ()
+    check_results(folder, FIGURES, own, "replace it with --force", overwrite=overwrite)
     with _work(folder) as work:
         field = find_field(dataset, candidates, cache_folder(cache), watch)
         trials = []
@@ -101,10 +102,14 @@ def compare(
 @contextmanager
 def _work(folder: Path) -> Iterator[Path]:
     """Where trials are kept; it goes when the block ends without an error. Raises WhatsitError as `alone` does."""
-    work = folder.with_name(folder.name + SUFFIX)
+    work = _work_folder(folder)
     with alone(work, "comparing"):
         yield work
     shutil.rmtree(work, ignore_errors=True)
+
+
+def _work_folder(folder: Path) -> Path:
+    return folder.with_name(folder.name + SUFFIX)
 
 
 def _named(watch: Watch, name: str) -> Watch:

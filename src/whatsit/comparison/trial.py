@@ -26,7 +26,7 @@ from whatsit.model.export import export_graph
 from whatsit.networks.options import Method
 from whatsit.options import TrainOptions
 from whatsit.steps.build import build, shaped_for
-from whatsit.steps.fit import likely_fit
+from whatsit.steps.fit import better_fit, likely_fit
 from whatsit.steps.see import FreshSight, Watch, embeddings_once
 from whatsit.steps.teach import TrainedNetwork, teach
 
@@ -100,9 +100,11 @@ def run_trial(
 
 
 def sight_of(options: TrainOptions, field: Field, watch: Watch) -> tuple[FreshSight, Fit]:
-    """How a probe sees, and the fit that the photos' shape suggests where none was asked for."""
+    """How a probe sees, and the fit that suits the photos to learn from where none was asked for: `train`'s choice."""
     sight = FreshSight(replace(options, device=graph_device(options.device)), field.cache, watch)
-    fit, _ = sight.fits(field.photos.dataset, *likely_fit(field.learning, *sight.input_size()))
+    fit, undecided = sight.fits(field.photos.dataset, *likely_fit(field.learning, *sight.input_size()))
+    if undecided:
+        fit = better_fit(field.photos, field.plan, fit, lambda some, f: sight.embed(some, f, f"trying {f}"), options)
     return sight, fit
 
 

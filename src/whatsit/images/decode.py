@@ -54,9 +54,11 @@ def decode(data: bytes, limits: Limits, at_least: int | None) -> Decoded:
 
 
 def header_size(data: bytes, limits: Limits) -> tuple[int, int]:
-    """(width, height) as stored, without decoding. Raises `ImageError`."""
+    """(width, height) once it is turned upright, without decoding. Raises `ImageError`."""
     with _opened(data, limits) as image:
-        return image.size
+        width, height = image.size  # of a TIFF once it is turned, of others as stored
+        turned = image.format != "TIFF" and swaps_sides(orientation(image))
+        return (height, width) if turned else (width, height)
 
 
 @contextmanager

@@ -65,5 +65,5 @@ def _decode_for(source: Source, preprocessing: Preprocessing, limits: Limits) ->
 
 
 def read_size(source: Source, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]:
-    """(width, height) in pixels as stored, not yet turned upright, from the header alone. Raises `ImageError`."""
+    """(width, height) in pixels once it is turned upright, from the header alone. Raises `ImageError`."""
     return header_size(read_bytes(source, limits), limits)

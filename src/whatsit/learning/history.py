@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 INTERRUPTED = "interrupted"  # why a training ended that the user broke off
+NO_NUMBER = "the loss was no number"  # or that diverged
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,12 @@ class Epoch:
 class History:
     """All epochs of a training, and which one's weights were kept."""
 
-    epochs: tuple[Epoch, ...]
+    epochs: tuple[Epoch, ...]  # whose losses are numbers
     best: int  # the number of the last epoch whose valid loss, calibrated, is within a standard error of the least
     stopped: str  # why it ended, in words: "all 10 epochs done", "no better valid loss for 5 epochs"
     augmented: bool  # photos to learn from were, so train figures are those of harder photos
+
+    @property
+    def diverged(self) -> bool:
+        """Whether one more epoch, whose loss was no number, ended it."""
+        return self.stopped == NO_NUMBER

@@ -65,7 +65,7 @@ def architecture(
     except KeyError:
         known = ", ".join(ARCHITECTURES)
         raise WhatsitError(f"no architecture {name!r}. There are: {known}, and timm:NAME for timm's") from None
-    if layers:
+    if layers is not None:
         kernels = cnn.kernels if len(cnn.kernels) == len(layers) else cnn.kernels[:1]
         cnn = replace(cnn, filters=layers, kernels=kernels)
     if dense is not None:
@@ -91,6 +91,8 @@ def kernels(cnn: CNN) -> tuple[int, ...]:
 
 
 def _check(name: str, cnn: CNN) -> None:
+    if not cnn.filters:
+        raise WhatsitError(f"{name}: no layers are left. Give --layers, as 32,64,64")
     if min(map_size(cnn)) < 1:
         raise WhatsitError(
             f"{name}: {len(cnn.filters)} layers leave nothing of an image of {cnn.height} × {cnn.width} pixels. "

@@ -43,7 +43,7 @@ class Batches:
     rank: int = 0
     world: int = 1
     epoch: int = 0  # the trainer counts it up
-    _pixels: Pixels | None = field(default=None, init=False, repr=False, compare=False)  # once mapped, held
+    _pixels: Pixels | None = field(default=None, repr=False, compare=False)  # once mapped, held, by copies too
 
     def __len__(self) -> int:
         full, rest = divmod(len(self.rows), self.size)
@@ -54,7 +54,7 @@ class Batches:
         return rest < max(self.size // 2, self.world)
 
     def __iter__(self) -> Iterator[Batch]:
-        pixels = self._mapped()
+        pixels = self.mapped()
         order = np.arange(len(self.rows))
         if self.shuffled:
             order = np.random.default_rng((self.seed, self.epoch)).permutation(order)
@@ -64,12 +64,12 @@ class Batches:
             draw = int(np.random.SeedSequence((self.seed, self.epoch, number, self.rank)).generate_state(1)[0])
             yield Batch(images.permute(0, 3, 1, 2), torch.from_numpy(self.labels[places]), draw)
 
-    def _mapped(self) -> Pixels:
+    def mapped(self) -> Pixels:
         """All pixels. Held, as the file may be removed to make room for another training's."""
         if self._pixels is None:
             self._pixels = np.load(self.file, mmap_mode="r")
         return self._pixels
 
     def __getstate__(self) -> dict[str, object]:
-        """Another process, and a copy, map for themselves: else they were handed the pixels of all photos."""
+        """Another process maps for itself: else it were handed the pixels of all photos."""
         return {**self.__dict__, "_pixels": None}

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from whatsit.files import plain_os_errors
 from whatsit.learning import calibrated_losses
-from whatsit.learning.history import INTERRUPTED, Epoch
+from whatsit.learning.history import INTERRUPTED, NO_NUMBER, Epoch
 from whatsit.networks.batches import Batch
 from whatsit.networks.learner import Learner
 from whatsit.networks.network import Network
@@ -26,7 +26,6 @@ from whatsit.networks.start import Losses, Start, clearly_worse
 
 CHECKPOINT = "last.ckpt"
 OUTCOME = "outcome.pt"
-NO_NUMBER = "the loss was no number"
 LOOK_EVERY = 0.2  # seconds
 
 

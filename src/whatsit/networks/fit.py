@@ -19,11 +19,12 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
-from whatsit.errors import WhatsitError
-from whatsit.learning.history import Epoch, History
+from whatsit.errors import DivergedError, WhatsitError
+from whatsit.learning.history import NO_NUMBER, Epoch, History
 from whatsit.machine import cores
 from whatsit.networks.accelerators import ACCELERATORS, check_accelerator
-from whatsit.networks.callbacks import CHECKPOINT, NO_NUMBER, OUTCOME, Keep, Progress, Record, Stop
+from whatsit.networks.augment import Augmentation
+from whatsit.networks.callbacks import CHECKPOINT, OUTCOME, Keep, Progress, Record, Stop
 from whatsit.networks.depthwise import speed_up
 from whatsit.networks.learner import Learner, Task
 from whatsit.networks.network import Network
@@ -57,8 +58,8 @@ def fit(
 ) -> History:
     """Trains, or goes on where the folder's checkpoint ends. The network then has the weights of its best epoch.
 
-    Raises WhatsitError where the loss is no number, or a file cannot be read or written, KeyboardInterrupt at a second
-    Ctrl-C.
+    Raises DivergedError where the loss is no number, WhatsitError where a file cannot be read or written,
+    KeyboardInterrupt at a second Ctrl-C.
     """
     learns = any(parameter.requires_grad for parameter in network.parameters())
     if not learns or steering.stop_after == 0:
@@ -92,7 +93,7 @@ def _callbacks(
         accuracy=steering.stop_at_accuracy,
         max_seconds=steering.max_seconds,
     )
-    average = [WeightAveraging(avg_fn=_Average(len(task.train)))] if steering.averaging else []
+    average = [WeightAveraging(multi_avg_fn=_Average(len(task.train)))] if steering.averaging else []
     return [record, stop, Progress(tell, record), *average, *steering.callbacks, Keep(folder, record, stop)]
 
 
@@ -118,9 +119,13 @@ class _Average:
     def __init__(self, steps: int) -> None:
         self.longest = min(max(steps, SHORTEST_AVERAGE), LONGEST_AVERAGE)
 
-    def __call__(self, averaged: Tensor, current: Tensor, count: int | Tensor) -> Tensor:
-        share = 1 - min((1 + int(count)) / (10 + int(count)), 1 - 1 / self.longest)
-        return torch.lerp(averaged, current.to(averaged.dtype), share) if averaged.is_floating_point() else current
+    def __call__(self, averaged: list[Tensor], current: list[Tensor], count: int | Tensor) -> None:
+        """In place; all of one type and device. A GPU's count is waited for, so it is asked once a step."""
+        n = int(count)
+        if averaged[0].is_floating_point():
+            torch._foreach_lerp_(averaged, current, 1 - min((1 + n) / (10 + n), 1 - 1 / self.longest))
+        else:
+            torch._foreach_copy_(averaged, current)
 
 
 def _check(task: Task, steering: Steering, checkpoint: Path) -> None:
@@ -174,7 +179,7 @@ def precision(steering: Steering) -> Any:
     if not steering.mixed_precision:
         return "32-true"
     if steering.device != "cpu":
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
     return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "32-true"
 
 
@@ -213,11 +218,13 @@ def _finished(network: Network, folder: Path, task: Task, steering: Steering) ->
     kept = next((epoch for epoch in epochs if epoch.number == best), None)
     if kept is None or not math.isfinite(kept.judged_by) or (reason == NO_NUMBER and best == 0):
         (folder / CHECKPOINT).unlink(missing_ok=True)  # to go on from it would be of no use
-        raise WhatsitError(
+        raise DivergedError(
             f"the loss is no number after epoch {epochs[-1].number}: the steps are too long. "
             "Give a smaller --learning-rate, or let it be found: --learning-rate find"
         )
     network.load_state_dict(outcome["weights"])
     network.eval()
     finite = tuple(epoch for epoch in epochs if math.isfinite(epoch.train_loss + epoch.valid_loss))
-    return History(finite, best, reason or f"all {steering.epochs} epochs done", augmented=bool(task.augment))
+    return History(
+        finite, best, reason or f"all {steering.epochs} epochs done", augmented=not Augmentation(task.augment).identity
+    )

@@ -9,8 +9,9 @@ import hashlib
 import os
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +27,10 @@ from whatsit.images.preprocessing import Preprocessing
 from whatsit.images.source import read_bytes
 from whatsit.machine import cores
 
+AHEAD = 3  # photos a thread that are decoded before they are written: a slow disk must not fill the memory
 MOST_BYTES = 20e9  # of all such files together
 PATTERN = "pixels-*.npy"
+IN_USE = 3600  # seconds after its last use, in which a file is not removed: other processes may still have to map it
 LEFT_OVER = 86_400  # seconds without a change, after which nobody writes to an unfinished file any more
 
 
@@ -114,7 +117,7 @@ def _make_room(folder: Path, wanted: int) -> None:
     files = sorted(folder.glob(PATTERN), key=_changed)
     total = wanted + sum(_size(path) for path in files)
     for path in files:
-        if total <= MOST_BYTES:
+        if total <= MOST_BYTES or time.time() - _changed(path) < IN_USE:
             return
         total -= _size(path)
         with suppress(OSError):  # in use on a system that does not let it go
@@ -149,7 +152,13 @@ def _images(sources: Sequence[Source], preprocessing: Preprocessing, limits: Lim
             ) from error
 
     with ThreadPoolExecutor(cores(), thread_name_prefix="decode") as pool:
+        flying: deque[Future[NDArray[np.uint8]]] = deque()
         try:
-            yield from pool.map(load, sources)
+            for source in sources:
+                flying.append(pool.submit(load, source))
+                if len(flying) >= AHEAD * cores():
+                    yield flying.popleft().result()
+            while flying:
+                yield flying.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)

@@ -26,7 +26,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from torch.multiprocessing.spawn import ProcessException
 
 from whatsit.errors import WhatsitError
-from whatsit.machine import cores, keep_memory
+from whatsit.machine import TOO_LITTLE, cores, keep_memory, says_too_little
 
 Say = Callable[[int, str], None]  # so many photos more, and a few words
 Told = tuple[int, str]
@@ -116,6 +116,8 @@ def _why(traceback: str) -> str:
     kind, _, message = last.partition(": ")
     if kind.startswith("whatsit.errors."):
         return message
+    if says_too_little(last):
+        return TOO_LITTLE
     return (
         f"one of the processes that train ended ({last}). "
         "A script that trains in several has its calls under 'if __name__ == \"__main__\":'; else try --devices 1"

@@ -38,7 +38,10 @@ def decoded_photos(
     with watch("decoding", len(sources)) as advance:
         file = decoded(sources, built.preprocessing, cache, limits=options.limits, advance=advance)
     rows = np.arange(len(learn))
-    return Batches(file, rows, photos.labels[learn], options.network.batch_size, shuffled=False, seed=options.seed)
+    size = options.network.batch_size
+    everyone = Batches(file, rows, photos.labels[learn], size, shuffled=False, seed=options.seed)
+    everyone.mapped()
+    return everyone
 
 
 def task_of(everyone: "Batches", plan: Plan, built: Built, options: TrainOptions, *, again: bool) -> "Task":

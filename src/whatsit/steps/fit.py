@@ -62,11 +62,11 @@ def better_fit(
     rows = sample_rows(photos, plan)
     records = photos.records
     sample = replace(photos.dataset, records=tuple(records[i] for i in rows))
-    there = embed(sample, other)
-    both = there.readable  # a photo may have gone since
-    rows = rows[both]
-    loss_here, loss_there = (_loss(photos, rows, x, options) for x in (photos.x[rows], there.vectors))
-    return other if loss_there < (1 - GAIN) * loss_here else here
+    losses = {}
+    for fit in (here, other):
+        seen = embed(sample, fit)
+        losses[fit] = _loss(photos, rows[seen.readable], seen.vectors, options)  # a photo may have gone since
+    return other if losses[other] < (1 - GAIN) * losses[here] else here
 
 
 def _loss(photos: Photos, rows: Rows, x: NDArray[np.float32], options: TrainOptions) -> float:

@@ -18,7 +18,6 @@ FOLDS = 5  # a fifth held out each time: the usual compromise between cost and b
 LEAST_OF_CLASS = {"logistic": 2, "svm": 3, "knn": 2}  # an svm needs two classes in every part of a part
 LEAST = 3  # distinct photos or groups: one judges, and of the others one chooses and one is learned from
 HELD_OUT = "held-out"  # drawn from train, where valid is what judges
-DEFAULT_VALID = 0.15
 SMALL_TEST = 100  # photos; below, an accuracy of 0.9 has an interval wider than 0.12, so all photos judge instead
 MANY = 10_000  # photos to learn from; above, one held-out split chooses as well as five folds, at a fifth of the cost
 MANY_LOGITS = 500_000  # photos × classes; above, five folds take minutes
@@ -165,7 +164,7 @@ def network_plan(photos: Photos, options: TrainOptions) -> Plan:
     if photos.dataset.has_splits:
         return _with_valid(photos, _as_given(photos, replace(options, head="logistic")), options)
     if not options.test or not options.valid:
-        raise DatasetError("a network needs photos to stop by and photos to judge on: --valid and --test above 0")
+        raise DatasetError("photos to choose on and to judge on are both needed here: --valid and --test above 0")
     return _in_two(_drawn(photos, options))
 
 
@@ -173,6 +172,8 @@ def _with_valid(photos: Photos, plan: Plan, options: TrainOptions) -> Plan:
     """Where no valid split was given beside the one that judges, one is drawn from those to learn from."""
     if len(plan.rounds) == 1:
         return plan
+    if not options.valid:
+        raise DatasetError(f"{photos.dataset.name}: has no valid photos to choose on. Give a share: --valid above 0")
     mine = plan.learn
     drawn = assign_splits(
         photos.labels[mine],
@@ -180,7 +181,7 @@ def _with_valid(photos: Photos, plan: Plan, options: TrainOptions) -> Plan:
         photos.components[mine],
         [photos.groups[i] for i in mine],
         photos.dataset.classes,
-        SplitOptions(options.valid or DEFAULT_VALID, 0.0, options.seed),
+        SplitOptions(options.valid, 0.0, options.seed),
     )
     splits = np.array(plan.splits, dtype=object)
     splits[mine] = [HELD_OUT if split == "valid" else split for split in drawn]

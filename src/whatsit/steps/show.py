@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from whatsit.board.runs import check_board, run_folder
-from whatsit.errors import ImageError
+from whatsit.errors import ImageError, WhatsitError
 from whatsit.images.preprocessing import Preprocessing
 from whatsit.images.small import small_photo
 from whatsit.learning import Problem, in_turn, log_loss, softmax
 from whatsit.learning.trace import trace
 from whatsit.machine import cores
 from whatsit.networks.options import Recipe
-from whatsit.options import TrainOptions
+from whatsit.options import MOST_SEED, TrainOptions
 from whatsit.steps.build import Built
 from whatsit.steps.gather import Photos
 from whatsit.steps.plan import shares
@@ -37,8 +37,10 @@ if TYPE_CHECKING:
 
 
 def check(options: TrainOptions) -> None:
-    """Before long work. Raises DatasetError where shares are none, WhatsitError where a run cannot be written."""
+    """Before long work. Raises WhatsitError where shares or the seed are none, or a run cannot be written."""
     shares(options)
+    if not 0 <= options.seed <= MOST_SEED:
+        raise WhatsitError(f"a seed of {options.seed}, expected 0 to {MOST_SEED}")
     if options.tensorboard is not None:
         check_board(options.tensorboard)
 

@@ -31,9 +31,9 @@ def check_folder(target: Path, mark: str, *, overwrite: bool) -> None:
 def check_results(folder: Path, figures: str, others: Sequence[str], again: str, *, overwrite: bool) -> None:
     """Before long work whose figures are written last: without them a folder is one that was broken off, which goes on.
 
-    figures: the name of their file; others: of what else may be there without them; again: what else the user can do
-    where they are there. Raises WhatsitError where they are and shall not be replaced, the folder is someone else's, or
-    it cannot be written.
+    figures: the name of their file; others: what else broken-off work may have left there; again: what else the user
+    can do where they are there. Raises WhatsitError where they are and shall not be replaced, the folder is someone
+    else's, or it cannot be written.
     """
     if (folder / figures).exists():
         if not overwrite:

@@ -4,6 +4,7 @@ Once trained, a network is a feature extractor and a linear head. So its own fig
 as a reader of the model folder will run it, and all that follows needs to know nothing of networks.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.embedding.backbones import FeatureExtractor
+from whatsit.embedding.pretrained.names import is_timm
 from whatsit.learning import Chosen, LinearHead, fit_temperature, learn_familiarity, softmax
 from whatsit.learning.history import History
-from whatsit.machine import memory_kept
+from whatsit.machine import enough_memory, memory_kept
 from whatsit.options import TrainOptions
 from whatsit.steps.arrange import decoded_photos, lasting, steering_of, task_of
 from whatsit.steps.build import Built
@@ -53,6 +55,7 @@ class Taught:
     learned: Learned
 
 
+@enough_memory()
 @memory_kept()
 def teach(
     photos: Photos,
@@ -80,6 +83,10 @@ def teach(
     network, asked, again = built.network, options.network, stop_after is not None
     unfreeze(network, asked.unfreeze)
     network.frozen_norms = options.method == "finetune" and asked.frozen_norms
+    origin = Origin(built.name, built.licence, built.source)
+    if is_timm(built.name) and not resumes(work):
+        with watch("trying whether it can be exported", None):
+            feature_extractor_of(deepcopy(network), origin, built.preprocessing)
     everyone = decoded_photos(photos, plan, built, options, cache, watch)
     task = task_of(everyone, plan, built, options, again=again)
     steering = steering_of(built, options, stop_after)
@@ -95,7 +102,6 @@ def teach(
     with watch("learning", len(task.train.rows) * (stop_after or built.recipe.epochs)) as advance:
         history = fit(network, task, steering, work, advance, start)
     with watch("writing the network", None):
-        origin = Origin(built.name, built.licence, built.source)
         extractor = feature_extractor_of(network, origin, built.preprocessing)
     return TrainedNetwork(extractor, linear_head(network), history, rate if asked.learning_rate == FIND else None)
 

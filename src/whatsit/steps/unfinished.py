@@ -13,6 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from whatsit import __version__
 from whatsit.errors import WhatsitError
 from whatsit.files import plain_os_errors, write_atomically
 from whatsit.options import TrainOptions
@@ -23,8 +24,8 @@ from whatsit.steps.publish import data_fingerprint
 SUFFIX = ".training"
 BEGUN = "begun.json"
 LOCK = ".lock"
-MAY_CHANGE = ("max_seconds", "stop_at_accuracy", "tensorboard", "devices")
-"""The first three change no weight of a given epoch. The last does, but a training may move to another machine."""
+MAY_CHANGE = ("max_seconds", "stop_at_accuracy", "tensorboard", "thumbnails", "precision", "limits", "devices")
+"""All but the last change no weight of a given epoch. The last does, but a training may move to another machine."""
 
 
 @contextmanager
@@ -72,7 +73,8 @@ def begun_with(photos: Photos, plan: Plan, options: TrainOptions) -> Mapping[str
     """All that the weights of a training depend on."""
     chosen = asdict(options)
     network = chosen.pop("network")
-    values = {"photos": data_fingerprint(photos), "splits": list(plan.splits), **chosen, **network}
+    given = {"version": __version__, "classes": photos.dataset.classes, "photos": data_fingerprint(photos)}
+    values = {**given, "splits": list(plan.splits), **chosen, **network}
     kept = {name: value for name, value in values.items() if name not in MAY_CHANGE}
     plain: dict[str, object] = json.loads(json.dumps(kept, default=sorted))
     return plain

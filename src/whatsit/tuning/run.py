@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from whatsit.comparison.field import find_field
+from whatsit.comparison.kept import made_from
 from whatsit.comparison.refit import refitted
 from whatsit.comparison.result import pair_of
 from whatsit.dataset import Dataset, read_dataset
@@ -30,6 +31,7 @@ from whatsit.options import TrainOptions
 from whatsit.pipeline import Order, Trained
 from whatsit.steps.build import check_networks
 from whatsit.steps.see import Watch, unwatched
+from whatsit.steps.show import check
 from whatsit.steps.target import check_results
 from whatsit.steps.unfinished import begun_with, unfinished
 from whatsit.text import shell_quoted
@@ -102,8 +104,9 @@ def tune(
     dataset = read_dataset(data)
     folder = Path(output) if output else Path(f"{dataset.name}-tuned")
     again = "go on with its search, with more --trials: --force"
-    check_results(folder, FIGURES, (MODEL, PAGE), again, overwrite=overwrite)
-    search = _search(options, dataset, _journal(options, folder), cache, watch, start)
+    journal = _journal(options, folder)
+    check_results(folder, FIGURES, (MODEL, PAGE) if journal.exists() else (), again, overwrite=overwrite)
+    search = _search(options, dataset, journal, cache, watch, start)
     with closing(search.opened()) as study:
         study.begin(_begun(search))
         _run(search, study, options.processes, told)
@@ -117,6 +120,7 @@ def _check(options: TuneOptions) -> None:
         raise WhatsitError(
             "a probe finds its only option by itself. Search for a network's: --method finetune or scratch"
         )
+    check(options.train)
     check_networks(options.train)
     if find_spec("optuna") is None:
         raise MissingExtraError("optuna", "networks")
@@ -145,7 +149,7 @@ def _search(
 
 def _begun(search: "Search") -> Mapping[str, object]:
     """All that the trials have in common, as JSON gives it back."""
-    fixed = begun_with(search.field.photos, search.field.plan, search.fixed)
+    fixed = made_from(search.fixed, search.field)
     ranges = {
         name: list(r.values) if isinstance(r, Choice) else [r.low, r.high] for name, r in search.space.ranges.items()
     }
@@ -179,7 +183,7 @@ def _summary(search: "Search", study: "Study", data: str, watch: Watch) -> Summa
         )
     pair = None
     if defaults is not None and defaults.loss is not None and defaults is not best:
-        pair = pair_of(trial_of(search, best, watch), trial_of(search, defaults, watch))
+        pair = pair_of(*(trial_of(search, row, f"trial {rows.index(row) + 1}", watch) for row in (best, defaults)))
     return Summary(
         method=search.fixed.method,
         rows=rows,
@@ -210,10 +214,10 @@ def _taught_again(search: "Search", summary: Summary, target: _Target, watch: Wa
     from whatsit.tuning.trial import trial_of
 
     options: TrainOptions = search.options(summary.best)
-    won = trial_of(search, summary.best, watch)
+    won = trial_of(search, summary.best, "the best trial", watch)
     order = Order(options, target.folder / MODEL, target.data, overwrite=True, watch=watch)
     begun = begun_with(search.field.photos, search.field.plan, options)
-    with unfinished(search.work / "again", begun, resume=True, overwrite=True) as training:
+    with unfinished(search.place("again", options), begun, resume=True, overwrite=True) as training:
         return refitted(won, search.field, order, training)
 
 

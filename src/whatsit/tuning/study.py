@@ -27,10 +27,11 @@ from whatsit.tuning.rows import Fact, Row
 from whatsit.tuning.space import Choice, Range, Space, Values
 
 NAME = "whatsit"
-BEGUN, DEFAULTS, WORKER, PLACE, FACTS = "begun", "defaults", "worker", "place", "facts"
+BEGUN, DEFAULTS, WORKER, PLACE, FACTS, LOST = "begun", "defaults", "worker", "place", "facts", "lost"
 AT_RANDOM = 6  # trials before conclusions are drawn; Optuna's 10 would be half of all
-UNPRUNED = 4  # finished trials, below which their median means little
+UNPRUNED = 4  # finished trials, or such as came so far, below which their median means little
 SHARE_UNPRUNED = 4  # a quarter of the epochs: the learning rate still rises, and all curves look alike
+LOSSES = 3  # processes that a trial may end, without an epoch more, before it is given up
 STARTED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
@@ -59,7 +60,7 @@ class Study:
             work.mkdir(parents=True, exist_ok=True)
             self._alive.acquire()
         self._open: dict[int, optuna.Trial] = {}
-        pruner = optuna.pruners.MedianPruner(UNPRUNED, max(1, space.epochs // SHARE_UNPRUNED))
+        pruner = optuna.pruners.MedianPruner(UNPRUNED, max(1, space.epochs // SHARE_UNPRUNED), n_min_trials=UNPRUNED)
         with _quiet(), _plain(file):
             storage = JournalStorage(Journal(file))
             with self.turn:
@@ -77,8 +78,9 @@ class Study:
         with self.turn, _quiet():
             before = self._study.user_attrs.get(BEGUN)
             if before is None:
+                if not self._study.get_trials(deepcopy=False):
+                    self._study.enqueue_trial(dict(self.space.defaults), {DEFAULTS: True})
                 self._study.set_user_attr(BEGUN, dict(begun))
-                self._study.enqueue_trial(dict(self.space.defaults), {DEFAULTS: True})
             elif changed := [name for name in begun if begun[name] != before.get(name)]:
                 name = changed[0]
                 raise WhatsitError(
@@ -148,16 +150,26 @@ class Study:
         return {name: float(share) for name, share in found.items()}
 
     def _reap(self) -> None:
-        """Trials whose process is gone are put back in the queue. Called while it is this process's turn."""
+        """Trials whose process is gone are put back in the queue. Called while it is this process's turn.
+
+        But for one that ends every process, as for want of memory: nothing after it would ever be tried.
+        """
         for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if self._is_alive(trial):
                 continue
-            self._study.tell(trial.number, state=TrialState.FAIL)
+            epochs, times = trial.user_attrs.get(LOST, (0, 0))
+            lost = (len(trial.intermediate_values), times + 1 if len(trial.intermediate_values) <= epochs else 1)
             whole = set(self.space.ranges) <= set(trial.params)
+            if whole and lost[1] >= LOSSES:
+                facts = {"why": f"its process ended {LOSSES} times", "epochs": lost[0] or None, "seconds": 0.0}
+                self._study._storage.set_trial_user_attr(trial._trial_id, FACTS, facts)
+                self._study.tell(trial.number, state=TrialState.PRUNED)
+                continue
             values = trial.params if whole else trial.system_attrs.get("fixed_params")
             kept = {name: value for name in (DEFAULTS, PLACE) if (value := trial.user_attrs.get(name))}
             if values:
-                self._study.enqueue_trial(values, kept)
+                self._study.enqueue_trial(values, {**kept, LOST: lost})
+            self._study.tell(trial.number, state=TrialState.FAIL)
 
     def _is_alive(self, trial: FrozenTrial) -> bool:
         worker = trial.user_attrs.get(WORKER)
@@ -198,7 +210,7 @@ def _distribution(one: Range) -> BaseDistribution:
 def _other(name: str, before: object, now: object) -> str:
     """What differs, in words: some values are too long for a line."""
     words = name.replace("_", " ")
-    if name in ("photos", "splits", "ranges", "limits"):
+    if name in ("photos", "classes", "splits", "ranges", "network_files"):
         return f"other {words}"
     said = ["the default" if value is None else f"{value}" for value in (before, now)]
     return f"other {words} ({said[0]}, now {said[1]})"

@@ -105,7 +105,8 @@ def _gain(summary: Summary, best: Row, defaults: Row | None) -> Iterator[str]:
     elif summary.pair.by_chance:
         yield f"{more[0].upper()}{more[1:]} are within noise of the defaults ({test}, expected below {CHANCE})."
     else:
-        yield f"{more[0].upper()}{more[1:]} are more than chance ({test})."
+        chosen = "as far as photos can tell that also chose it"
+        yield f"{more[0].upper()}{more[1:]} are more than chance ({test}), {chosen}."
 
 
 def running_best(rows: Sequence[Row]) -> list[float | None]:

@@ -5,14 +5,14 @@ Figures are kept of every trial, networks of none: the best is taught again on m
 
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whatsit.comparison.field import Field
-from whatsit.comparison.kept import keep, kept
+from whatsit.comparison.kept import keep, kept, key_of
 from whatsit.comparison.trial import Trial, run_trial
-from whatsit.errors import WhatsitError
+from whatsit.errors import DivergedError, OutOfMemoryError, WhatsitError
 from whatsit.options import TrainOptions
 from whatsit.steps.see import Watch
 from whatsit.steps.unfinished import SUFFIX, begun_with, unfinished
@@ -22,9 +22,6 @@ from whatsit.tuning.study import Asked, Study
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback
-
-NO_NUMBER = "the loss is no number"  # how `fit` begins to say it
-OUT_OF_MEMORY = "OutOfMemoryError"  # PyTorch's name of it
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ class Search:
     @property
     def work(self) -> Path:
         """The folder of locks, unfinished networks and the figures of trials."""
-        return self.file.with_suffix(".trials")
+        return self.file.with_name(self.file.name + ".trials")
 
     def opened(self) -> Study:
         """The study, for this process."""
@@ -51,42 +48,52 @@ class Search:
         """Those of a trial."""
         return self.space.options(row.values, self.fixed)
 
+    def place(self, name: str, options: TrainOptions) -> Path:
+        """A folder of the work, named after all that its content depends on: never another search's."""
+        return self.work / f"{name}-{key_of(options, self.field)}"
+
+    def figures(self, row: Row | Asked) -> Path:
+        """The folder of a complete trial's figures."""
+        return self.place(f"figures-{row.number:04}", self.options(row))
+
 
 def run_asked(search: Search, study: Study, asked: Asked, watch: Watch) -> None:
     """Tells the study how it went. Raises KeyboardInterrupt where it was broken off: the trial then does not count."""
     from whatsit.tuning.pruning import Prune
 
     prune = Prune(lambda losses: study.give_up(asked.number, losses))
+    options = search.options(asked)
+    place = search.place(asked.place, options)
     start = time.monotonic()
     try:
-        trial = _taught(search, asked, search.work / asked.place, watch, prune)
-    except (GivenUp, WhatsitError, RuntimeError) as error:
+        trial = _taught(search, options, place, watch, prune)
+    except (GivenUp, WhatsitError) as error:
         why = _why(error)
         if why is None:
             raise
         epochs = error.epochs if isinstance(error, GivenUp) else None
         study.prune(asked.number, {"why": why, "epochs": epochs, "seconds": round(time.monotonic() - start, 1)})
-        shutil.rmtree(search.work / (asked.place + SUFFIX), ignore_errors=True)
+        shutil.rmtree(place.with_name(place.name + SUFFIX), ignore_errors=True)
     else:
-        keep(trial, figures_of(search, asked.number))
+        keep(trial, search.figures(asked))
         _complete(study, asked, trial)
 
 
-def _taught(search: Search, asked: Asked, place: Path, watch: Watch, *callbacks: "Callback") -> Trial:
+def _taught(search: Search, options: TrainOptions, place: Path, watch: Watch, *callbacks: "Callback") -> Trial:
     """From the checkpoint where it was broken off before."""
-    options, field = search.options(asked), search.field
+    field = search.field
     begun = begun_with(field.photos, field.plan, options)
     with unfinished(place, begun, resume=True, overwrite=True) as training:
-        return run_trial(asked.place, options, field, training, watch, callbacks)
+        return run_trial(place.name, options, field, training, watch, callbacks)
 
 
 def _why(error: Exception) -> str | None:
     """Why these options came to nothing; None where the fault is not theirs."""
     if isinstance(error, GivenUp):
         return str(error)
-    if str(error).startswith(NO_NUMBER):
-        return NO_NUMBER
-    return "there was not enough memory" if type(error).__name__ == OUT_OF_MEMORY else None
+    if isinstance(error, DivergedError):
+        return str(error).partition(":")[0]
+    return "there was not enough memory" if isinstance(error, OutOfMemoryError) else None
 
 
 def _complete(study: Study, asked: Asked, trial: Trial) -> None:
@@ -100,16 +107,11 @@ def _complete(study: Study, asked: Asked, trial: Trial) -> None:
     study.complete(asked.number, trial.log_loss, facts)
 
 
-def figures_of(search: Search, number: int) -> Path:
-    """The folder of a complete trial's figures."""
-    return search.work / f"figures-{number:04}"
-
-
-def trial_of(search: Search, row: Row, watch: Watch) -> Trial:
-    """As it was kept, or else taught again."""
-    folder = figures_of(search, row.number)
-    found = kept(folder.name, folder)
+def trial_of(search: Search, row: Row, name: str, watch: Watch) -> Trial:
+    """As it was kept, or else taught again. name: for people."""
+    folder = search.figures(row)
+    found = kept(name, folder)
     if found is None:
-        found = _taught(search, Asked(row.number, row.values, folder.name), folder, watch)
+        found = replace(_taught(search, search.options(row), folder, watch), name=name)
         keep(found, folder)
     return found

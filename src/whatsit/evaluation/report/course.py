@@ -68,10 +68,12 @@ class Course:
         return next((e for e in epochs if e.number == self.history.best), epochs[-1])
 
     @property
-    def first_without_number(self) -> int | None:
-        """The first epoch with a figure that is NaN or infinite."""
+    def without_number(self) -> int | None:
+        """The first epoch with a figure that is NaN or infinite; one that ended the training is left out of it."""
         figures = ((e.number, (e.train_loss, e.valid_loss, e.train_accuracy, e.valid_accuracy)) for e in self.epochs)
-        return next((number for number, four in figures if not all(map(isfinite, four))), None)
+        numbers = (e.number for e in self.history.epochs)
+        after = max(numbers, default=0) + 1 if self.history.diverged else None
+        return next((number for number, four in figures if not all(map(isfinite, four))), after)
 
     @property
     def least(self) -> "Epoch":

@@ -43,7 +43,7 @@ def lesson(history: "History", valid_photos: int) -> Lesson:
 
 
 def _no_number(course: Course) -> Lesson | None:
-    number = course.first_without_number
+    number = course.without_number
     if number is None:
         return None
     return Lesson(
@@ -60,6 +60,15 @@ def _diverged(course: Course) -> Lesson | None:
         f"learning rate too high: train loss rose after epoch {least.number}",
         f"Train loss rose from {nats(least.train_loss)} (epoch {least.number}) to {nats(last.train_loss)}: "
         f"the learning rate is too high. {SLOWER}",
+    )
+
+
+def _untrained(course: Course) -> Lesson | None:
+    if course.epochs or not course.history.epochs:
+        return None
+    return Lesson(
+        f"no epoch was trained: {course.history.stopped}",
+        f"No epoch was trained ({course.history.stopped}), so what was kept is the probe that fine-tuning begins with.",
     )
 
 
@@ -183,6 +192,7 @@ def _augmentation(course: Course) -> str:
 
 RULES = (
     _no_number,
+    _untrained,
     _no_gain,
     _diverged,
     _too_few,
