@@ -113,6 +113,23 @@ def test_an_interrupt_within_an_import_is_an_interrupt(shell: Shell, monkeypatch
     assert (done.code, done.out, done.err.strip()) == (130, "", "Interrupted.")
 
 
+@pytest.mark.parametrize(
+    ("command", "advice"),
+    [
+        (("train", "x"), "What was embedded is kept: run the same command again to go on."),
+        (("train", "x", "--method=scratch"), "The last whole epoch is kept: run the same command again with --resume"),
+        (("compare", "x", "-c", "finetune"), "What was finished is kept: run the same command again to go on."),
+    ],
+)
+def test_what_is_kept_is_told(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], advice: str
+) -> None:
+    monkeypatch.setattr("whatsit.cli.import_module", import_failing(KeyboardInterrupt()))
+    done = shell(*command)
+    assert done.code == 130
+    assert done.err.startswith(f"Interrupted. {advice}")
+
+
 def test_any_other_failing_import_is_shown_as_it_is(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("whatsit.cli.import_module", import_failing(None))
     with pytest.raises(ImportError, match="initialization failed"):

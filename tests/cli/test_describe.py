@@ -62,6 +62,12 @@ def test_mistakes_are_one_line(shell: Shell, mistake: str) -> None:
     check_mistake(shell("describe", *arguments), message)
 
 
+def test_a_network_has_layers(shell: Shell) -> None:
+    done = shell("describe", "cnn-boats", "--layers", "none")
+    assert done.code == 2
+    assert "'none' is no list of widths" in done.err
+
+
 def test_changes_need_a_name(shell: Shell) -> None:
     done = shell("describe", "--classes", "5")
     assert done.code == 2

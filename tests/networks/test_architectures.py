@@ -66,6 +66,8 @@ def test_every_parameter_is_of_a_stage_or_the_head() -> None:
 def test_what_cannot_be_built_says_what_to_change() -> None:
     with pytest.raises(WhatsitError, match=r"no architecture 'resnet'. There are: small-resnet, .*timm:NAME"):
         architecture("resnet")
+    with pytest.raises(WhatsitError, match=r"no layers are left"):
+        architecture("cnn-boats", layers=())
     with pytest.raises(WhatsitError, match=r"3 layers leave nothing of an image of 16 × 40 .* larger --image-size"):
         architecture("cnn-cats-dogs", size=(16, 40))
     with pytest.raises(WhatsitError, match=r"a layer of 0 units, expected 1 to 8192"):

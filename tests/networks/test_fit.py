@@ -37,6 +37,13 @@ def figures(network: Network, task: Task, part: str) -> tuple[float, float]:
     return float(np.mean(losses)), float(np.mean(right))
 
 
+def test_photos_as_they_are_are_not_called_augmented(tmp_path: Path) -> None:
+    _, history = trained(tmp_path, task_of(tmp_path))
+    (tmp_path / "still").mkdir()
+    _, plain = trained(tmp_path / "still", still(task_of(tmp_path)))
+    assert (history.augmented, plain.augmented) == (True, False)
+
+
 def test_valid_figures_are_those_of_the_weights_kept(tmp_path: Path) -> None:
     task = task_of(tmp_path)
     network, history = trained(tmp_path, task, EXACT)

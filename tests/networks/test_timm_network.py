@@ -10,7 +10,7 @@ from drawn import drawn_photo
 from safetensors.torch import save_file
 
 from whatsit.embedding.pretrained.network import load_pretrained
-from whatsit.errors import WhatsitError
+from whatsit.errors import BackboneError, WhatsitError
 from whatsit.images.preprocessing import Preprocessing
 from whatsit.model.classifier import Classifier
 from whatsit.networks.export import Origin, feature_extractor_of
@@ -221,6 +221,19 @@ def test_what_is_built_says_where_it_came_from(tmp_path: Path) -> None:
     assert "test_vit.safetensors" in built.source
     own = build(TrainOptions(method="scratch", network=NetworkOptions(architecture="timm:test_resnet")), 3, "crop")
     assert (own.name, own.licence, own.preprocessing.size) == ("timm:test_resnet", "yours", 160)
+
+
+def test_what_cannot_be_exported_is_told_before_it_learns(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> bytes:
+        raise BackboneError("PyTorch cannot export it to ONNX")
+
+    monkeypatch.setattr("whatsit.networks.export.to_onnx", refused)
+    monkeypatch.setattr("whatsit.networks.fit.fit", None)
+    options = TrainOptions(method="scratch", network=NetworkOptions(architecture="timm:test_resnet"))
+    with pytest.raises(BackboneError, match="cannot export"):
+        train(photos, tmp_path / "model", options)
 
 
 def test_from_photos_to_a_model_that_explains(photos: Path, weights: Path, tmp_path: Path) -> None:

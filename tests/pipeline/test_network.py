@@ -117,6 +117,10 @@ def test_a_network_needs_photos_to_judge_on(small: Path, tmp_path: Path) -> None
     for shares in ({"test": 0.0}, {"valid": 0.0}):
         with pytest.raises(DatasetError, match=r"--valid and --test above 0"):
             train(small, tmp_path / "model", replace(SCRATCH, **shares))  # type: ignore[arg-type]
+    split = make_folder(tmp_path / "split" / "train", {"apples": 6, "pears": 6}).parent
+    make_folder(split / "test", {"apples": 3, "pears": 3}, first_seed=20)
+    with pytest.raises(DatasetError, match=r"has no valid photos to choose on. Give a share: --valid above 0"):
+        train(split, tmp_path / "model", replace(SCRATCH, valid=0.0))
 
 
 def test_the_fit_is_that_of_the_networks_own_input(small: Path, tmp_path: Path) -> None:

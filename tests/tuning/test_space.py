@@ -123,6 +123,12 @@ def test_the_command_asks_for_the_same_options(
     assert parsed(train_command("'my photos'", options)) == options
 
 
+def test_what_only_python_can_set_is_a_comment() -> None:
+    network = NetworkOptions(cosine=True, warm_up=0.25, max_seconds=90.0)
+    command = train_command("photos", replace(SCRATCH, network=network))
+    assert command.endswith(" --max-time 90.0 # and warm_up=0.25 in Python # and cosine=True in Python")
+
+
 def test_fine_tuning_is_said_again() -> None:
     network = NetworkOptions(unfreeze="head", frozen_norms=False, probe_first=False)
     options = TrainOptions(method="finetune", backbone="timm:vit", weights="w b.safetensors", network=network)

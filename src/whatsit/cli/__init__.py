@@ -34,6 +34,7 @@ COMMANDS = {
     "completion": "Print the shell completion script.",
 }
 
+NETWORKS = ("scratch", "finetune")
 KEPT = {
     "train": "What was embedded is",
     "compare": "What was finished is",
@@ -149,7 +150,10 @@ def run() -> None:
 
 
 def _exit_interrupted() -> NoReturn:
-    kept = KEPT.get(sys.argv[1]) if len(sys.argv) > 1 else None
-    advice = f" {kept} kept: run the same command again to go on." if kept else ""
+    command = sys.argv[1] if len(sys.argv) > 1 else ""
+    network = command == "train" and any(text.rpartition("=")[2] in NETWORKS for text in sys.argv)
+    kept = "The last whole epoch is" if network else KEPT.get(command)
+    again = "again with --resume" if network else "again"
+    advice = f" {kept} kept: run the same command {again} to go on." if kept else ""
     click.echo(f"Interrupted.{advice}", err=True)
     sys.exit(130)

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from whatsit.tuning.workers import Progress, Told
 
 OWN = ("data", "output", "force", "method", "max_seconds", "as_json")  # that train has otherwise, or not at all
+HELP = {  # where train's would say more than is true of a network
+    "backbone": "Of finetune: a name, or timm:NAME for a pretrained network of timm.",
+    "valid": "Share of photos to compare trials on.",
+    "test": "Share to judge the best on.",
+}
 LEFT_OUT = (
     "valid_data", "test_data", "label_dict",  # a manifest says the same
     "embeddings", "bits", "head",  # of a probe
@@ -86,7 +92,12 @@ def command(
         click.echo(f"Took {time.monotonic() - start:.1f} s.", err=True)
 
 
-command.params += [p for p in train.params if p.name not in (*OWN, *LEFT_OUT)]
+for option in train.params:
+    if option.name not in (*OWN, *LEFT_OUT):
+        mine = copy(option)
+        if isinstance(mine, click.Option):
+            mine.help = HELP.get(mine.name or "", mine.help)
+        command.params.append(mine)
 
 
 @contextmanager

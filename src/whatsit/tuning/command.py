@@ -10,6 +10,7 @@ from whatsit.tuning.space import spelled
 PLAIN = ("backbone", "weights", "fit", "device", "precision", "valid", "test", "seed")
 FLAGS = ("balance", "thumbnails")
 OTHERWISE = {"max_seconds": "max-time"}  # options that are not called as their field is
+PYTHON = ("warm_up", "cosine")  # that are none, and only Python can set
 
 
 def train_command(data: str, options: TrainOptions) -> str:
@@ -30,9 +31,10 @@ def _said(options: TrainOptions) -> Iterator[str]:
     for name in ("max_bytes", "max_pixels"):
         if (value := getattr(options.limits, name)) != getattr(default.limits, name):
             yield f"--{name.replace('_', '-')} {value}"
-    for field in fields(options.network):
-        if (value := getattr(options.network, field.name)) != getattr(default.network, field.name):
-            yield _option(field.name, value)
+    names = [field.name for field in fields(options.network)]
+    for name in sorted(names, key=lambda name: name in PYTHON):
+        if (value := getattr(options.network, name)) != getattr(default.network, name):
+            yield f"# and {name}={value!r} in Python" if name in PYTHON else _option(name, value)
 
 
 def _option(name: str, value: object) -> str:
