@@ -67,6 +67,16 @@ def test_broken_off_at_any_step(tmp_path: Path, whole: tuple[Network, History], 
     check_same(whole, trained(tmp_path, task_of(tmp_path)))
 
 
+def test_progress_goes_on_where_it_was(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="broken off"):
+        trained(tmp_path, task_of(tmp_path), say=at_step(2 * STEPS + 1, break_off))
+    told: list[int] = []
+    task = task_of(tmp_path)
+    trained(tmp_path, task, say=lambda n, note: told.append(n))
+    assert told[0] == 2 * len(task.train.rows)
+    assert sum(told) == EPOCHS * len(task.train.rows)
+
+
 def test_broken_off_again_and_again(tmp_path: Path, whole: tuple[Network, History]) -> None:
     for _ in range(3):
         with pytest.raises(RuntimeError):

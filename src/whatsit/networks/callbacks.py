@@ -207,6 +207,11 @@ class Progress(Callback):
         self._note = ""
         self._looked = -math.inf
 
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        """Of a training that is resumed, the epochs before."""
+        if trainer.current_epoch and not trainer.should_stop and isinstance(module, Learner) and trainer.is_global_zero:
+            self.say(trainer.current_epoch * len(module.task.train.rows), self._note)
+
     def on_train_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Batch, number: int
     ) -> None:
