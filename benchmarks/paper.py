@@ -9,6 +9,7 @@ cells weigh the same, however sure their labellers were.
 import csv
 import tempfile
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,21 +54,22 @@ def main() -> None:
     started = time.perf_counter()
     arguments = parser(__doc__)
     arguments.add_argument("--backbones", nargs="+", default=["efficientnet-lite0", "efficientnet-lite2"])
-    arguments.add_argument("--cache", type=Path, metavar="DIR", help="where finished trials are kept, to go on from")
+    arguments.add_argument("--work", type=Path, metavar="DIR", help="where all is kept, to go on from")
     asked = arguments.parse_args()
     candidates = {
         f"{way} {backbone}": replace(options, backbone=backbone)
         for way, options in (("probe on", PROBE), ("fine-tuned", FINETUNED))
         for backbone in asked.backbones
     }
-    with tempfile.TemporaryDirectory() as scratch:
-        root = Path(scratch)
+    with nullcontext(asked.work) if asked.work else tempfile.TemporaryDirectory() as work:
+        root = Path(work)
+        root.mkdir(parents=True, exist_ok=True)
         certainty = split_manifest(root / "elpv.csv")
         compared = compare(
             root / "elpv.csv",
             candidates,
             root / "compared",
-            cache=asked.cache or root / "cache",
+            cache=root / "cache",
             told=lambda trial: say(f"{trial.name}: {trial.accuracy.value:.4f} on valid"),
         )
         answers = read_answers(compared.trained.folder / "predictions.csv")

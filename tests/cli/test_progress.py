@@ -1,7 +1,12 @@
 """Progress is for people at a terminal: it counts while a step runs, and leaves no trace."""
 
+import fcntl
 import io
+import os
+import re
+import struct
 import sys
+import termios
 import time
 
 import pytest
@@ -26,6 +31,25 @@ def test_a_step_without_a_total_counts_its_seconds(monkeypatch: pytest.MonkeyPat
     *_, last = terminal.getvalue().rstrip("\r").split("\r")
     assert last.strip() == ""
     assert "\n" not in terminal.getvalue()
+
+
+def test_figures_of_a_training_fit_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    note = "epoch 12/40, loss 0.863, accuracy 0.958, valid 0.875"
+    monkeypatch.setattr(progress, "DELAY", 0)
+    with os.fdopen(theirs, "w", encoding="utf-8") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        with bar("learning", 1200) as advance:
+            for _ in range(20):
+                advance(8, note)
+                time.sleep(0.02)
+        monkeypatch.undo()
+    seen = os.read(ours, 100_000).decode()
+    os.close(ours)
+    *_, last = [line for line in seen.split("\r") if note in line]
+    assert re.fullmatch(r" +[0-9]+%\|.\| [0-9:]+ left, [0-9.]+/s; " + note, last.rstrip())
+    assert len(last) <= 80
 
 
 def test_a_pipe_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """The probe before fine-tuning: its head gives the network's logits, and its figures are those of valid photos."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import torch
 from whatsit.learning import log_loss
 from whatsit.networks.batches import Batches
 from whatsit.networks.cnn import build_cnn
+from whatsit.networks.network import Network
 from whatsit.networks.probe import copies_of, embeddings, start_from_probe
+from whatsit.networks.start import Start
 
 from .learning import CLASSES, SMALL, first_network, task_of
 
@@ -24,13 +27,19 @@ def all_photos(folder: Path, classes: int) -> Batches:
     return task.train
 
 
+def begun(network: Network, photos: Batches, augment: str = "none") -> Start:
+    began = time.monotonic()
+    x = embeddings(network, photos, augment=augment, copies=copies_of(len(photos.rows), augment))
+    return start_from_probe(network, x, photos.labels, LEARNED, VALID, FOLDS, balance=False, began=began)
+
+
 @pytest.mark.parametrize("classes", [2, CLASSES])
 def test_the_networks_logits_are_the_heads(tmp_path: Path, classes: int) -> None:
     photos = all_photos(tmp_path, classes)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = build_cnn(replace(SMALL, dropout=0.0), classes)
-    start = start_from_probe(network, photos, LEARNED, VALID, FOLDS, balance=False)
+    start = begun(network, photos)
     assert start.epoch.number == 0
     assert start.epoch.calibrated_loss == pytest.approx(start.losses.mean())
     assert len(start.losses) == len(VALID)
@@ -60,8 +69,8 @@ def test_in_mixed_precision_the_embeddings_are_near(tmp_path: Path) -> None:
 def test_copies_are_learned_from_and_judge_nothing(tmp_path: Path) -> None:
     photos = all_photos(tmp_path, CLASSES)
     plain, augmented = first_network(), first_network()
-    as_it_is = start_from_probe(plain, photos, LEARNED, VALID, FOLDS, balance=False)
-    start = start_from_probe(augmented, photos, LEARNED, VALID, FOLDS, balance=False, augment="hflip,rotation=30")
+    as_it_is = begun(plain, photos)
+    start = begun(augmented, photos, "hflip,rotation=30")
     assert not torch.equal(plain.head.weight, augmented.head.weight)
     with torch.inference_mode():
         logits = np.concatenate([augmented(batch.pixels.float()).numpy() for batch in photos])
@@ -72,7 +81,9 @@ def test_copies_are_learned_from_and_judge_nothing(tmp_path: Path) -> None:
 
 def test_copies_are_other_pixels_each_time(tmp_path: Path) -> None:
     photos, network = all_photos(tmp_path, CLASSES), first_network()
-    found = embeddings(network, photos, augment="rotation=30", copies=2)
+    told: list[int] = []
+    found = embeddings(network, photos, augment="rotation=30", copies=2, advance=told.append)
+    assert sum(told) == len(found)
     assert found.shape == (180, network.dim)
     assert np.array_equal(found[:60], embeddings(network, photos))
     assert not np.allclose(found[60:120], found[120:], atol=1e-3)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from whatsit.steps.see import Advance  # importing it takes a second, and predict has no use for it
 
 TICK = 1.0  # seconds
+DELAY = 0.5  # seconds, below which no bar is worth a look
+NOTED = "{percentage:3.0f}%|{bar}| {remaining} left, {rate_noinv_fmt}; {desc}"  # 80 columns hold a training's figures
 
 
 @contextmanager
@@ -25,10 +27,11 @@ def bar(step: str, total: int | None) -> "Iterator[Advance]":
         with _clock(step):
             yield _silent
         return
-    with tqdm(total=total, desc=step, unit=" photos", leave=False, dynamic_ncols=True, delay=0.5) as shown:
+    with tqdm(total=total, desc=step, unit=" photos", leave=False, dynamic_ncols=True, delay=DELAY) as shown:
 
         def advance(n: int, note: str = "") -> None:
             if note:
+                shown.unit, shown.unit_scale, shown.bar_format = "", True, NOTED
                 shown.set_description_str(note, refresh=False)
             shown.update(n)
 

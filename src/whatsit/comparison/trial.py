@@ -156,7 +156,8 @@ def taught_network(
     callbacks: tuple["Callback", ...] = (),
 ) -> TrainedNetwork:
     """Goes on where the checkpoint in `work` ends. Raises KeyboardInterrupt where the user broke it off."""
-    built = shaped_for(build(options, field.classes, field.fit_of(options)), field.learning, options)
+    with watch("building the network", None):
+        built = shaped_for(build(options, field.classes, field.fit_of(options)), field.learning, options)
     network = teach(
         field.photos,
         field.plan,

@@ -7,6 +7,7 @@ fine-tuning would go into repairing that, to the features' harm (docs/log.md).
 """
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -25,30 +26,28 @@ MOST = 20_000  # photos and copies: where there are many photos, copies add litt
 
 Rows = NDArray[np.int64]
 Labels = NDArray[np.int64]
+Embeddings = NDArray[np.float32]
 
 
 def start_from_probe(
     network: Network,
-    photos: Batches,
+    x: Embeddings,
+    labels: Labels,
     learned: Rows,
     valid: Rows,
     folds: NDArray[np.int64],
     *,
     balance: bool,
-    augment: str = "none",
-    device: str = "cpu",
-    precision: str = "32-true",
+    began: float,
 ) -> Start:
     """Sets the head, and gives the figures to begin with as epoch 0, all of photos as they are.
 
-    photos: all to learn from, in order; learned, valid: those the head is fitted on, and those it knows nothing of;
-    folds: (learned,) by which its penalty is chosen; augment, device, precision: those of the training to come.
+    x: what `embeddings` gives of n photos; labels: (n,); learned, valid: rows of those that the head is fitted on, and
+    of those that it knows nothing of; folds: (learned,) by which its penalty is chosen; began: when embedding did, by
+    the monotonic clock.
     """
-    start = time.monotonic()
-    n = len(photos.rows)
-    x = embeddings(network, photos, device, precision, augment, copies_of(n, augment))
+    n = len(labels)
     times = len(x) // n
-    labels = photos.labels
     problem = Problem(x[_with_copies(learned, n, times)], np.tile(labels[learned], times), network.classes, balance)
     rounds = [Round(_with_copies(one.fit, len(learned), times), one.held_out) for one in fold_rounds(folds)]
     head = choose(problem, FAMILIES["logistic"], rounds).head
@@ -59,7 +58,7 @@ def start_from_probe(
     train_loss, train_accuracy = _figures(logits[learned], labels[learned])
     valid_loss, valid_accuracy = _figures(logits[valid], labels[valid])
     losses = calibrated_losses(logits[valid], labels[valid])
-    seconds = time.monotonic() - start
+    seconds = time.monotonic() - began
     epoch = Epoch(
         number=0,
         train_loss=train_loss,
@@ -91,8 +90,12 @@ def embeddings(
     precision: str = "32-true",
     augment: str = "none",
     copies: int = 0,
-) -> NDArray[np.float32]:
-    """(n · (1 + copies), dim) in the network's present state: of photos as they are, then of each round of copies."""
+    advance: Callable[[int], None] = lambda n: None,
+) -> Embeddings:
+    """(n · (1 + copies), dim) in the network's present state: of photos as they are, then of each round of copies.
+
+    photos: n, in order; device, precision: those of the training to come; advance: hears of so many photos more.
+    """
     augmentation, generator = Augmentation(augment), torch.Generator().manual_seed(photos.seed)
     network.eval()
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -103,6 +106,7 @@ def embeddings(
                 pixels = batch.pixels.to(device)
                 changed = augmentation(pixels, generator) if copy else pixels.float()
                 seen.append(network.embed(changed).float().cpu().numpy())
+                advance(len(pixels))
     network.to("cpu")
     return np.concatenate(seen)
 

@@ -152,11 +152,10 @@ def shaped_for(built: Built, dataset: Dataset, options: TrainOptions) -> Built:
     return replace(built, preprocessing=replace(before, fit=fit))
 
 
-def told(built: Built, tell: Tell | None) -> Built:
-    """The same; whoever listens hears of its layers, as `whatsit describe` shows them."""
+def introduce(built: Built, tell: Tell | None) -> None:
+    """Whoever listens hears of its layers, as `whatsit describe` shows them."""
     if tell is not None:
         from whatsit.networks.describe import table
         from whatsit.networks.summary import summarise
 
         tell(f"{built.name}\n{table(summarise(built.network))}")
-    return built

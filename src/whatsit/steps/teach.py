@@ -4,6 +4,7 @@ Once trained, a network is a feature extractor and a linear head. So its own fig
 as a reader of the model folder will run it, and all that follows needs to know nothing of networks.
 """
 
+import time
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -74,10 +75,11 @@ def teach(
     stop_after: of a training made again on all photos of `learn`, those held out too: so many epochs of the same course
     are trained, nothing is chosen, and the last weights are kept.
     """
-    from whatsit.networks.export import Origin, feature_extractor_of, linear_head
-    from whatsit.networks.fit import fit, resumes
-    from whatsit.networks.optimize import unfreeze
-    from whatsit.networks.start import temper
+    with watch("loading PyTorch", None):  # a matter of seconds
+        from whatsit.networks.export import Origin, feature_extractor_of, linear_head
+        from whatsit.networks.fit import fit, resumes
+        from whatsit.networks.optimize import unfreeze
+        from whatsit.networks.start import temper
 
     built = lasting(built, plan)
     network, asked, again = built.network, options.network, stop_after is not None
@@ -118,8 +120,13 @@ def _from_probe(
     again: bool,
 ) -> "Start":
     from whatsit.networks.fit import precision
-    from whatsit.networks.probe import start_from_probe
+    from whatsit.networks.probe import copies_of, embeddings, start_from_probe
 
+    began = time.monotonic()
+    n, augment = len(everyone.rows), built.recipe.augment
+    copies = copies_of(n, augment)
+    with watch("embedding for the probe", n * (1 + copies)) as advance:
+        x = embeddings(built.network, everyone, options.device, precision(steering), augment, copies, advance)
     (split,) = plan.rounds
     learned = np.arange(len(plan.learn)) if again else split.fit
     count = FOLDS if len(learned) <= FEW else 2
@@ -127,14 +134,13 @@ def _from_probe(
     with watch("fitting the probe", None):
         return start_from_probe(
             built.network,
-            everyone,
+            x,
+            everyone.labels,
             learned,
             split.held_out,
             folds,
             balance=options.balance,
-            augment=built.recipe.augment,
-            device=options.device,
-            precision=precision(steering),
+            began=began,
         )
 
 
