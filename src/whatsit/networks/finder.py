@@ -14,7 +14,6 @@ from itertools import count
 import torch
 from torch import Tensor
 
-from whatsit.errors import WhatsitError
 from whatsit.networks.batches import Batch, Batches
 from whatsit.networks.depthwise import speed_up
 from whatsit.networks.fit import autocast
@@ -27,8 +26,8 @@ STEPS = 100  # twelve and more a power of ten: the loss needs some to answer
 LOWEST, HIGHEST = 1e-6, 10.0  # from where no optimizer here moves a network, to where all diverge
 SMOOTHING = 0.9  # of the exponential average of the losses: over about ten batches, as one alone is noise
 DIVERGED = 4.0  # times the least smoothed loss: no better one follows (fastai's and Lightning's, too)
-LEAST = 10  # steps before a loss can have diverged
-CLEAR = 0.1  # share of the loss that a valley must be deep: less may be noise of the batches
+LEAST = 10  # steps in which nothing moves: their loss is what all others are held against
+CLEAR = 0.1  # share of that loss by which it must fall: less may be noise of the batches
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,8 @@ def find_learning_rate(
 ) -> Found:
     """device: of PyTorch, "cpu" or "cuda"; precision: as Lightning calls it, from `fit.precision`.
 
-    The network, and PyTorch's global generator, stay as they are. Raises WhatsitError where no rate makes the loss
-    fall.
+    The network, and PyTorch's global generator, stay as they are. Where no rate makes the loss fall clearly it is the
+    course's own.
     """
     if not any(parameter.requires_grad for parameter in network.parameters()):
         return Found(task.course.learning_rate, (), ())  # nothing learns, so any will do
@@ -58,7 +57,7 @@ def find_learning_rate(
             if _diverges(losses):
                 break
     tried = rates[: len(losses)]
-    return Found(suggested(tried, losses), tuple(tried), tuple(losses))
+    return Found(suggested(tried, losses, task.course.learning_rate), tuple(tried), tuple(losses))
 
 
 def _trial(network: Network, task: Task, rates: list[float], say: Say, device: str, precision: str) -> Iterator[float]:
@@ -104,29 +103,14 @@ def _diverges(losses: list[float]) -> bool:
     return len(losses) > LEAST and losses[-1] > DIVERGED * min(losses)
 
 
-def suggested(rates: list[float], losses: list[float]) -> float:
-    """The middle of the longest valley, by the logarithm: of the longest run of losses that fall, with gaps.
+def suggested(rates: list[float], losses: list[float], otherwise: float) -> float:
+    """The rate at which the loss has fallen half way, between where it begins to fall and where it stops (Smith 2017).
 
-    That is fastai's `valley` (2021), its default. Where a network has hardly anything left to learn, as after a probe,
-    it is a tenth of the rate of the least loss (Howard & Gugger 2020). Raises WhatsitError where the losses never fall.
+    `otherwise`, where it never falls clearly. fastai's `valley` takes the flat part before the fall for a part of it,
+    and gave a tenth of what learns best (docs/log.md).
     """
-    start, end = _valley(losses)
-    if losses[end] < (1 - CLEAR) * losses[start]:
-        return rates[(start + end) // 2]
-    least = min(range(len(losses)), key=losses.__getitem__)
-    if not losses[least] < losses[0]:
-        raise WhatsitError("no learning rate makes the loss fall. Give one, as --learning-rate 0.001")
-    return rates[least] / 10
-
-
-def _valley(losses: list[float]) -> tuple[int, int]:
-    """The first and the last place of the longest run that falls; of several the one that begins last."""
-    length, before = [1] * len(losses), list(range(len(losses)))  # of the run that ends here, and where it came from
-    for i in range(len(losses)):
-        for j in range(i):
-            if losses[i] < losses[j] and length[i] <= length[j] + 1:
-                length[i], before[i] = length[j] + 1, j
-    start = end = max(range(len(losses)), key=length.__getitem__)
-    while before[start] != start:
-        start = before[start]
-    return start, end
+    tried, fall = rates[LEAST:], losses[LEAST:]
+    if not fall or not min(fall) < (1 - CLEAR) * fall[0]:
+        return otherwise
+    half = (fall[0] + min(fall)) / 2
+    return next(rate for rate, loss in zip(tried, fall, strict=True) if loss <= half)
