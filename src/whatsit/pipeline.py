@@ -139,12 +139,7 @@ def _train(dataset: Dataset, sight: Sight, order: Order) -> Trained:
 
 
 def _train_network(
-    dataset: Dataset,
-    cache: Path,
-    resume: bool,
-    order: Order,
-    tell: Tell | None,
-    callbacks: tuple["Callback", ...],
+    dataset: Dataset, cache: Path, resume: bool, order: Order, tell: Tell | None, callbacks: tuple["Callback", ...]
 ) -> Trained:
     options, watch = order.options, order.watch
     check_networks(options)

@@ -1,6 +1,7 @@
 """A network as a table of its layers: what comes out of each, its parameters, and its multiplications for one image.
 
-The network runs once on a black image; PyTorch counts the operations. Deep networks are told block by block, as few
+The network runs once on a black image; PyTorch counts the operations, attention as plain products, since not all of its
+kernels are counted. Deep networks are told block by block, as few
 levels down as it takes for the table to stay readable.
 """
 
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from whatsit.networks.lite import LiteMaps
@@ -77,7 +79,7 @@ def summarise(network: Network, most: int = MOST) -> Summary:
     training = network.training
     network.eval()
     try:
-        with torch.no_grad(), operations, _watched(names, seen, operations):
+        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), operations, _watched(names, seen, operations):
             network(torch.zeros((1, 3, *network.size)))
     finally:
         network.train(training)
