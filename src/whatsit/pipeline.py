@@ -24,7 +24,7 @@ from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
 from whatsit.options import TrainOptions
-from whatsit.steps.build import Tell, build, check_networks, introduce, shaped_for
+from whatsit.steps.build import Tell, build_for, check_networks, introduce
 from whatsit.steps.examine import FIGURES, answer, examine, test_part, write_examination
 from whatsit.steps.fit import better_fit, likely_fit
 from whatsit.steps.gather import Photos, gather, with_vectors
@@ -144,8 +144,7 @@ def _train_network(
     options, watch = order.options, order.watch
     check_networks(options)
     photos, plan, extractor = see(dataset, common_sight(options, cache, watch), options, watch)
-    with watch("building the network", None):
-        built = shaped_for(build(options, len(dataset.classes), extractor.preprocessing.fit), dataset, options)
+    built = build_for(dataset, options, extractor.preprocessing.fit, watch)
     introduce(built, tell)
     with unfinished(order.folder, begun_with(photos, plan, options), resume=resume, overwrite=order.overwrite) as work:
         network = teach(photos, plan, built, options, cache=cache, work=work, watch=watch, callbacks=callbacks)

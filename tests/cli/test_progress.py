@@ -37,14 +37,13 @@ def test_figures_of_a_training_fit_80_columns(monkeypatch: pytest.MonkeyPatch) -
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     note = "epoch 12/40, loss 0.863, accuracy 0.958, valid 0.875"
-    monkeypatch.setattr(progress, "DELAY", 0)
-    with os.fdopen(theirs, "w", encoding="utf-8") as terminal:
-        monkeypatch.setattr(sys, "stderr", terminal)
+    with os.fdopen(theirs, "w", encoding="utf-8") as terminal, monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", terminal)
+        patched.setattr(progress, "DELAY", 0)
         with bar("learning", 1200) as advance:
-            for _ in range(20):
+            for _ in range(20):  # a bar is drawn anew ten times a second
                 advance(8, note)
                 time.sleep(0.02)
-        monkeypatch.undo()
     seen = os.read(ours, 100_000).decode()
     os.close(ours)
     *_, last = [line for line in seen.split("\r") if note in line]

@@ -25,7 +25,7 @@ from whatsit.learning.history import INTERRUPTED
 from whatsit.model.export import export_graph
 from whatsit.networks.options import Method
 from whatsit.options import TrainOptions
-from whatsit.steps.build import build, shaped_for
+from whatsit.steps.build import build_for
 from whatsit.steps.fit import better_fit, likely_fit
 from whatsit.steps.see import FreshSight, Watch, embeddings_once
 from whatsit.steps.teach import TrainedNetwork, teach
@@ -156,8 +156,7 @@ def taught_network(
     callbacks: tuple["Callback", ...] = (),
 ) -> TrainedNetwork:
     """Goes on where the checkpoint in `work` ends. Raises KeyboardInterrupt where the user broke it off."""
-    with watch("building the network", None):
-        built = shaped_for(build(options, field.classes, field.fit_of(options)), field.learning, options)
+    built = build_for(field.learning, options, field.fit_of(options), watch)
     network = teach(
         field.photos,
         field.plan,

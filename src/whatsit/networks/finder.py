@@ -26,7 +26,7 @@ STEPS = 100  # twelve and more a power of ten: the loss needs some to answer
 LOWEST, HIGHEST = 1e-6, 10.0  # from where no optimizer here moves a network, to where all diverge
 SMOOTHING = 0.9  # of the exponential average of the losses: over about ten batches, as one alone is noise
 DIVERGED = 4.0  # times the least smoothed loss: no better one follows (fastai's and Lightning's, too)
-LEAST = 10  # steps in which nothing moves: their loss is what all others are held against
+STILL = 10  # steps that are too short to move anything: what follows is held against their loss
 CLEAR = 0.1  # share of that loss by which it must fall: less may be noise of the batches
 
 
@@ -100,7 +100,7 @@ def _endless(batches: Batches) -> Iterator[Batch]:
 def _diverges(losses: list[float]) -> bool:
     if not math.isfinite(losses[-1]):
         return True
-    return len(losses) > LEAST and losses[-1] > DIVERGED * min(losses)
+    return len(losses) > STILL and losses[-1] > DIVERGED * min(losses)
 
 
 def suggested(rates: list[float], losses: list[float], otherwise: float) -> float:
@@ -109,8 +109,9 @@ def suggested(rates: list[float], losses: list[float], otherwise: float) -> floa
     `otherwise`, where it never falls clearly. fastai's `valley` takes the flat part before the fall for a part of it,
     and gave a tenth of what learns best (docs/log.md).
     """
-    tried, fall = rates[LEAST:], losses[LEAST:]
-    if not fall or not min(fall) < (1 - CLEAR) * fall[0]:
+    tried, fall = rates[STILL:], losses[STILL:]
+    least = min(fall, default=math.nan)
+    if not (fall and least < (1 - CLEAR) * fall[0]):
         return otherwise
-    half = (fall[0] + min(fall)) / 2
+    half = (fall[0] + least) / 2
     return next(rate for rate, loss in zip(tried, fall, strict=True) if loss <= half)

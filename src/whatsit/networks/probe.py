@@ -26,12 +26,12 @@ MOST = 20_000  # photos and copies: where there are many photos, copies add litt
 
 Rows = NDArray[np.int64]
 Labels = NDArray[np.int64]
-Embeddings = NDArray[np.float32]
+Vectors = NDArray[np.float32]
 
 
 def start_from_probe(
     network: Network,
-    x: Embeddings,
+    x: Vectors,
     labels: Labels,
     learned: Rows,
     valid: Rows,
@@ -91,7 +91,7 @@ def embeddings(
     augment: str = "none",
     copies: int = 0,
     advance: Callable[[int], None] = lambda n: None,
-) -> Embeddings:
+) -> Vectors:
     """(n · (1 + copies), dim) in the network's present state: of photos as they are, then of each round of copies.
 
     photos: n, in order; device, precision: those of the training to come; advance: hears of so many photos more.

@@ -1,8 +1,8 @@
 """A network as a table of its layers: what comes out of each, its parameters, and its multiplications for one image.
 
 The network runs once on a black image; PyTorch counts the operations, attention as plain products, since not all of its
-kernels are counted. Deep networks are told block by block, as few
-levels down as it takes for the table to stay readable.
+kernels are counted. Deep networks are told block by block, as few levels down as it takes for the table to stay
+readable.
 """
 
 from collections.abc import Iterator, Mapping

@@ -16,6 +16,7 @@ from whatsit.networks.architectures import CNN, architecture
 from whatsit.networks.options import FINETUNE, FINETUNE_LITE, SCRATCH, Recipe, recipe
 from whatsit.options import TrainOptions
 from whatsit.steps.fit import likely_fit
+from whatsit.steps.see import Watch
 
 if TYPE_CHECKING:
     from whatsit.networks.network import Network
@@ -143,8 +144,13 @@ def _pretrained(options: TrainOptions, classes: int, fit: Fit) -> Built:
     )
 
 
-def shaped_for(built: Built, dataset: Dataset, options: TrainOptions) -> Built:
-    """With the fit that suits the photos and the network's own input, where none was asked for."""
+def build_for(dataset: Dataset, options: TrainOptions, fit: Fit, watch: Watch) -> Built:
+    """As `build`; where no fit was asked for, with the one that suits these photos and the network's own input."""
+    with watch("building the network", None):
+        return _shaped_for(build(options, len(dataset.classes), fit), dataset, options)
+
+
+def _shaped_for(built: Built, dataset: Dataset, options: TrainOptions) -> Built:
     if options.fit != "auto":
         return built
     before = built.preprocessing
