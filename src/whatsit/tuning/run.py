@@ -9,8 +9,8 @@ when it is called again, and with more trials a search that had ended goes on, t
 import json
 import math
 import time
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -110,8 +110,7 @@ def tune(
     with closing(search.opened()) as study:
         study.begin(_begun(search))
         _run(search, study, options.processes, told)
-        _wait_for_others(study)
-        with FileLock(search.work / "publish.lock"):
+        with _after_others(search, study, watch):
             return _published(search, study, _Target(dataset.name, shell_quoted(data), folder, start), watch)
 
 
@@ -166,10 +165,15 @@ def _run(search: "Search", study: "Study", processes: int, told: "Told") -> None
         search_in_processes(search, study, told, processes)
 
 
-def _wait_for_others(study: "Study") -> None:
-    """Trials of another call are not lost: the best may be among them."""
-    while study.others():
-        time.sleep(LOOK)
+@contextmanager
+def _after_others(search: "Search", study: "Study", watch: Watch) -> Iterator[None]:
+    """Alone, once trials of other calls have ended: the best may be among them."""
+    with ExitStack() as held:
+        with watch("waiting for other calls", None):
+            while study.others():
+                time.sleep(LOOK)
+            held.enter_context(FileLock(search.work / "publish.lock"))
+        yield
 
 
 def _summary(search: "Search", study: "Study", data: str, watch: Watch) -> Summary:
