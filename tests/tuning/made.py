@@ -1,6 +1,8 @@
 """Searches that were never run, and one small enough to run."""
 
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from whatsit.networks.options import NetworkOptions
@@ -11,6 +13,7 @@ from whatsit.tuning.space import Choice, Rate, Space, Values
 from whatsit.tuning.study import Study
 from whatsit.tuning.summary import Summary
 
+TRIALS = 3  # of the search that is run
 SPACE = Space(
     {"learning_rate": Rate(1e-4, 1e-1), "augment": Choice(("none", "light", "strong"))},
     {"learning_rate": 1e-3, "augment": "light"},
@@ -24,6 +27,20 @@ def tiny(trials: int, **network: int) -> TuneOptions:
     asked = NetworkOptions(**{"layers": (4,), "epochs": 2, **network})  # type: ignore[arg-type]
     train = TrainOptions(method="scratch", image_size=(16, 16), network=asked)
     return TuneOptions(train, search=("learning_rate", "augment"), trials=trials)
+
+
+def fixed() -> TrainOptions:
+    """What all trials of the search that is run have in common."""
+    options = tiny(TRIALS).train
+    return replace(options, network=replace(options.network, batch_size=32, weight_decay=0.05))
+
+
+def figures(folder: Path) -> dict[str, object]:
+    """Of a search, without the times that it took."""
+    found = json.loads((folder / "tuning.json").read_text(encoding="utf-8"))
+    for trial in found["trials"]:
+        del trial["seconds"]
+    return {name: found[name] for name in ("trials", "best", "words", "importances")}
 
 
 def opened(folder: Path, seed: int = 0) -> Study:
