@@ -107,7 +107,7 @@ def suggested(rates: list[float], losses: list[float], otherwise: float) -> floa
     """The rate at which the loss has fallen half way, between where it begins to fall and where it stops (Smith 2017).
 
     `otherwise`, where it never falls clearly. fastai's `valley` takes the flat part before the fall for a part of it,
-    and gave a tenth of what learns best (docs/log.md).
+    and gave a third to a thirtieth of what learned best (docs/log.md).
     """
     tried, fall = rates[STILL:], losses[STILL:]
     least = min(fall, default=math.nan)
