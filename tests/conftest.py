@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 from drawn import draw_folder
+from hypothesis import settings
 from steps.made import PLAIN, make_folder, network
 
 from whatsit.options import TrainOptions
 from whatsit.pipeline import Trained, train
+
+settings.register_profile("whatsit", deadline=None)  # no test asserts a time: the machine may do much else
+settings.load_profile("whatsit")
 
 
 @pytest.fixture(scope="session", autouse=True)

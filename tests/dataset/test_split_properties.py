@@ -12,7 +12,7 @@ from whatsit.dataset import Split, SplitOptions, assign_folds, assign_splits, gr
 
 from .build import digests, each_alone, ints, no_groups
 
-untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60)
+untimed = settings(suppress_health_check=[HealthCheck.too_slow], max_examples=60)
 
 
 @dataclass

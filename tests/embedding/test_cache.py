@@ -22,7 +22,7 @@ def _item(digest: bytes, row: NDArray[np.float32] | None = None, source: str = "
     return Item(source, digest, row, np.full((32, 32), digest[0], np.uint8), None)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.dictionaries(
         st.binary(min_size=32, max_size=32),

@@ -51,7 +51,7 @@ def _rows(draw: st.DrawFn) -> Row:
     return replace(row, embedding=np.array(numbers, np.float32))
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(_rows(), max_size=20))
 def test_any_rows_come_back_bit_for_bit(tmp_path: Path, rows: list[Row]) -> None:
     path = tmp_path / "vectors.parquet"

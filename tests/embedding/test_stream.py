@@ -36,7 +36,7 @@ def _threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("embed")]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     sources=st.lists(st.integers(-20, 255), max_size=60),
     batch=st.integers(1, 9),

@@ -168,7 +168,7 @@ def test_a_storage_that_claims_more_than_the_file_holds(tmp_path: Path) -> None:
         _read(tmp_path, data[:-12] + b"\xff" * 8 + data[-4:])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.integers(0, 10_000), bits=st.integers(1, 255))
 def test_any_damaged_byte_is_an_error_of_ours_or_harmless(tmp_path: Path, place: int, bits: int) -> None:
     data = bytearray(_two_tensors())

@@ -1,7 +1,7 @@
 """McNemar's exact test against SciPy's binomial one."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
@@ -10,7 +10,6 @@ from whatsit.evaluation.mcnemar import mcnemar
 PHOTOS = st.integers(0, 3000)
 
 
-@settings(deadline=None)
 @given(first=PHOTOS, second=PHOTOS)
 def test_it_is_the_exact_binomial_test(first: int, second: int) -> None:
     n = first + second
@@ -18,7 +17,6 @@ def test_it_is_the_exact_binomial_test(first: int, second: int) -> None:
     assert mcnemar(first, second) == pytest.approx(expected, rel=1e-9, abs=1e-200)
 
 
-@settings(deadline=None)
 @given(first=PHOTOS, second=PHOTOS)
 def test_it_is_symmetric_and_a_probability(first: int, second: int) -> None:
     assert mcnemar(first, second) == mcnemar(second, first)

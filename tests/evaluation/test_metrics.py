@@ -81,7 +81,7 @@ def drawn(draw: st.DrawFn) -> tuple[Labels, Floats]:
     return np.array(truth, dtype=np.int64), p / p.sum(axis=1, keepdims=True)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(drawn())
 def test_every_figure_is_in_range(made: tuple[Labels, Floats]) -> None:
     truth, p = made
@@ -97,7 +97,7 @@ def test_every_figure_is_in_range(made: tuple[Labels, Floats]) -> None:
     json.dumps(got.to_dict(), allow_nan=False)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(drawn(), st.randoms())
 def test_the_order_of_the_photos_changes_nothing(made: tuple[Labels, Floats], random: Random) -> None:
     truth, p = made

@@ -40,7 +40,7 @@ SAMPLES = {
 
 
 @pytest.mark.parametrize("kind", SAMPLES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_changed_and_cut_files_are_images_or_image_errors(kind: str, data: st.DataObject) -> None:
     content = bytearray(SAMPLES[kind])

@@ -220,7 +220,7 @@ def test_other_files_under_a_checksum_that_fits(data: bytes, copy: Copy) -> None
     assert "golden.json: damaged (" in refused(folder)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(number=st.integers(0, MOST - 1), key=st.sampled_from(["image", "probabilities", "similarity"]), value=JSON)
 def test_any_value_anywhere_is_refused_in_one_line(number: int, key: str, value: Any, changed: Any) -> None:
     folder = changed(lambda records: records[number].update({key: value}))

@@ -98,7 +98,7 @@ PLACES = [
 ]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.sampled_from(PLACES), value=JSON)
 def test_any_value_anywhere_is_read_or_refused_in_one_line(place: tuple[str, ...], value: Any, copy: Copy) -> None:
     folder = copy()

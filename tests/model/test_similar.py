@@ -185,7 +185,7 @@ def test_hostile_values_are_named(name: str, damaged: Any, thumbnails: bytes) ->
     assert message in refused(damaged(json.dumps(records).encode()))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(number=st.integers(0, 89), key=st.sampled_from(["label", "jpeg"]), value=JSON | st.binary(max_size=99))
 def test_any_value_anywhere_is_read_or_refused_in_one_line(
     number: int, key: str, value: Any, damaged: Any, thumbnails: bytes, classifier: Classifier

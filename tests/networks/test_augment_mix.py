@@ -25,7 +25,7 @@ alphas = st.sampled_from([0.01, 0.2, 1.0, 10.0])
 seeds = st.integers(0, 2**32)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(size=sizes, alpha=alphas, seed=seeds, name=st.sampled_from(["mixup", "cutmix"]))
 def test_labels_stay_probabilities(size: tuple[int, int, int], alpha: float, seed: int, name: str) -> None:
     pixels, targets = numbered(*size)
@@ -41,7 +41,7 @@ def test_labels_stay_probabilities(size: tuple[int, int, int], alpha: float, see
     assert torch.allclose(mixed.mean((1, 2, 3)), labels @ before[0][:, 0, 0, 0], atol=1e-4)  # labels as the pixels say
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(size=sizes, alpha=alphas, seed=seeds)
 def test_the_label_is_the_area_pasted(size: tuple[int, int, int], alpha: float, seed: int) -> None:
     pixels, targets = numbered(*size)

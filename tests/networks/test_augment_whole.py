@@ -28,7 +28,7 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(
     text=st.sampled_from(TEXTS),
     n=st.integers(0, 5),

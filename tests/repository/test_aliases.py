@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "pets"
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(aliases=st.dictionaries(NAMES, st.sampled_from([1, 2, 30]), max_size=5))
 def test_what_is_written_is_read(aliases: dict[str, int], folder: Path) -> None:
     write_aliases(folder, aliases)

@@ -74,7 +74,7 @@ def test_damaged_aliases_leave_the_versions_to_see(repository: Repository, model
     assert "no model 'pets'" in refused(lambda: models(repository, "pets"))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.sampled_from(PLACES), value=ANY)
 def test_any_value_can_be_shown(place: tuple[str, ...], value: Any, repository: Repository, model: Path) -> None:
     if not repository.names():

@@ -88,5 +88,5 @@ class Life(RuleBasedStateMachine):
 
 def test_a_life(copy: Path) -> None:
     Life.model = copy
-    Life.TestCase.settings = settings(max_examples=10, stateful_step_count=15, deadline=None)
+    Life.TestCase.settings = settings(max_examples=10, stateful_step_count=15)
     Life.TestCase().runTest()

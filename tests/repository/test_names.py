@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from repository.look import refused
@@ -14,7 +14,6 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 BAD = ["", ".", "..", "a/b", "a\\b", "my pets", "käfer", "a\n", "a\0b", "x" * 65, "٣", "\ud800", "-\x1b[2J"]
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_a_name_or_refused_in_one_line(text: str) -> None:
     if NAME.fullmatch(text):
@@ -23,7 +22,6 @@ def test_any_text_is_a_name_or_refused_in_one_line(text: str) -> None:
         assert "cannot be the name of a model" in refused(lambda: check_name(text))
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_made_a_name(text: str) -> None:
     name = valid_name(text)
