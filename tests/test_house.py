@@ -51,7 +51,7 @@ ROOMS = (
 
 HEAVY = ("PIL", "jinja2", "numpy", "onnx", "onnxruntime", "pyarrow", "scipy", "sklearn", "tqdm")
 AT_RUN_TIME_NOT = ("jinja2", "matplotlib", "pandas", "pyarrow", "scipy", "sklearn")  # by `whatsit predict`
-LONGEST = 250  # lines
+LONGEST = 400  # lines
 
 
 def modules() -> list[Path]:
