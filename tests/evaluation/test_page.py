@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import pytest
 
-from whatsit.evaluation.report import Report, render_report
+from whatsit.evaluation.report import Leak, Report, Seen, render_report
 from whatsit.evaluation.report.charts.confusion import DARK, SHADES, shown_classes
 from whatsit.learning import History
 
@@ -143,11 +143,16 @@ def test_a_class_without_photos_says_so() -> None:
     assert "No tested photo shows “class 2”" in text
 
 
+LEAKY = Seen(5, 2, listed=(Leak("test/a.jpg", "train/<b>.jpg", "near-copy"),) * 7)
+
+
 def test_leaks_put_the_clean_figure_beside() -> None:
     base = report()
-    text = Page(render_report(replace(base, leaks=7, without_leaks=base.evaluation))).text
+    text = Page(render_report(replace(base, seen=LEAKY, without_leaks=base.evaluation))).text
     assert "Accuracy on new photos" in text
-    assert "Near-copies of training photos 7 among the tested photos" in text
+    assert "Copies of training photos 5 among the tested photos" in text
+    assert "In a group with training photos 2 of the tested photos" in text
+    assert "test/a.jpg train/<b>.jpg near-copy" in text
 
 
 def test_forty_classes_draw_thirty_and_say_so() -> None:

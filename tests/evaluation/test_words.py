@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 import whatsit.evaluation
 from whatsit.evaluation import Evaluation, evaluate, intervals
-from whatsit.evaluation.report import DataFigures, headline, suggest, summary, words
+from whatsit.evaluation.report import DataFigures, Seen, headline, suggest, summary, words
 from whatsit.evaluation.report.charts import svg, ticks
+from whatsit.evaluation.report.content import NEW
 
 from .made_up import HOSTILE, history, names, predictions, report
 
@@ -49,10 +50,29 @@ def test_headline_of_cross_validation_and_leaks() -> None:
     assert headline(made, cross_validated=True).startswith(
         "Cross-validated on 100 photos, each judged by a classifier that never saw it: the right class 90 "
     )
-    leaky = headline(made, leaks=50, without_leaks=clean)
+    leaky = headline(made, seen=Seen(50), without_leaks=clean)
     assert "never saw" not in leaky
     assert leaky.endswith("On the 50 that are new to it: 80 times out of 100 (95 % interval: 67 to 89).")
-    assert "1 of which has a copy" in headline(made, leaks=1)
+    assert "1 of which has a copy" in headline(made, seen=Seen(1))
+    assert (
+        "1 of which has a copy among its training photos and 2 of which share a group with training photos"
+        in headline(made, seen=Seen(1, 2), without_leaks=clean)
+    )
+
+
+def test_headline_of_photos_that_may_be_known() -> None:
+    """Where the model folder does not tell its training photos, nothing is said to be new."""
+    made, others = counted([45, 5], [5, 45]), counted([20, 5], [5, 20])
+    said = headline(made, seen=Seen(unknown="its folder has no splits.csv"))
+    assert said == (
+        "On 100 photos this classifier named the right class 90 times out of 100 (95 % interval: 83 to 94). "
+        "Whether it saw these photos in training is not known: its folder has no splits.csv."
+    )
+    partly = headline(made, seen=Seen(50, unknown="its splits.csv is not complete"), without_leaks=others)
+    assert "new" not in partly
+    assert "never saw" not in partly
+    assert "On the other 50: 80 times" in partly
+    assert partly.endswith("Whether it saw the others in training is not known: its splits.csv is not complete.")
 
 
 def test_hundred_is_said_only_of_all() -> None:
@@ -75,9 +95,9 @@ def test_shortened_text_fits_and_has_no_control(text: str, width: int) -> None:
     assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in short)
 
 
-def advice(evaluation: Evaluation, train: list[int] | None = None, mislabelled: int = 0, leaks: int = 0) -> str:
+def advice(evaluation: Evaluation, train: list[int] | None = None, mislabelled: int = 0, seen: Seen = NEW) -> str:
     counts = dict(zip(evaluation.classes, train or [100] * len(evaluation.classes), strict=True))
-    return "\n".join(suggest(evaluation, DataFigures({"train": counts}), mislabelled=mislabelled, leaks=leaks))
+    return "\n".join(suggest(evaluation, DataFigures({"train": counts}), mislabelled=mislabelled, seen=seen))
 
 
 GOOD = counted([95, 5], [4, 96], confidence=0.95)
@@ -94,7 +114,8 @@ def test_good_figures_get_no_alarm() -> None:
         (advice(counted([9, 1], [5, 5])), "With 20 tested photos the interval is"),
         (advice(counted([90, 0], [10, 0])), "always saying “class 0” would be right 90 times out of 100"),
         (advice(GOOD, train=[7, 100]), "Add photos of “class 0” (7): fewer than 20 to train on."),
-        (advice(GOOD, leaks=3), "3 tested photos out of 200 have a copy"),
+        (advice(GOOD, seen=Seen(3, 1)), "Of 200 tested photos 3 have a copy among the training photos and 1 shares"),
+        (advice(GOOD, seen=Seen(unknown="no splits.csv")), "Nobody can tell whether these photos are new"),
         (advice(GOOD, mislabelled=1), "1 label may be wrong"),
         (advice(GOOD), "“class 0” was called “class 1” in 5 of 100 photos"),
         (advice(counted([95, 5], [5, 95], confidence=0.6)), "35.0\xa0points on average, mostly too modest"),

@@ -1,8 +1,11 @@
 """A model measured on other photos."""
 
 import shutil
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
+import fsspec
 import pytest
 from steps.made import make_folder, save
 
@@ -11,7 +14,7 @@ from whatsit.model.folder import FILES
 from whatsit.options import TrainOptions
 from whatsit.pipeline import Trained, evaluate, train
 
-from .given import rows, split_folder
+from .given import manifest, rows, split_folder
 
 
 def test_later_photos_are_matched_by_name(trained: Trained, tmp_path: Path) -> None:
@@ -83,4 +86,70 @@ def test_a_damaged_list_of_known_photos_does_not_matter(trained: Trained, tmp_pa
     make_folder(tmp_path / "later", {"apples": 2, "pears": 2}, first_seed=800)
     for number, data in enumerate((b"\xff\xfe\x00", b"other,columns\n1,2\n", None)):
         (model / FILES.splits).unlink() if data is None else (model / FILES.splits).write_bytes(data)
-        assert evaluate(model, tmp_path / "later", tmp_path / f"report {number}").evaluation.n == 4
+        done = evaluate(model, tmp_path / "later", tmp_path / f"report {number}")
+        assert done.evaluation.n == 4
+        assert "never saw" not in done.report.headline
+        assert "Whether it saw these photos in training is not known" in done.report.headline
+
+
+def test_a_list_of_known_photos_that_was_cut_off(trained: Trained, small: Path, tmp_path: Path) -> None:
+    """What is listed is known; of all else nobody can say that it is new."""
+    model = shutil.copytree(trained.folder, tmp_path / "model")
+    lines = (model / FILES.splits).read_text().splitlines(keepends=True)
+    (model / FILES.splits).write_text("".join(lines[:31]))
+    done = evaluate(model, small, tmp_path / "report")
+    assert done.report.leaks == 30
+    assert "30 of which have copies among its training photos" in done.report.headline
+    assert "Whether it saw the others in training is not known: its splits.csv is not complete" in done.report.headline
+
+
+@pytest.mark.parametrize("spelled", ["plain", "file", "local", "zip", "memory"])
+def test_training_photos_are_known_by_whatever_name(
+    spelled: str, trained: Trained, small: Path, tmp_path: Path
+) -> None:
+    photos = sorted(small.glob("*/*.jpg"))[::8]
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for path in photos:
+            archive.write(path, "/".join(path.parts[-2:]))
+            fsspec.filesystem("memory").pipe("/".join(("/photos", *path.parts[-2:])), path.read_bytes())
+    name_of: dict[str, Callable[[Path], str]] = {
+        "plain": str,
+        "file": lambda path: path.as_uri(),
+        "local": lambda path: f"local://{path}",
+        "zip": lambda path: f"zip://{path.parent.name}/{path.name}::{tmp_path / 'all.zip'}",
+        "memory": lambda path: f"memory://photos/{path.parent.name}/{path.name}",
+    }
+    table = manifest(tmp_path / "t.csv", "uri,label", [(name_of[spelled](path), path.parent.name) for path in photos])
+    done = evaluate(trained.folder, table, tmp_path / "report")
+    assert done.report.leaks == done.evaluation.n == len(photos)
+    assert "never saw" not in done.report.headline
+    listed = rows(done.folder / FILES.leaks)
+    assert [row["uri"] for row in listed] == [name_of[spelled](path) for path in photos]
+    assert [row["training_photo"] for row in listed] == [str(path) for path in photos]
+    assert {row["why"] for row in listed} == {"same bytes"}
+
+
+def test_a_copy_that_stood_on_both_sides_is_known(quick: TrainOptions, tmp_path: Path) -> None:
+    """The same bytes in train and test: it learned from them, whatever stands in the last row."""
+    photos = split_folder(tmp_path / "photos", {"train": 8, "test": 4})
+    shutil.copy(photos / "train" / "apples" / "000.jpg", photos / "test" / "apples" / "again.jpg")
+    model = train(photos, tmp_path / "model", quick)
+    assert model.report.leaks == 1
+    assert evaluate(model.folder, photos, tmp_path / "report").report.leaks == 1
+
+
+def test_another_photo_of_a_patient_is_no_copy(quick: TrainOptions, tmp_path: Path) -> None:
+    photos = make_folder(tmp_path / "photos", {"apples": 20, "pears": 20})
+    of = [(path, path.parent.name, f"patient {n % 20 // 2}") for n, path in enumerate(sorted(photos.glob("*/*.jpg")))]
+    table = manifest(tmp_path / "train.csv", "uri,label,group", [(str(path), label, who) for path, label, who in of])
+    model = train(table, tmp_path / "model", quick).folder
+    later = make_folder(tmp_path / "later", {"apples": 3, "pears": 3}, first_seed=500)
+    people = ["patient 3", "patient 3", "", "new", "patient 10", "patient 0"]
+    lines = [(str(p), p.parent.name, who) for p, who in zip(sorted(later.glob("*/*.jpg")), people, strict=True)]
+    done = evaluate(model, manifest(tmp_path / "later.csv", "uri,label,group", lines), tmp_path / "report")
+    assert (done.report.seen.copies, done.report.seen.grouped) == (0, 3)
+    assert "3 of which share a group with training photos" in done.report.headline
+    assert "cop" not in done.report.headline
+    assert done.report.without_leaks is not None
+    assert done.report.without_leaks.n == 3
+    assert {one.why for one in done.report.seen.listed} == {"group patient 3", "group patient 0"}

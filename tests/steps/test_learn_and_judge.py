@@ -118,7 +118,7 @@ def test_rows_worth_a_look() -> None:
     assert np.all(np.diff(top[result.mistakes]) <= 0)
     assert np.all(np.diff(top[result.least_sure]) >= 0)
     assert len(result.least_sure) == 80
-    assert len(result.leaking) == 0
+    assert result.seen.leaks == 0
     assert result.without_leaks is None
     assert result.evaluation.n == 80
     assert result.evaluation.accuracy.value == pytest.approx(78 / 80)
@@ -134,7 +134,11 @@ def test_leaks_are_found_among_those_learned_from() -> None:
     options = TrainOptions()
     plan = make_plan(photos, options)
     result = judge(photos, plan, learn(photos, plan, options))
-    assert result.leaking.tolist() == [12, 14]
+    assert [(one.path, one.training_photo, one.why) for one in result.seen.listed] == [
+        ("0012.jpg", "0002.jpg", "group train and test"),
+        ("0014.jpg", "0024.jpg", "group valid and test"),
+    ]
+    assert (result.seen.copies, result.seen.grouped) == (0, 2)
     assert result.evaluation.n == 8
     assert result.without_leaks is not None
     assert result.without_leaks.n == 6
@@ -147,5 +151,5 @@ def test_nothing_but_leaks_has_no_figure_without() -> None:
     options = TrainOptions()
     plan = make_plan(photos, options)
     result = judge(photos, plan, learn(photos, plan, options))
-    assert len(result.leaking) == 2
+    assert result.seen.leaks == 2
     assert result.without_leaks is None

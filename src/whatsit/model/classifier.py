@@ -4,7 +4,9 @@ The whole way from a file to the network's input is `whatsit.images`; the whole 
 the model folder's graph. Nothing is left in between that could differ from training.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -24,7 +26,8 @@ from whatsit.model.sessions import OUTPUTS, Sessions
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
-    from whatsit.embedding.stream import Item
+    from whatsit.embedding.stream import Item, Loaded
+    from whatsit.images.source import Source
     from whatsit.model.explain import Explainer, Explanation
     from whatsit.model.prediction import Classified, Prediction
 
@@ -74,16 +77,20 @@ class Classifier:
         for one in self.classify(images):
             yield one.prediction(self.classes_, self.facts.unsure, top)
 
-    def classify(self, images: Iterable[ImageLike]) -> Iterator["Classified"]:
-        """All that the graph says of each image, in the order asked and in constant memory."""
-        rows = self._rows(images)
+    def classify(self, images: Iterable[ImageLike], *, identify: bool = False) -> Iterator["Classified"]:
+        """All that the graph says of each image, in the order asked and in constant memory.
+
+        identify: also what tells copies, of each path, URI or bytes: the sha256 of what is classified, and a thumbnail.
+        """
+        rows = self._rows(images, identify)
         from whatsit.model.prediction import Classified
 
         for item in rows:
             if item.row is None:
-                yield Classified(item.source, error=item.error)
+                yield Classified(item.source, error=item.error, digest=item.digest)
             else:
-                yield self._classified(item.source, item.row)
+                said = self._classified(item.source, item.row)
+                yield replace(said, digest=item.digest, thumbnail=item.thumbnail) if identify else said
 
     def open(self) -> None:
         """Makes ready what `answer_pixels` runs on, so that the first answer takes no longer than the others.
@@ -148,7 +155,7 @@ class Classifier:
                 raise ImageError(f"{name}: {one.error}")
             yield one
 
-    def _rows(self, images: Iterable[ImageLike]) -> Iterator["Item[ImageLike]"]:
+    def _rows(self, images: Iterable[ImageLike], identify: bool = False) -> Iterator["Item[ImageLike]"]:
         """A row an image, as of `_rows_of`."""
         few = isinstance(images, Sequence) and len(images) <= FEW
         opening = self._sessions.begin(few)
@@ -161,11 +168,23 @@ class Classifier:
 
         def load(image: ImageLike) -> Loaded:
             try:
+                if identify and isinstance(image, str | bytes | PathLike):
+                    return self._identified(image)
                 return Loaded(self.pixels(image))
             except ImageError as error:
                 return Loaded(None, error=str(error))
 
         return stream(images, load, forward, batch=batch, workers=0 if few else cores())
+
+    def _identified(self, image: "Source") -> "Loaded":
+        """The network's input, and what tells copies, of one read. Raises ImageError."""
+        from whatsit.embedding.stream import Loaded
+        from whatsit.images.load import load_with_thumbnail
+        from whatsit.images.source import read_bytes
+
+        data = read_bytes(image, self.limits)
+        loaded = load_with_thumbnail(data, self.facts.preprocessing, self.limits)
+        return Loaded(loaded.pixels, hashlib.sha256(data).digest(), loaded.thumbnail)
 
     def _classified(self, source: Any, row: NDArray[np.float32]) -> "Classified":
         """row: one of `_rows_of`."""

@@ -32,6 +32,7 @@ class FileNames:
     labels: str = "labels.txt"
     splits: str = "splits.csv"
     predictions: str = "predictions.csv"
+    leaks: str = "leaks.csv"  # where judged photos are not new
     report: str = "report.html"
     golden: str = "golden.json"
     thumbnails: str = "thumbnails.json"

@@ -9,7 +9,7 @@ from whatsit.dataset import Dataset, read_dataset
 from whatsit.errors import RepositoryError
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
-from whatsit.steps.examine import Answers, answer, known_photos, test_part
+from whatsit.steps.examine import Answers, answer, known_to, test_part
 from whatsit.steps.see import Watch
 
 
@@ -89,7 +89,8 @@ def ask(models: Sequence[tuple[Path, Classifier]], data: str | Path, watch: Watc
         answers = answer(classifier, _as_known_to(classifier, dataset), watch)
         said.append(_each(answers, classifier.classes_, label_of))
         unreadable = max(unreadable, len(answers.left_out))
-        known.update(uri for uri, seen in zip(answers.uris, known_photos(answers, folder), strict=True) if seen)
+        seen = known_to(classifier, folder, answers).known
+        known.update(uri for uri, its in zip(answers.uris, seen, strict=True) if its)
     fresh = ({uri: one for uri, one in its.items() if uri not in known} for its in said)
     return Asked(tuple(fresh), unreadable, len(known))
 

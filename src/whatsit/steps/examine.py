@@ -1,8 +1,6 @@
 """A model and labelled photos → the same figures and report as after training, at any later time."""
 
-import csv
-import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -17,8 +15,9 @@ from whatsit.files import folder_written_atomically, write_json
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
 from whatsit.steps.gallery import Shown
+from whatsit.steps.known import Known, known_photos, read_training_photos
 from whatsit.steps.see import Watch
-from whatsit.steps.tables import predictions_csv
+from whatsit.steps.tables import leaks_csv, predictions_csv
 from whatsit.text import printable, shell_quoted
 
 FIGURES = "evaluation.json"
@@ -30,8 +29,10 @@ class Answers:
 
     dataset: Dataset
     uris: tuple[str, ...]
+    digests: tuple[str, ...]  # sha256 of the bytes that were classified, hexadecimal
+    groups: tuple[str | None, ...]  # as their owner named them
     labels: NDArray[np.int64]  # indices into the model's classes
-    probabilities: NDArray[np.float64]  # (n, classes)
+    probabilities: NDArray[np.float32]  # (n, classes)
     left_out: tuple[LeftOut, ...]
 
 
@@ -52,52 +53,45 @@ def _protocol(dataset: Dataset) -> str:
 def answer(classifier: Classifier, dataset: Dataset, watch: Watch) -> Answers:
     """Raises DatasetError where no photo can be read."""
     index = {label: i for i, label in enumerate(classifier.classes_)}
-    uris, labels, rows, left_out = [], [], [], []
+    records, digests, rows, left_out = [], [], [], []
     with watch("classifying", len(dataset.records)) as advance:
-        said = classifier.classify(record.uri for record in dataset.records)
+        said = classifier.classify((record.uri for record in dataset.records), identify=True)
         for record, one in zip(dataset.records, said, strict=True):
             advance(1)
-            if one.error is not None:
-                left_out.append(LeftOut(printable(record.uri), one.error))
+            if one.error is not None or one.digest is None:
+                left_out.append(LeftOut(printable(record.uri), one.error or "not read"))
                 continue
-            uris.append(record.uri)
-            labels.append(index[record.label])
-            rows.append(one.probabilities)
+            records.append(record)
+            digests.append(one.digest.hex())
+            rows.append(one.probabilities.copy())  # without the embedding that lies beside them in memory
     if not rows:
         first = left_out[0]
         raise DatasetError(f"{dataset.name}: no image can be read (the first, {first.path}: {first.reason})")
-    return Answers(dataset, tuple(uris), np.array(labels, np.int64), np.array(rows, np.float64), tuple(left_out))
+    return Answers(
+        dataset,
+        uris=tuple(record.uri for record in records),
+        digests=tuple(digests),
+        groups=tuple(record.group for record in records),
+        labels=np.array([index[record.label] for record in records], np.int64),
+        probabilities=np.array(rows),
+        left_out=tuple(left_out),
+    )
 
 
-def known_photos(answers: Answers, model: Path) -> NDArray[np.bool_]:
-    """(n,) whether the very bytes of a photo were among those that the model was made from."""
-    try:
-        with (model / FILES.splits).open(newline="", encoding="utf-8") as file:
-            split_of = {row["sha256"]: row["split"] for row in csv.DictReader(file)}
-    except (OSError, KeyError, UnicodeDecodeError, csv.Error):  # missing or damaged: the model answers without it
-        return np.zeros(len(answers.uris), bool)
-    judged = "test" if "test" in split_of.values() else "valid"  # in cross-validation there is neither
-    seen = {digest for digest, split in split_of.items() if split not in ("", judged)}
-    return np.array([_digest(uri) in seen for uri in answers.uris], bool)
-
-
-def _digest(uri: str) -> str | None:
-    try:
-        with Path(uri).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
+def known_to(classifier: Classifier, model: Path, answers: Answers) -> Known:
+    """model: the folder of the classifier."""
+    learned = read_training_photos(model, classifier.facts)
+    return known_photos(learned, answers.uris, answers.digests, answers.groups)
 
 
 def examine(classifier: Classifier, answers: Answers, model: Path, folder: Path) -> tuple[Evaluation, Report]:
     """folder: where the report will lie."""
     facts, classes = classifier.facts, classifier.classes_
-    known = known_photos(answers, model)
+    seen = known_to(classifier, model, answers)
     truth, p = answers.labels, answers.probabilities
     evaluation = evaluate(truth, p, classes)
-    new = ~known
-    fresh = evaluate(truth[new], p[new], classes) if known.any() and new.any() else None
-    leaks = int(known.sum())
+    new = ~seen.known
+    fresh = evaluate(truth[new], p[new], classes) if new.any() and not new.all() else None
     data = DataFigures(
         counts={"evaluated": {label: int(n) for label, n in zip(classes, evaluation.truth_counts, strict=True)}},
         skipped=sum(answers.dataset.skipped.values()),
@@ -109,18 +103,18 @@ def examine(classifier: Classifier, answers: Answers, model: Path, folder: Path)
     report = Report(
         title=f"{facts.name} on {answers.dataset.name}",
         created=datetime.now().astimezone().isoformat(timespec="seconds"),
-        headline=headline(evaluation, leaks=leaks, without_leaks=fresh),
+        headline=headline(evaluation, seen=seen.seen, without_leaks=fresh),
         protocol=_protocol(answers.dataset),
         evaluation=evaluation,
         data=data,
         temperature=facts.temperature,
-        leaks=leaks,
+        seen=seen.seen,
         without_leaks=fresh,
         unsure=selective(truth, p, facts.unsure.threshold),
         mistakes=shown.gallery(by_confidence[wrong[by_confidence]]),
         least_sure=shown.gallery(by_confidence[::-1]),
         facts={"Model": str(model), "Trained": facts.created, "Backbone": str(facts.backbone["name"])},
-        next_steps=suggest(evaluation, data, leaks=leaks, listed="The report"),
+        next_steps=suggest(evaluation, data, seen=seen.seen, listed="The report"),
         commands=(f"whatsit predict {shell_quoted(model)} PHOTO…",),
         location=str(folder / FILES.report),
     )
@@ -136,10 +130,12 @@ def write_examination(
     *,
     overwrite: bool,
 ) -> None:
-    """Writes report.html, predictions.csv and evaluation.json; all at once, or nothing."""
+    """Writes report.html, predictions.csv, evaluation.json and any leaks.csv: all at once, or nothing."""
     with folder_written_atomically(folder, overwrite=overwrite) as fresh:
         (fresh / FILES.report).write_text(render_report(report), encoding="utf-8", errors="backslashreplace")
         (fresh / FILES.predictions).write_bytes(
             predictions_csv(answers.uris, answers.labels, answers.probabilities, evaluation.classes, threshold)
         )
-        write_json(fresh / FIGURES, evaluation.to_dict())
+        if report.seen.listed:
+            (fresh / FILES.leaks).write_bytes(leaks_csv(report.seen))
+        write_json(fresh / FIGURES, {**evaluation.to_dict(), "seen": asdict(report.seen)})

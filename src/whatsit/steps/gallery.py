@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ class Shown:
 
     uris: Sequence[str]
     labels: NDArray[np.int64]  # indices into the classifier's classes
-    probabilities: NDArray[np.float64]  # (n, classes) out of sample
+    probabilities: NDArray[np.floating[Any]]  # (n, classes) out of sample
     classifier: Classifier
     threshold: float  # below it the answer is "unsure"
 

@@ -1,16 +1,15 @@
 """A listed data set and its embeddings → the photos that take part, which belong together, and which are left out."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.dataset import Dataset, Record, duplicates, find_conflicts, group_records
-from whatsit.dataset.near import near_duplicates
+from whatsit.dataset import Dataset, Record, find_conflicts
 from whatsit.errors import DatasetError
+from whatsit.steps.related import Related, relate
 
 
 @dataclass(frozen=True)
@@ -46,11 +45,24 @@ class Photos:
     places: NDArray[np.int64]  # in the data set's records
     x: NDArray[np.float32]  # (n, dim)
     labels: NDArray[np.int64]  # indices into the data set's classes
-    components: NDArray[np.int64]  # equal for copies, near-duplicates and members of a group
+    related: Related  # what belongs together
     left_out: tuple[LeftOut, ...]
-    exact_duplicates: int  # copies beyond the first
-    near_duplicate_groups: int  # of photos that differ in bytes
     conflicts: int  # photos whose bytes stand under two labels
+
+    @property
+    def components(self) -> NDArray[np.int64]:
+        """(n,), equal for copies, near-copies and members of a group."""
+        return self.related.components
+
+    @property
+    def exact_duplicates(self) -> int:
+        """Copies beyond the first."""
+        return len(self.related.same)
+
+    @property
+    def near_duplicate_groups(self) -> int:
+        """Sets of photos that differ in bytes."""
+        return self.related.near_copy_groups
 
     @cached_property
     def records(self) -> list[Record]:
@@ -83,8 +95,6 @@ def gather(dataset: Dataset, embeddings: Embeddings) -> Photos:
     torn = find_conflicts(labels, digests)
     kept = np.setdiff1d(np.arange(len(readable)), torn)
     places, vectors = readable[kept], embeddings.vectors if not len(torn) else embeddings.vectors[kept]
-    same = duplicates([digests[i] for i in kept])
-    near = _distinct(near_duplicates(vectors, embeddings.thumbnails[kept]), [digests[i] for i in kept])
     groups = [dataset.records[i].group for i in places]
     photos = Photos(
         dataset=dataset,
@@ -92,23 +102,12 @@ def gather(dataset: Dataset, embeddings: Embeddings) -> Photos:
         places=places,
         x=vectors,
         labels=labels[kept],
-        components=group_records(len(kept), [*same, *near], groups),
+        related=relate([digests[i] for i in kept], vectors, embeddings.thumbnails[kept], groups),
         left_out=_left_out(dataset, embeddings, readable[torn]),
-        exact_duplicates=len(same),
-        near_duplicate_groups=_group_count(len(kept), near),
         conflicts=len(torn),
     )
     _check_classes(photos)
     return photos
-
-
-def _distinct(pairs: Sequence[tuple[int, int]], digests: Sequence[str]) -> list[tuple[int, int]]:
-    return [(a, b) for a, b in pairs if digests[a] != digests[b]]
-
-
-def _group_count(n: int, pairs: Sequence[tuple[int, int]]) -> int:
-    components = group_records(n, pairs, [None] * n)
-    return int(np.count_nonzero(np.bincount(components) > 1)) if n else 0
 
 
 def _left_out(dataset: Dataset, embeddings: Embeddings, torn: NDArray[np.int64]) -> tuple[LeftOut, ...]:

@@ -12,7 +12,9 @@ from whatsit.evaluation import (
     likely_mislabelled,
     selective,
 )
+from whatsit.evaluation.report import Seen
 from whatsit.steps.gather import Photos
+from whatsit.steps.known import find_leaks
 from whatsit.steps.learn import Learned
 from whatsit.steps.plan import Plan, Rows
 
@@ -24,7 +26,7 @@ class Judged:
     evaluation: Evaluation
     before_calibration_ece: float
     answered: Answered
-    leaking: Rows  # judged photos with a copy among those learned from
+    seen: Seen  # judged photos that are not new: a copy, or another of their group, was learned from
     without_leaks: Evaluation | None
     mistakes: Rows  # most confident first
     least_sure: Rows
@@ -35,9 +37,9 @@ def judge(photos: Photos, plan: Plan, learned: Learned) -> Judged:
     """Everything that the report says of the photos in `plan.judge`, and the likely mislabelled among all."""
     classes = photos.dataset.classes
     truth = photos.labels[plan.judge]
-    leaking = _leaking(photos, plan)
-    clean = ~np.isin(plan.judge, leaking)
-    some_clean = len(leaking) > 0 and bool(clean.any())
+    leaking = find_leaks(photos, plan)
+    clean = ~leaking.known
+    some_clean = bool(leaking.known.any() and clean.any())
     top = learned.judged.max(axis=1)
     wrong = learned.judged.argmax(axis=1) != truth
     by_confidence = np.argsort(-top, kind="stable")
@@ -47,16 +49,9 @@ def judge(photos: Photos, plan: Plan, learned: Learned) -> Judged:
         evaluation=evaluate(truth, learned.judged, classes),
         before_calibration_ece=expected_calibration_error(truth, learned.judged_raw),
         answered=selective(truth, learned.judged, learned.threshold.value),
-        leaking=leaking,
+        seen=leaking.seen,
         without_leaks=evaluate(truth[clean], learned.judged[clean], classes) if some_clean else None,
         mistakes=plan.judge[by_confidence[wrong[by_confidence]]],
         least_sure=plan.judge[by_confidence[::-1]],
         mislabelled=known[suspicious],
     )
-
-
-def _leaking(photos: Photos, plan: Plan) -> Rows:
-    if plan.cross_validated:
-        return np.empty(0, np.int64)
-    learned_from = np.unique(photos.components[plan.learn])
-    return plan.judge[np.isin(photos.components[plan.judge], learned_from)]

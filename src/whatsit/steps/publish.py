@@ -27,7 +27,7 @@ from whatsit.steps.gather import Photos
 from whatsit.steps.judge import Judged
 from whatsit.steps.learn import Learned
 from whatsit.steps.plan import HELD_OUT, Plan
-from whatsit.steps.tables import predictions_csv, splits_csv
+from whatsit.steps.tables import leaks_csv, predictions_csv, splits_csv
 from whatsit.text import printable, shell_quoted
 
 SOFTWARE = ("numpy", "onnx", "onnxruntime", "pillow", "scikit-learn", "scipy")
@@ -132,7 +132,7 @@ def make_report(work: Work, classifier: Classifier, folder: Path, data: str) -> 
         headline=headline(
             judged.evaluation,
             cross_validated=plan.cross_validated,
-            leaks=len(judged.leaking),
+            seen=judged.seen,
             without_leaks=judged.without_leaks,
         ),
         protocol=plan.protocol,
@@ -140,7 +140,7 @@ def make_report(work: Work, classifier: Classifier, folder: Path, data: str) -> 
         data=figures,
         temperature=facts.temperature,
         before_calibration_ece=judged.before_calibration_ece,
-        leaks=len(judged.leaking),
+        seen=judged.seen,
         without_leaks=judged.without_leaks,
         unsure=judged.answered,
         mistakes=shown.gallery(judged.mistakes),
@@ -152,7 +152,7 @@ def make_report(work: Work, classifier: Classifier, folder: Path, data: str) -> 
             judged.evaluation,
             figures,
             mislabelled=len(judged.mislabelled),
-            leaks=len(judged.leaking),
+            seen=judged.seen,
             train=train,
         ),
         commands=(f"whatsit predict {model} PHOTO…", f"whatsit evaluate {model} OTHER_PHOTOS"),
@@ -215,6 +215,8 @@ def publish(work: Work, folder: Path, *, data: str, overwrite: bool) -> tuple[Cl
     with folder_written_atomically(folder, overwrite=overwrite) as fresh:
         (fresh / FILES.splits).write_bytes(splits_csv(photos, plan))
         (fresh / FILES.predictions).write_bytes(predictions)
+        if work.judged.seen.listed:
+            (fresh / FILES.leaks).write_bytes(leaks_csv(work.judged.seen))
         (fresh / FILES.report).write_text(render_report(report), encoding="utf-8", errors="backslashreplace")
         write_core(fresh, facts, graph, beside)
     return Classifier.load(folder, device=graph_device(work.options.device), limits=limits), report

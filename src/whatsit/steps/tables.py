@@ -1,12 +1,14 @@
-"""The two CSV files of a model folder: who was where, and what was said."""
+"""The CSV files of a model folder: who was where, what was said, and which judged photos are not new."""
 
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from whatsit.evaluation.report import Seen
 from whatsit.steps.gather import Photos
 from whatsit.steps.plan import Plan
 from whatsit.text import csv_cell, printable
@@ -26,17 +28,22 @@ def splits_csv(photos: Photos, plan: Plan) -> bytes:
     split_of = dict(zip(photos.places.tolist(), plan.splits, strict=True))
     reason_of = {one.place: one.reason for one in photos.left_out}
     rows: list[Sequence[object]] = [
-        (record.uri, record.label, split_of.get(i, ""), digests[i] or "", reason_of.get(i, ""))
+        (record.uri, record.label, split_of.get(i, ""), digests[i] or "", reason_of.get(i, ""), record.group or "")
         for i, record in enumerate(dataset.records)
     ]
-    rows += [(uri, "", "", "", printable(reason)) for uri, reason in dataset.skipped_files]
-    return _csv(("uri", "label", "split", "sha256", "left_out"), rows)
+    rows += [(uri, "", "", "", printable(reason), "") for uri, reason in dataset.skipped_files]
+    return _csv(("uri", "label", "split", "sha256", "left_out", "group"), rows)
+
+
+def leaks_csv(seen: Seen) -> bytes:
+    """Every judged photo that is not new to the classifier, beside the training photo that it repeats."""
+    return _csv(("uri", "training_photo", "why"), [(one.path, one.training_photo, one.why) for one in seen.listed])
 
 
 def predictions_csv(
     uris: Sequence[str],
     labels: NDArray[np.int64],
-    probabilities: NDArray[np.float64],
+    probabilities: NDArray[np.floating[Any]],
     classes: Sequence[str],
     threshold: float,
 ) -> bytes:

@@ -10,7 +10,7 @@ Nothing here computes a metric, reads a file or prints.
 """
 
 from whatsit.evaluation.report.advice import suggest
-from whatsit.evaluation.report.content import DataFigures, ForeignPhotos, LeftOut, Photo, Report
+from whatsit.evaluation.report.content import DataFigures, ForeignPhotos, Leak, LeftOut, Photo, Report, Seen
 from whatsit.evaluation.report.headline import headline
 from whatsit.evaluation.report.page import render_report
 from whatsit.evaluation.report.terminal import summary
@@ -19,9 +19,11 @@ from whatsit.evaluation.report.words_on_learning import how_it_learned
 __all__ = [
     "DataFigures",
     "ForeignPhotos",
+    "Leak",
     "LeftOut",
     "Photo",
     "Report",
+    "Seen",
     "headline",
     "how_it_learned",
     "render_report",

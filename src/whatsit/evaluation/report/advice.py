@@ -7,7 +7,7 @@ most first. Thresholds stand beside their reason.
 from dataclasses import dataclass
 
 from whatsit.evaluation.figures import Evaluation
-from whatsit.evaluation.report.content import DataFigures
+from whatsit.evaluation.report.content import NEW, DataFigures, Seen
 from whatsit.evaluation.report.words import (
     confused_pairs,
     count,
@@ -30,7 +30,7 @@ class _Case:
     evaluation: Evaluation
     data: DataFigures
     mislabelled: int
-    leaks: int
+    seen: Seen
     train: str
     listed: str
 
@@ -50,7 +50,7 @@ def suggest(
     data: DataFigures,
     *,
     mislabelled: int = 0,
-    leaks: int = 0,
+    seen: Seen = NEW,
     train: str = "whatsit train photos/",
     listed: str = "splits.csv",
 ) -> tuple[str, ...]:
@@ -59,7 +59,7 @@ def suggest(
     mislabelled: how many labels are likely wrong. train: the command as the user would type it. listed: what
     names the photos left out.
     """
-    case = _Case(evaluation, data, mislabelled, leaks, train, listed)
+    case = _Case(evaluation, data, mislabelled, seen, train, listed)
     said = tuple(sentence for rule in RULES if (sentence := rule(case)))
     return said or ("Nothing stands out. Photos from another place, day or camera would tell how far this carries.",)
 
@@ -76,11 +76,21 @@ def _no_better_than_constant(case: _Case) -> str | None:
 
 
 def _leaks(case: _Case) -> str | None:
-    if not case.leaks:
+    seen = case.seen
+    if not seen.leaks:
+        return None
+    copies = f"{_have(seen.copies)} a copy among the training photos"
+    grouped = f"{'shares' if seen.grouped == 1 else 'share'} a group with training photos"
+    parts = [f"{n:,} {text}" for n, text in ((seen.copies, copies), (seen.grouped, grouped)) if n]
+    return f"Of {count(case.evaluation.n, 'tested photo')} {' and '.join(parts)}: quote the figure without them."
+
+
+def _not_known(case: _Case) -> str | None:
+    if not case.seen.unknown:
         return None
     return (
-        f"{count(case.leaks, 'tested photo')} out of {case.evaluation.n:,} {_have(case.leaks)} a copy "
-        "among the training photos: quote the figure without them."
+        f"Nobody can tell whether these photos are new to it ({case.seen.unknown}): if some are training photos, the "
+        "figures are too good."
     )
 
 
@@ -198,6 +208,7 @@ def _them(n: int) -> str:
 RULES = (
     _no_better_than_constant,
     _leaks,
+    _not_known,
     _conflicts,
     _mislabelled,
     _few_training_photos,

@@ -45,6 +45,36 @@ class DataFigures:
 
 
 @dataclass(frozen=True)
+class Leak:
+    """A judged photo beside the training photo that it repeats, or that it shares a group with."""
+
+    path: str
+    training_photo: str
+    why: str  # "same bytes", "near-copy", "group NAME"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Which of the judged photos are not new to the classifier, as far as that is known.
+
+    Copies and groups are told apart: a copy is the same photo again, a group is what its owner named so (a patient, a
+    site).
+    """
+
+    copies: int = 0  # of training photos
+    grouped: int = 0  # no copies, but in a group with training photos
+    unknown: str = ""  # why it is not known of the others whether they are new; empty where it is
+    listed: tuple[Leak, ...] = ()  # a row each
+
+    @property
+    def leaks(self) -> int:
+        return self.copies + self.grouped
+
+
+NEW = Seen()
+
+
+@dataclass(frozen=True)
 class ForeignPhotos:
     """How well photos of no known class are refused; measured on `n` photos of `source`."""
 
@@ -66,8 +96,8 @@ class Report:
     data: DataFigures
     temperature: float = 1.0  # logits were divided by this (Guo et al. 2017)
     before_calibration_ece: float | None = None
-    leaks: int = 0  # evaluated photos that have a (near-)duplicate among the training photos
-    without_leaks: Evaluation | None = None  # the same evaluation without those photos
+    seen: Seen = NEW  # which photos are not new to the classifier
+    without_leaks: Evaluation | None = None  # the same evaluation of the others
     unsure: Answered | None = None
     foreign: ForeignPhotos | None = None
     mistakes: tuple[Photo, ...] = ()  # most confident first; a dozen of each reads best
@@ -79,6 +109,11 @@ class Report:
     commands: tuple[str, ...] = ()  # to type next
     location: str = ""  # where the page will lie; the summary says it
     history: "History | None" = None  # of a network that was trained epoch by epoch
+
+    @property
+    def leaks(self) -> int:
+        """How many photos are not new to the classifier, shown or not."""
+        return self.seen.leaks
 
     @property
     def suspicious(self) -> int:

@@ -78,6 +78,7 @@ def _context(report: Report) -> dict[str, Any]:
         "confusion_classes": len(shown_classes(evaluation)),
         "distribution_classes": min(SHOWN, len(evaluation.classes)),
         "data_rows": _folded(_data_rows(report)),
+        "leaks": report.seen.listed[:LEFT_OUT],
         "left_out": report.data.left_out[:LEFT_OUT],
         "guessing": log(len(evaluation.classes)),
         "wrong": evaluation.n - int(evaluation.confusion.trace()),

@@ -8,11 +8,12 @@ import textwrap
 
 from whatsit.evaluation.report.advice import imbalance
 from whatsit.evaluation.report.content import Report
-from whatsit.evaluation.report.words import NBSP, confused_pairs, count, percent, points, printable, shorten
+from whatsit.evaluation.report.words import NBSP, columns, confused_pairs, count, percent, points, printable, shorten
 from whatsit.evaluation.report.words_on_learning import lesson
 
 LINES = 25
 LABEL = 14  # columns of the left side
+LEAKS = 2  # named
 
 
 def summary(report: Report, width: int = 80) -> str:
@@ -36,6 +37,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         ("data", _data(report)),
         ("splits", _splits(report)),
         ("left out", _left_out(report)),
+        *_leaks(report),
         ("learning", lesson(report.history, report.valid_photos).brief if report.history else ""),
         ("balanced", _balanced(report)),
         ("calibration", _calibration(report)),
@@ -68,6 +70,25 @@ def _left_out(report: Report) -> str:
     if not left:
         return f"{count(report.data.skipped, 'file')} that are no pictures" if report.data.skipped else ""
     return f"{count(len(left), 'file')}, first {shorten(left[0].path, 24)}: {left[0].reason}"
+
+
+def _leaks(report: Report) -> list[tuple[str, str]]:
+    """The first photos that are not new, each beside its training photo, and where the others are listed."""
+    leaks = report.seen.listed
+    texts = [f"{_end(leak.path)} = {_end(leak.training_photo)} ({leak.why})" for leak in leaks[:LEAKS]]
+    if len(leaks) > LEAKS:
+        texts.append(f"and {len(leaks) - LEAKS:,} more: leaks.csv lists them")
+    return list(zip(["not new", *[""] * LEAKS], texts, strict=False))
+
+
+def _end(path: str, width: int = 26) -> str:
+    """The end of a path, which tells one from another."""
+    path = printable(path)
+    if columns(path) <= width:
+        return path
+    while columns(path) > width - 1:
+        path = path[1:]
+    return "…" + path
 
 
 def _balanced(report: Report) -> str:

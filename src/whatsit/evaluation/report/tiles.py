@@ -7,6 +7,7 @@ from markupsafe import Markup
 from whatsit.evaluation.figures import Figure
 from whatsit.evaluation.report.charts.whisker import whisker
 from whatsit.evaluation.report.content import Report
+from whatsit.evaluation.report.headline import aside
 from whatsit.evaluation.report.words import interval, most_common, out_of_100, percent, points, quoted
 
 
@@ -41,8 +42,9 @@ def _accuracy(report: Report) -> Tile:
 def _without_leaks(report: Report) -> Tile | None:
     if not report.without_leaks:
         return None
-    note = f"Left aside: {report.leaks:,} with a copy among the training photos. The figure to quote."
-    return _share("clean", "Accuracy on new photos", report.without_leaks.accuracy, note)
+    name = "Accuracy on the other photos" if report.seen.unknown else "Accuracy on new photos"
+    note = f"Left aside: {aside(report.seen)}. The figure to quote."
+    return _share("clean", name, report.without_leaks.accuracy, note)
 
 
 def _balanced(report: Report) -> Tile:
