@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from whatsit.dataset import Split, SplitOptions, assign_splits, group_records
+from whatsit.dataset import Split, SplitOptions, assign_folds, assign_splits, group_records
 from whatsit.errors import DatasetError
 
 from .build import digests, each_alone, ints, no_groups
@@ -84,12 +84,74 @@ def test_components_with_the_same_key_are_one() -> None:
         assert splits[0] == splits[1]
 
 
-def test_a_component_counts_for_the_class_of_most_of_its_records() -> None:
-    components = ints([0, 0, 0, 1, 2, 3])
-    labels = ints([0, 0, 1, 0, 1, 1])  # component 0 is a, and so has a two components
-    splits = assign_splits(labels, digests(6), components, no_groups(6), ["a", "b"], SplitOptions(valid=0, test=0.5))
-    assert splits[0] == splits[1] == splits[2] != splits[3]
-    assert splits[4] != splits[5]
+def sites(n: int, counts: tuple[int, ...] = (45, 20, 10)) -> tuple[list[int], list[str | None]]:
+    """Labels and groups of photos at `n` camera sites, each with so many photos of every class."""
+    labels = [label for _ in range(n) for label, count in enumerate(counts) for _ in range(count)]
+    return labels, [f"site {i}" for i in range(n) for _ in range(sum(counts))]
+
+
+def grouped_splits(labels: list[int], groups: list[str | None], options: SplitOptions | None = None) -> list[Split]:
+    n, names = len(labels), [f"class {i}" for i in range(max(labels) + 1)]
+    return assign_splits(
+        ints(labels), digests(n), group_records(n, [], groups), groups, names, options or SplitOptions()
+    )
+
+
+@pytest.mark.parametrize(("n", "expected"), [(12, (8, 2, 2)), (60, (42, 9, 9)), (4, (2, 1, 1))])
+def test_a_group_may_hold_several_classes(n: int, expected: tuple[int, int, int]) -> None:
+    labels, groups = sites(n)
+    splits = grouped_splits(labels, groups)
+    held = {split: {g for g, s in zip(groups, splits, strict=True) if s == split} for split in set(splits)}
+    assert tuple(len(held[split]) for split in ("train", "valid", "test")) == expected
+    assert sum(map(len, held.values())) == n
+    assert set(zip(splits, labels, strict=True)) == {(s, k) for s in ("train", "valid", "test") for k in range(3)}
+
+
+def test_a_class_in_few_groups_is_in_every_part() -> None:
+    labels, groups = sites(40, (20,))
+    for site in (3, 17, 30):  # a rare class, beside a frequent one, at three sites
+        labels += [1, 1]
+        groups += [f"site {site}"] * 2
+    for seed in range(20):
+        splits = grouped_splits(labels, groups, SplitOptions(seed=seed))
+        assert {s for s, k in zip(splits, labels, strict=True) if k == 1} == {"train", "valid", "test"}
+
+
+def test_shares_are_of_photos_where_groups_differ_in_size() -> None:
+    rng = np.random.default_rng(0)
+    sizes = rng.geometric(0.05, 100)
+    groups: list[str | None] = [f"patient {i}" for i, size in enumerate(sizes) for _ in range(size)]
+    labels = rng.integers(0, 2, len(groups)).tolist()
+    counts = Counter(grouped_splits(labels, groups, SplitOptions(valid=0.1, test=0.2)))
+    assert counts["valid"] / len(groups) == pytest.approx(0.1, abs=0.005)
+    assert counts["test"] / len(groups) == pytest.approx(0.2, abs=0.005)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_small_sets_get_the_shares_asked_for(seed: int) -> None:
+    counts = Counter(split_of([0, 1, 2] * 40, ["a", "b", "c"], SplitOptions(seed=seed)))
+    assert counts == {"train": 84, "valid": 18, "test": 18}
+
+
+def test_near_copies_across_classes_are_one_component_of_several() -> None:
+    labels = [0] * 30 + [1] * 30
+    components = group_records(60, [(0, 30), (1, 31), (2, 32)], no_groups(60))
+    splits = assign_splits(ints(labels), digests(60), components, no_groups(60), ["a", "b"], SplitOptions())
+    assert splits[:3] == splits[30:33]
+    assert set(zip(splits, labels, strict=True)) == {(s, k) for s in ("train", "valid", "test") for k in range(2)}
+
+
+@pytest.mark.parametrize(("n", "k"), [(12, 5), (4, 5), (7, 3)])
+def test_folds_of_groups_that_hold_several_classes(n: int, k: int) -> None:
+    labels, groups = sites(n)
+    folds = assign_folds(ints(labels), digests(len(labels)), group_records(len(labels), [], groups), k, 0)
+    assert len({(g, f) for g, f in zip(groups, folds.tolist(), strict=True)}) == n
+    held = Counter(zip(folds.tolist(), labels, strict=True))
+    filled = min(k, n)
+    assert set(held) == {(fold, label) for fold in range(filled) for label in range(3)}
+    for label, count in enumerate((45, 20, 10)):
+        photos = [held[fold, label] for fold in range(filled)]
+        assert max(photos) - min(photos) <= count  # of one site
 
 
 def test_no_records() -> None:
@@ -108,7 +170,7 @@ def test_the_cut_is_pinned() -> None:
     assert "".join(split[1] for split in splits) == PINNED
 
 
-PINNED = "rrrrrrarerrrrrrreera"  # r: train, a: valid, e: test
+PINNED = "rrrrrrarerrrrrraeera"  # r: train, a: valid, e: test
 
 
 def test_arrays_of_different_length_are_a_programmer_s_mistake() -> None:

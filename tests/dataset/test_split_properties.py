@@ -1,6 +1,6 @@
 """What holds for every split and fold, whatever the data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import numpy as np
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from whatsit.dataset import Split, SplitOptions, assign_folds, assign_splits, group_records
+from whatsit.errors import DatasetError
 
 from .build import digests, each_alone, ints, no_groups
 
@@ -112,6 +113,46 @@ def test_one_more_photo_moves_at_most_three_of_a_small_class(start: int, seed: i
         for m in (n, n + 1)
     )
     assert sum(a != b for a, b in zip(before, after[:n], strict=True)) <= 3
+
+
+@st.composite
+def mixed_groups(draw: st.DrawFn) -> Case:
+    """Three to twelve groups that hold one to three classes each, as camera sites do."""
+    held = draw(st.lists(st.lists(st.integers(0, 6), min_size=3, max_size=3).filter(any), min_size=3, max_size=12))
+    flat = [(group, label) for group, counts in enumerate(held) for label, n in enumerate(counts) for _ in range(n)]
+    labels = np.array([label for _, label in flat])
+    return Case(
+        labels=labels.astype(np.int64),
+        digests=digests(len(flat), start=draw(st.integers(0, 10**6))),
+        components=np.array([group for group, _ in flat], np.int64),
+        groups=[f"group {group}" for group, _ in flat],
+        n_classes=3,
+        options=SplitOptions(valid=0.2, test=0.2, seed=draw(st.integers(0, 1000))),
+    )
+
+
+@untimed
+@given(mixed_groups(), st.randoms(use_true_random=False))
+def test_groups_of_several_classes_are_whole_and_no_class_is_untaught(case: Case, random: Random) -> None:
+    try:
+        splits = np.array(case.split())
+    except DatasetError:
+        assert min(len(np.unique(case.components[case.labels == label])) for label in range(3)) < 3
+        return
+    for component in np.unique(case.components):
+        assert len(set(splits[case.components == component])) == 1
+    assert set(case.labels[splits == "train"]) == {0, 1, 2}
+    assert {"valid", "test"} < set(splits)
+    order = list(range(len(case.labels)))
+    random.shuffle(order)
+    mixed = replace(
+        case,
+        labels=case.labels[order],
+        digests=[case.digests[i] for i in order],
+        components=case.components[order],
+        groups=[case.groups[i] for i in order],
+    )
+    assert mixed.split() == splits[order].tolist()
 
 
 @untimed

@@ -30,7 +30,7 @@ def test_another_seed_draws_another_split(
     assert one.evaluation.n == Counter(parts[0].values())["test"] == len(rows(one.folder / FILES.predictions))
 
 
-def test_added_photos_move_no_others(small: Path, quick: TrainOptions, tmp_path: Path, few_are_enough: None) -> None:
+def test_added_photos_move_few_others(small: Path, quick: TrainOptions, tmp_path: Path, few_are_enough: None) -> None:
     more = shutil.copytree(small, tmp_path / "photos")
     options = replace(quick, test=0.25)
     before = splits(train(small, tmp_path / "before", options))
@@ -38,7 +38,7 @@ def test_added_photos_move_no_others(small: Path, quick: TrainOptions, tmp_path:
     after = splits(train(more, tmp_path / "after", options))
     assert len(after) == len(before) + 20
     moved = [uri for uri, row in before.items() if after[uri]["split"] != row["split"]]
-    assert moved == []
+    assert len(moved) <= 5  # of 40: so small a test split is cut to its share
 
 
 def test_no_test_split_where_none_is_asked_for(small: Path, quick: TrainOptions, tmp_path: Path) -> None:
@@ -91,13 +91,44 @@ def test_groups_stay_together(quick: TrainOptions, tmp_path: Path, few_are_enoug
     for kind, label in enumerate(("apples", "pears")):
         for i in range(24):
             save(tmp_path / label / f"{i}.jpg", kind, i)
-            lines.append((f"{label}/{i}.jpg", label, f"tree {label} {i // 3}"))
+            lines.append((f"{label}/{i}.jpg", label, f"tree {label} {i // 2}"))
     listed = manifest(tmp_path / "all.csv", "uri,label,group", lines)
     trained = train(listed, tmp_path / "model", replace(quick, test=0.3))
     split_of = {uri: row["split"] for uri, row in splits(trained).items()}
     of_group: dict[str, set[str]] = {}
     for uri, _, group in lines:
         of_group.setdefault(group, set()).add(split_of[uri])
-    assert len(of_group) == 16
+    assert len(of_group) == 24
     assert all(len(found) == 1 for found in of_group.values())
     assert set.union(*of_group.values()) == {"train", "valid", "test"}
+
+
+def sites(folder: Path, count: int) -> Path:
+    """A manifest of so many camera sites, at each of which every class was photographed: 4 + 2 photos."""
+    lines = []
+    for site in range(count):
+        for kind, (label, photos) in enumerate({"apples": 4, "pears": 2}.items()):
+            for i in range(photos):
+                save(folder / label / f"{site}-{i}.jpg", kind, 10 * site + i)
+                lines.append((f"{label}/{site}-{i}.jpg", label, f"site {site}"))
+    return manifest(folder / "all.csv", "uri,label,group", lines)
+
+
+def test_sites_that_hold_several_classes_are_split_whole(
+    quick: TrainOptions, tmp_path: Path, few_are_enough: None
+) -> None:
+    trained = train(sites(tmp_path, 20), tmp_path / "model", replace(quick, test=0.25))
+    assert trained.report.protocol == "test split: 5 of 20 groups, 30 of 120 photos, set aside first"
+    assert trained.report.data.counts == {
+        "train": {"apples": 48, "pears": 24},
+        "valid": {"apples": 12, "pears": 6},
+        "test": {"apples": 20, "pears": 10},
+    }
+
+
+def test_few_sites_are_all_judged(quick: TrainOptions, tmp_path: Path, few_are_enough: None) -> None:
+    trained = train(sites(tmp_path, 4), tmp_path / "model", replace(quick, test=0.25))
+    assert trained.report.protocol == "4-fold cross-validation over 4 groups, too few for a test split"
+    assert trained.evaluation.n == 24
+    of_site = {(Path(uri).name.split("-")[0], row["split"]) for uri, row in splits(trained).items()}
+    assert len(of_site) == 4

@@ -35,6 +35,11 @@ class Components:
         for label, start, end in zip(classes.tolist(), starts, [*starts[1:], len(order)], strict=False):
             yield label, order[start:end]
 
+    def counts(self, labels: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+        """``(m, classes) int64``: how many records of each class every component holds; labels: ``(n,) int64``."""
+        m = len(self.label)
+        return np.bincount(self.of_record * classes + labels, minlength=m * classes).reshape(m, classes)
+
 
 def describe(
     labels: NDArray[np.int64],

@@ -9,6 +9,10 @@ so each share comes out as asked up to chance, and a photo's split never depends
 leave a small class with too little in a part, so each class's two cuts are then moved, as little as possible,
 until each part holds at least `max(1, floor(half of its expected share))` components: those nearest to a cut
 change sides. As such a class grows, its cuts return to the common ones.
+
+That is a fair deal of many single photos. Where the user names groups, a part is small, or a class comes out with
+less than half of its photos in some part, as where a group holds several classes, whole components are then moved
+until the shares are as near as they allow: see `balance`.
 """
 
 from collections.abc import Sequence
@@ -17,12 +21,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from whatsit.dataset.balance import balance
 from whatsit.dataset.components import describe
 from whatsit.dataset.records import Split
 from whatsit.errors import DatasetError
 from whatsit.text import number, printable
 
 _LINE: tuple[Split, ...] = ("test", "valid", "train")  # the order of the parts along the line
+SMALL_PART = 100  # photos; chance alone gives or takes a tenth of a part of so many, and more of a smaller one
 
 
 @dataclass(frozen=True)
@@ -69,23 +75,35 @@ def assign_splits(
     Args:
         labels: ``(n,) int64``, indices into `class_names`.
         digests: sha256 of each record's bytes, hexadecimal.
-        components: ``(n,) int64`` from `group_records`. A component is assigned whole, and counts for the
-            class that most of its records have.
+        components: ``(n,) int64`` from `group_records`. A component is assigned whole, whatever classes it holds.
         groups: The user's group of each record, or None.
-        class_names: All classes; each must have enough components to be in every part.
+        class_names: All classes; each must occur in enough components to be in every part.
         options: Shares and seed.
 
     Raises:
         DatasetError: A class has too few distinct photos to be in every part.
     """
     table = describe(labels, digests, components, groups, options.seed)
-    _check_enough(np.bincount(table.label, minlength=len(class_names)), class_names, options)
+    counts = table.counts(labels, len(class_names))
+    _check_enough(np.count_nonzero(counts, axis=0), class_names, options)
     part = np.zeros(len(table.label), dtype=np.int64)  # (m,), an index into _LINE
     for _, members in table.by_class():
         first, second = _cuts(table.place[members], options)
         part[members[first:]] = 1
         part[members[second:]] = 2
+    if any(group is not None for group in groups) or _uneven(counts, part, options):
+        cuts = (options.test, options.test + options.valid)
+        part = balance(table, counts, part, options.shares, vital=_LINE.index("train"), cuts=cuts)
     return [_LINE[index] for index in part[table.of_record].tolist()]
+
+
+def _uneven(counts: NDArray[np.int64], part: NDArray[np.int64], options: SplitOptions) -> bool:
+    """Whether a part is small, or holds less than half of its share of some class's photos."""
+    shares = np.array(options.shares)
+    if (0 < shares.min(where=shares > 0, initial=1) * counts.sum() < SMALL_PART) and np.count_nonzero(shares) > 1:
+        return True
+    held = np.eye(len(shares), dtype=np.int64)[part].T @ counts  # (parts, classes) photos
+    return bool((held < (np.outer(shares, counts.sum(axis=0)) / 2).astype(np.int64)).any())
 
 
 def _cuts(places: NDArray[np.float64], options: SplitOptions) -> tuple[int, int]:
@@ -100,7 +118,7 @@ def _cuts(places: NDArray[np.float64], options: SplitOptions) -> tuple[int, int]
 
 
 def _check_enough(counts: NDArray[np.int64], class_names: Sequence[str], options: SplitOptions) -> None:
-    """Every class needs one component for each part."""
+    """Every class needs a component for each part; counts: (classes,) components that hold the class."""
     parts = [name for name, share in zip(_LINE, options.shares, strict=True) if share > 0][::-1]
     short = [i for i in range(len(class_names)) if counts[i] < len(parts)]
     if not short:
@@ -111,7 +129,7 @@ def _check_enough(counts: NDArray[np.int64], class_names: Sequence[str], options
     raise DatasetError(
         f"class '{printable(class_names[first])}' has {number(int(counts[first]), 'distinct photo')}; "
         f"at least {len(parts)} are needed to split into {', '.join(parts)} "
-        "(near-duplicates and a group's photos count once). "
+        "(near-copies and a group's photos count once). "
         + (f"Too few as well: {others}{more}. " if rest else "")
         + "Add photos, or remove or merge such classes."
     )

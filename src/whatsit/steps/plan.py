@@ -19,6 +19,9 @@ LEAST_OF_CLASS = {"logistic": 2, "svm": 3, "knn": 2}  # an svm needs two classes
 LEAST = 3  # distinct photos or groups: one judges, and of the others one chooses and one is learned from
 HELD_OUT = "held-out"  # drawn from train, where valid is what judges
 SMALL_TEST = 100  # photos; below, an accuracy of 0.9 has an interval wider than 0.12, so all photos judge instead
+FEW_GROUPS = (
+    5  # that a test split would hold; of fewer no interval can be drawn that says anything, so all judge instead
+)
 MANY = 10_000  # photos to learn from; above, one held-out split chooses as well as five folds, at a fifth of the cost
 MANY_LOGITS = 500_000  # photos × classes; above, five folds take minutes
 
@@ -50,9 +53,35 @@ def make_plan(photos: Photos, options: TrainOptions) -> Plan:
         return network_plan(photos, options)
     if photos.dataset.has_splits:
         return _as_given(photos, options)
-    if len(photos.labels) * options.test < SMALL_TEST:
-        return _cross_validation(photos, options)
+    if why := _too_small(photos, options):
+        return _cross_validation(photos, options, why)
     return _drawn(photos, options)
+
+
+def _too_small(photos: Photos, options: TrainOptions) -> str:
+    """Why a test split would not judge well enough, as it follows "cross-validation"; empty where it would."""
+    if not options.test:
+        return "; no test split was asked for"
+    if len(photos.labels) * options.test < SMALL_TEST:
+        return f"; a test split would have under {SMALL_TEST} photos"
+    if effective_groups(photos.components) * options.test < FEW_GROUPS:
+        return ", too few for a test split" if any(photos.groups) else "; too many near-copies for a test split"
+    return ""
+
+
+def effective_groups(components: NDArray[np.int64]) -> float:
+    """How many groups of equal size tell as much as these: n photos² / sum of squared sizes (Kish 1965, section 8.2).
+
+    components: (n,) equal for photos that belong together; n >= 1. A photo that belongs to no other is a group.
+    """
+    sizes = np.unique(components, return_counts=True)[1].astype(np.float64)
+    return float(sizes.sum() ** 2 / (sizes**2).sum())
+
+
+def group_counts(photos: Photos, rows: Rows) -> tuple[int, int]:
+    """How many of the user's groups have a photo among `rows`, and how many there are; none: (0, 0)."""
+    groups = photos.groups
+    return len({groups[i] for i in rows} - {None}), len(set(groups) - {None})
 
 
 def folds_of(photos: Photos, rows: Rows, seed: int, folds: int = FOLDS) -> NDArray[np.int64]:
@@ -73,7 +102,7 @@ def _check_components(photos: Photos, rows: Rows, options: TrainOptions) -> None
         name = photos.dataset.classes[int(counts.argmin())]
         raise DatasetError(
             f"class '{name}' has {number(int(counts.min()), 'distinct photo')} to learn from; at least {least} "
-            "are needed (near-duplicates and a group's photos count once). Add photos, or remove or merge the class"
+            "are needed (near-copies and a group's photos count once). Add photos, or remove or merge the class"
         )
     if (distinct := len(np.unique(photos.components[rows]))) < LEAST:
         raise DatasetError(
@@ -105,8 +134,16 @@ def _drawn(photos: Photos, options: TrainOptions) -> Plan:
         rounds = _valid_round(learn, rows)
     else:
         rounds = _fold_rounds(photos, learn, options)
-    protocol = f"test split: {options.test:.0%} of the photos, drawn and set aside at the start"
-    return Plan(protocol, tuple(splits), learn, rounds, rows["test"], None)
+    return Plan(_drawn_protocol(photos, rows["test"], options), tuple(splits), learn, rounds, rows["test"], None)
+
+
+def _drawn_protocol(photos: Photos, judge: Rows, options: TrainOptions) -> str:
+    mine, groups = group_counts(photos, judge)
+    if not groups:
+        return f"test split: {options.test:.0%} of the photos, drawn and set aside at the start"
+    return (
+        f"test split: {mine:,} of {groups:,} groups, {len(judge):,} of {len(photos.labels):,} photos, set aside first"
+    )
 
 
 def _as_given(photos: Photos, options: TrainOptions) -> Plan:
@@ -141,13 +178,14 @@ def _check_usable(photos: Photos, rows: dict[str, Rows], judge_name: str) -> Non
         )
 
 
-def _cross_validation(photos: Photos, options: TrainOptions) -> Plan:
+def _cross_validation(photos: Photos, options: TrainOptions, why: str) -> Plan:
     everyone = np.arange(len(photos.labels))
     _check_components(photos, everyone, options)
     folds = folds_of(photos, everyone, options.seed)
-    why = f"a test split would have under {SMALL_TEST} photos" if options.test else "no test split was asked for"
+    _, groups = group_counts(photos, everyone)
+    over = f" over {groups:,} groups" if groups else ""
     return Plan(
-        f"{len(np.unique(folds))}-fold cross-validation; {why}",
+        f"{len(np.unique(folds))}-fold cross-validation{over}{why}",
         tuple(f"fold {fold + 1}" for fold in folds),
         everyone,
         tuple(fold_rounds(folds)),
