@@ -62,7 +62,7 @@ def prepare(folder: Path, test: int, seed: int, photos: int | None) -> Path:
 
 def read_answers(file: Path) -> Answers:
     with file.open(encoding="utf-8", newline="") as opened:
-        return {row["uri"]: row["label"] == row["predicted"] for row in csv.DictReader(opened)}
+        return {row.get("path") or row["uri"]: row["label"] == row["predicted"] for row in csv.DictReader(opened)}
 
 
 def compare(a: Answers, b: Answers) -> tuple[int, int, float]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sets import SETS, add_set_options
 
 from whatsit.dataset import read_dataset
+from whatsit.decide import decide
 from whatsit.evaluation.ranking import auroc, fpr_at_95_tpr
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
@@ -49,8 +50,7 @@ def look(classifier: Classifier, photos: Sequence[str]) -> Seen:
     answers = [one for one in classifier.classify(photos) if one.error is None]
     similarity = np.array([one.similarity for one in answers])
     top = np.array([one.probabilities.max() for one in answers])
-    limits = classifier.facts.unsure
-    return Seen(similarity, top, (similarity >= limits.similarity) & (top >= limits.threshold))
+    return Seen(similarity, top, ~decide(top, similarity, classifier.facts.unsure).unsure)
 
 
 def compare(own: Seen, foreign: Seen) -> Compared:
@@ -62,7 +62,7 @@ def compare(own: Seen, foreign: Seen) -> Compared:
 def judged(model: Path) -> list[str]:
     """The photos that the model's figures come from."""
     with (model / FILES.predictions).open(encoding="utf-8", newline="") as file:
-        return [row["uri"] for row in csv.DictReader(file)]
+        return [row["path"] for row in csv.DictReader(file)]
 
 
 def main() -> None:

@@ -207,8 +207,7 @@ def evaluate(
     check_folder(folder, FIGURES, overwrite=overwrite)
     answers = answer(classifier, dataset, watch)
     evaluation, report = examine(classifier, answers, Path(model), folder)
-    threshold = classifier.facts.unsure.threshold
-    write_examination(folder, answers, evaluation, report, threshold, overwrite=overwrite)
+    write_examination(folder, answers, evaluation, report, classifier.facts.unsure, overwrite=overwrite)
     return Evaluated(evaluation, report, folder)
 
 

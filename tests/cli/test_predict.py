@@ -43,7 +43,7 @@ def test_json_has_a_line_a_photo_in_the_order_asked(shell: Shell, new: Path, fru
     assert done.err == ""
     assert [answer["path"] for answer in answers] == asked
     for good in (answers[0], answers[3], answers[4]):
-        assert list(good) == ["path", "label", "probability", "unsure", "top"]
+        assert list(good) == ["path", "label", "probability", "unsure", "reason", "top"]
         assert isinstance(good["unsure"], bool)
         assert [list(one) for one in good["top"]] == [["label", "probability"]] * 2
         assert good["top"][0] == {"label": good["label"], "probability": good["probability"]}
@@ -58,15 +58,15 @@ def test_csv_parses(shell: Shell, new: Path, fruit_model: Path) -> None:
     done = shell("predict", fruit_model, comma, new / "bad.jpg", "--csv")
     good, bad = csv.DictReader(io.StringIO(done.out))
     assert done.code == 1
-    assert list(good) == ["path", "label", "probability", "unsure", "error"]
+    assert list(good) == ["path", "predicted", "probability", "unsure", "reason", "error"]
     assert good["path"] == str(comma)
-    assert good["label"] in ("apples", "pears")
+    assert good["predicted"] in ("apples", "pears")
     assert 0.5 <= float(good["probability"]) <= 1
     assert good["unsure"] in ("True", "False")
     assert good["error"] == ""
     assert bad["path"] == str(new / "bad.jpg")
     assert bad["error"].startswith("empty file")
-    assert (bad["label"], bad["probability"], bad["unsure"]) == ("", "", "")
+    assert (bad["predicted"], bad["probability"], bad["unsure"]) == ("", "", "False")
 
 
 def test_top(shell: Shell, fruit: Path, fruit_model: Path) -> None:
@@ -76,7 +76,7 @@ def test_top(shell: Shell, fruit: Path, fruit_model: Path) -> None:
     assert {line.split()[-1] for line in shown} | {"unsure"} >= {"apples", "pears"}
     assert len(json.loads(shell("predict", fruit_model, photo, "--top", "1", "--json").out)["top"]) == 1
     (row,) = csv.DictReader(io.StringIO(shell("predict", fruit_model, photo, "--top", "2", "--csv").out))
-    assert {row["label"], row["label_2"]} == {"apples", "pears"}
+    assert {row["predicted"], row["predicted_2"]} == {"apples", "pears"}
     assert float(row["probability"]) + float(row["probability_2"]) == pytest.approx(1, abs=1e-5)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from whatsit.decide import UNLIKE, Rule
 from whatsit.evaluation import evaluate, selective
 from whatsit.evaluation.report import DataFigures, ForeignPhotos, LeftOut, Photo, Report, headline, suggest
 from whatsit.learning import Epoch, History
@@ -80,10 +81,10 @@ def report(
         data=data,
         temperature=1.3,
         before_calibration_ece=0.1,
-        unsure=selective(truth, p, 0.4),
+        unsure=selective(truth, p, Rule(0.4, -1)),
         foreign=ForeignPhotos("other things", 500, 0.91, 0.3),
         mistakes=shown,
-        least_sure=(replace(photo(labels[0], labels[0]), unsure=True),),
+        least_sure=(replace(photo(labels[0], labels[0]), reason=UNLIKE),),
         mislabelled=shown,
         facts={"Seed": "0", "Backbone": "EfficientNet-Lite0 (https://example.org)"},
         next_steps=suggest(evaluation, data),

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
+from whatsit.decide import Rule
 from whatsit.evaluation import Evaluation, evaluate, expected_calibration_error, selective
 
 from .made_up import Floats, Labels, names, predictions
@@ -163,10 +164,10 @@ def test_answering_less_answers_better() -> None:
     assert len(curve) <= 100
     assert curve[0].accuracy > curve[-1].accuracy
     middle = curve[50]
-    same = selective(truth, p, middle.threshold)
+    same = selective(truth, p, Rule(middle.threshold, -1))
     assert same.accuracy is not None
     assert (same.coverage, same.accuracy.value) == (middle.coverage, middle.accuracy)
-    assert selective(truth, p, 1.1).accuracy is None
+    assert selective(truth, p, Rule(1.1, -1)).accuracy is None
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,28 @@ def test_where_it_is_hopeless_the_best_of_twenty_answers_or_more_is_taken() -> N
     assert not choose_threshold(top, np.zeros(100, np.bool_), 0.5).reached
 
 
+def test_photos_unlike_the_others_get_no_answer_and_do_not_spoil_it() -> None:
+    """Ten foreign photos that are surely wrong: the rule refuses them, so the threshold need not."""
+    top = np.concatenate([np.full(10, 0.99), np.linspace(0.95, 0.5, 90)])
+    correct, familiar = np.arange(100) >= 10, np.arange(100) >= 10
+    alone, whole = choose_threshold(top, correct, 0.95), choose_threshold(top, correct, 0.95, familiar)
+    assert not alone.reached
+    assert (whole.value, whole.precision, whole.coverage, whole.reached) == (0, 1, 0.9, True)
+    none = choose_threshold(top, correct, 0.95, np.zeros(100, np.bool_))
+    assert (none.value, none.coverage, none.reached) == (1, 0, False)
+
+
+def test_rounding_parts_no_equal_probabilities() -> None:
+    """A head of neighbours gives the same few probabilities again and again; the graph rounds them otherwise."""
+    top = np.repeat([0.98, 0.9, 0.6], 40) + np.random.default_rng(0).uniform(-1e-7, 1e-7, 120)
+    correct = np.arange(120) < 80
+    threshold = choose_threshold(top, correct, 0.99)
+    assert threshold.reached
+    assert threshold.coverage == pytest.approx(2 / 3)
+    assert ((top - 2e-6 >= threshold.value) == correct).all()
+    assert ((top + 2e-6 >= threshold.value) == correct).all()
+
+
 def test_own_copies_do_not_make_a_photo_familiar() -> None:
     """Twenty odd ones that are each there twice: by their copies alone they would be at home."""
     x, labels = blobs(400, 30, 2)

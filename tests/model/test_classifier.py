@@ -23,7 +23,7 @@ from whatsit.model.prediction import Prediction, Predictions
 
 
 def with_unsure(classifier: Classifier, threshold: float, similarity: float) -> Classifier:
-    facts = replace(classifier.facts, unsure=Unsure(threshold, 0.95, similarity))
+    facts = replace(classifier.facts, unsure=Unsure(threshold, similarity, precision=0.95))
     return Classifier(facts, classifier.graph)
 
 

@@ -102,7 +102,7 @@ def as_classifier(backbone: bytes, head: Head, x: NDArray[np.float32], preproces
         labels=("leaves", "shells", "stones"),
         preprocessing=preprocessing,
         temperature=1.0,
-        unsure=Unsure(0, 0, -1),
+        unsure=Unsure(0, -1, precision=0),
         backbone={"name": "efficientnet-lite0", "dim": x.shape[1]},
         head={},
         training={},

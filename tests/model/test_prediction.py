@@ -8,13 +8,14 @@ from whatsit.model.prediction import Candidate, Prediction, Predictions
 def test_an_answer_reads_well() -> None:
     sure = Prediction("a.jpg", (Candidate("ant", 0.97), Candidate("bee", 0.03)), similarity=0.9)
     assert str(sure) == "a.jpg: ant (97%)"
-    assert str(replace(sure, unsure=True)) == "a.jpg: unsure, perhaps ant (97%)"
+    assert str(replace(sure, reason="probability")) == "a.jpg: unsure, perhaps ant (97%)"
     assert str(Prediction("b.jpg", error="no such file")) == "b.jpg: no such file"
     assert sure.to_dict() == {
         "path": "a.jpg",
         "label": "ant",
         "probability": 0.97,
         "unsure": False,
+        "reason": "",
         "top": [{"label": "ant", "probability": 0.97}, {"label": "bee", "probability": 0.03}],
     }
 
@@ -30,7 +31,7 @@ def test_several_answers_are_a_sequence() -> None:
 def test_a_notebook_is_safe_from_hostile_names() -> None:
     hostile = "<script>alert(1)</script>"
     bad = Prediction(f"{hostile}.jpg", error=hostile)
-    good = Prediction(f"{hostile}'\"&.jpg", (Candidate(hostile, 0.5), Candidate("b&b", 0.5)), unsure=True)
+    good = Prediction(f"{hostile}'\"&.jpg", (Candidate(hostile, 0.5), Candidate("b&b", 0.5)), reason="unlike")
     page = Predictions((bad, good))._repr_html_()
     assert "<script" not in page
     assert page.count("&lt;script&gt;") == 4

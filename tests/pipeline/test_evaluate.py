@@ -27,7 +27,7 @@ def test_later_photos_are_matched_by_name(trained: Trained, tmp_path: Path) -> N
     assert done.report.leaks == 0
     assert {path.name for path in done.folder.iterdir()} == {"report.html", "predictions.csv", "evaluation.json"}
     said = rows(done.folder / FILES.predictions)
-    answers = trained.classifier.predict([row["uri"] for row in said])
+    answers = trained.classifier.predict([row["path"] for row in said])
     assert [row["predicted"] for row in said] == [answer.label for answer in answers]
     assert done.report.commands == (f"whatsit predict '{trained.folder}' PHOTO…",)
 

@@ -24,7 +24,7 @@ def test_the_same_bytes_under_two_labels_take_no_part(small: Path, quick: TrainO
         assert found[uri]["left_out"] == "two labels for the same bytes: apples and pears"
     assert trained.report.data.conflicts == 2
     assert trained.evaluation.n == 39
-    scored = {Path(row["uri"]).name for row in rows(trained.folder / FILES.predictions)}
+    scored = {Path(row["path"]).name for row in rows(trained.folder / FILES.predictions)}
     assert "apple.jpg" not in scored
 
 
@@ -53,7 +53,7 @@ def test_no_bad_image_is_lost_or_scored(small: Path, quick: TrainOptions, tmp_pa
         assert words in found[f"pears/{name}"]["left_out"]
     assert found["pears/notes.txt"]["left_out"] == "not an image"
     assert {Path(one.path).name for one in trained.report.data.left_out} == set(bad)
-    scored = {Path(row["uri"]).name for row in rows(trained.folder / FILES.predictions)}
+    scored = {Path(row["path"]).name for row in rows(trained.folder / FILES.predictions)}
     assert len(scored & {f"{i:03}.jpg" for i in range(20)}) == 20
     assert scored.isdisjoint({*bad, "notes.txt"})
     assert trained.evaluation.n == 40

@@ -62,7 +62,7 @@ def test_the_users_own_split_is_taken(quick: TrainOptions, tmp_path: Path) -> No
         "valid": {"apples": 5, "pears": 5},
         "test": {"apples": 6, "pears": 6},
     }
-    assert all("/test/" in row["uri"] for row in rows(trained.folder / FILES.predictions))
+    assert all("/test/" in row["path"] for row in rows(trained.folder / FILES.predictions))
     assert trained.evaluation.n == 12
 
 
@@ -70,7 +70,7 @@ def test_without_test_valid_judges(quick: TrainOptions, tmp_path: Path) -> None:
     photos = split_folder(tmp_path / "photos", {"train": 12, "val": 5})
     trained = train(photos, tmp_path / "model", quick)
     assert trained.report.protocol == "your own valid split"
-    assert all("/val/" in row["uri"] for row in rows(trained.folder / FILES.predictions))
+    assert all("/val/" in row["path"] for row in rows(trained.folder / FILES.predictions))
     assert trained.evaluation.n == 10
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from whatsit.decide import Rule, decide
 from whatsit.pipeline import Trained
 from whatsit.steps.gallery import MOST, SIDE, Shown, likely_labels
 
@@ -22,7 +23,7 @@ def shown(model: Trained, photos: Path, tmp_path: Path) -> Shown:
             uris.append(str(shutil.copy(path, tmp_path / kind)))
     labels = np.repeat(np.arange(3), 5)
     p = model.classifier.predict_proba(uris).astype(np.float64)
-    return Shown(uris, labels, p, model.classifier, threshold=0.9)
+    return Shown(uris, labels, p, model.classifier, decide(p.max(axis=1), np.ones(15), Rule(0.9, 0)).reasons.tolist())
 
 
 def test_a_dozen_photos_in_the_order_asked(shown: Shown) -> None:
@@ -35,7 +36,7 @@ def test_a_dozen_photos_in_the_order_asked(shown: Shown) -> None:
     first = made[0]
     assert first.truth == shown.classifier.classes_[2]
     assert first.probability == pytest.approx(shown.probabilities[14].max())
-    assert first.unsure is bool(shown.probabilities[14].max() < 0.9)
+    assert first.reason == ("probability" if shown.probabilities[14].max() < 0.9 else "")
     for data in (first.thumbnail, first.heat_map):
         assert data is not None
         with Image.open(io.BytesIO(data)) as image:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from whatsit.decide import Rule
 from whatsit.options import TrainOptions
 from whatsit.steps.plan import make_plan
 from whatsit.steps.tables import predictions_csv, splits_csv
@@ -46,16 +47,18 @@ def test_what_was_passed_over_is_listed_too() -> None:
 
 def test_predictions_say_what_was_said() -> None:
     p = np.array([[0.7, 0.2, 0.1], [0.25, 0.35, 0.4]])
-    (one, two) = read(predictions_csv(["1.jpg", "2.jpg"], np.array([0, 1]), p, ["a", "b,c", "ü"], 0.5))
+    names, similarity = ["a", "b,c", "ü"], np.array([0.9, 0.2])
+    (one, two) = read(predictions_csv(["1.jpg", "2.jpg"], np.array([0, 1]), p, similarity, names, Rule(0.5, 0.6)))
     assert one == {
-        **{"uri": "1.jpg", "label": "a", "predicted": "a"},
-        **{"probability": "0.700000", "probability_of_label": "0.700000", "unsure": "no"},
+        **{"path": "1.jpg", "label": "a", "predicted": "a", "unsure": "False", "reason": ""},
+        **{"probability": "0.700000", "probability_of_label": "0.700000", "similarity": "0.900000"},
     }
-    assert (two["label"], two["predicted"], two["unsure"]) == ("b,c", "ü", "yes")
+    assert (two["label"], two["predicted"], two["unsure"]) == ("b,c", "ü", "True")
+    assert two["reason"] == "probability and unlike"
     assert float(two["probability_of_label"]) == pytest.approx(0.35)
 
 
 def test_lines_end_alike_everywhere(tmp_path: Path) -> None:
-    data = predictions_csv(["1.jpg"], np.array([0]), np.array([[1.0, 0.0]]), ["a", "b"], 0.5)
+    data = predictions_csv(["1.jpg"], np.array([0]), np.array([[1.0, 0.0]]), np.ones(1), ["a", "b"], Rule(0.5, 0))
     assert data.count(b"\n") == 2
     assert b"\r" not in data

@@ -130,16 +130,16 @@ def _print_json(answers: Iterable["Prediction"], top: int) -> int:
 
 
 def _print_csv(answers: Iterable["Prediction"], top: int) -> int:
-    """The best class; with --top, the others in columns behind."""
+    """The best class; with --top, the others in columns behind. The names are those of predictions.csv."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    others = [f"{name}_{rank}" for rank in range(2, top + 1) for name in ("label", "probability")]
-    writer.writerow(["path", "label", "probability", "unsure", "error", *others])
+    others = [f"{name}_{rank}" for rank in range(2, top + 1) for name in ("predicted", "probability")]
+    writer.writerow(["path", "predicted", "probability", "unsure", "reason", "error", *others])
     failed = 0
     for answer in answers:
         failed += answer.error is not None
         cells = [cell for c in answer.top[:top] for cell in (c.label, f"{c.probability:.6f}")]
         first, more = cells[:2] or ["", ""], cells[2:]
-        note = [answer.unsure, ""] if answer.error is None else ["", answer.error]
+        note = [answer.unsure, answer.reason, answer.error or ""]
         writer.writerow([csv_cell(answer.path), *first, *note, *more, *[""] * (len(others) - len(more))])
         sys.stdout.flush()
     return failed

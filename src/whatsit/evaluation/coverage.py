@@ -1,6 +1,7 @@
 """Answering less, answering better: accuracy against the share of photos that get an answer.
 
-El-Yaniv & Wiener (2010) call the curve risk-coverage; the confidence is the top probability.
+El-Yaniv & Wiener (2010) call the curve risk-coverage; the confidence is the top probability. Which photos get one is
+decided by `whatsit.decide`: a photo unlike the training photos gets none, however high its probability.
 """
 
 from typing import Any
@@ -8,16 +9,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from whatsit.decide import Rule, decide
 from whatsit.evaluation.figures import Answered, CoveragePoint, Figure
 from whatsit.evaluation.intervals import wilson
-from whatsit.evaluation.outcome import outcome
+from whatsit.evaluation.outcome import check
 
 POINTS = 100  # enough for a smooth curve at any size of picture
 
 
-def coverage_curve(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[CoveragePoint, ...]:
-    """At most 100 points from the surest photos to all of them; a threshold never parts equal confidences."""
+def coverage_curve(
+    confidence: NDArray[np.float64], right: NDArray[np.bool_], familiar: NDArray[np.bool_]
+) -> tuple[CoveragePoint, ...]:
+    """At most 100 points from the surest photos to all that can get an answer, the familiar ones; (n,) each.
+
+    A threshold never parts equal confidences. No point where no photo is familiar.
+    """
     order = np.argsort(-confidence, kind="stable")
+    order = order[familiar[order]]
+    if not len(order):
+        return ()
     sorted_confidence, hits = confidence[order], np.cumsum(right[order])
     n = len(confidence)
     ends = np.flatnonzero(np.append(np.diff(sorted_confidence) != 0, True))  # last photo of each tie
@@ -30,13 +40,28 @@ def coverage_curve(confidence: NDArray[np.float64], right: NDArray[np.bool_]) ->
     )
 
 
-def selective(truth: NDArray[np.int64], probabilities: NDArray[np.floating[Any]], threshold: float) -> Answered:
-    """Coverage and accuracy when a top probability below `threshold` means "unsure".
+def selective(
+    truth: NDArray[np.int64],
+    probabilities: NDArray[np.floating[Any]],
+    rule: Rule,
+    similarity: NDArray[np.floating[Any]] | None = None,
+) -> Answered:
+    """How many photos get an answer by a rule, and how many of the answers are right.
 
-    truth (n,) class indices, probabilities (n, k), threshold in [0, 1].
+    truth (n,) class indices, probabilities (n, k), similarity (n,) to the training photos; without it, every photo
+    counts as like them.
     """
-    seen = outcome(truth, probabilities)
-    sure = seen.confidence >= threshold
-    answered, hits = int(sure.sum()), int(seen.right[sure].sum())
-    accuracy = Figure(hits / answered, *wilson(hits, answered)) if answered else None
-    return Answered(threshold, answered / len(sure), accuracy, answered, len(sure))
+    check(truth, probabilities)
+    top = probabilities.max(axis=1)
+    verdict = decide(top, np.full(len(top), np.inf) if similarity is None else similarity, rule)
+    right = probabilities.argmax(axis=1) == truth
+    sure = ~verdict.unsure
+    answered, hits = int(sure.sum()), int(right[sure].sum())
+    return Answered(
+        threshold=rule.threshold,
+        coverage=answered / len(sure),
+        accuracy=Figure(hits / answered, *wilson(hits, answered)) if answered else None,
+        answered=answered,
+        n=len(sure),
+        unlike=int(verdict.unlike.sum()),
+    )

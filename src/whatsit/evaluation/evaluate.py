@@ -23,16 +23,18 @@ def evaluate(
     probabilities: NDArray[np.floating[Any]],
     classes: Sequence[str],
     *,
+    familiar: NDArray[np.bool_] | None = None,
     seed: int = 0,
 ) -> Evaluation:
     """Everything about one set of predictions.
 
     truth (n,) class indices, probabilities (n, k) with rows that sum to 1, classes k names. A class may be
-    missing from truth. Accuracy has Wilson's interval; the other figures a percentile bootstrap over photos,
-    drawn from `seed` and independent of the photos' order. ValueError where shapes or values do not fit.
+    missing from truth. familiar (n,): which photos are like the training photos, all by default; the others get no
+    answer on the curve of coverage. Accuracy has Wilson's interval; the other figures a percentile bootstrap over
+    photos, drawn from `seed` and independent of the photos' order. ValueError where shapes or values do not fit.
     """
     check(truth, probabilities, classes)
-    seen = outcome(truth, probabilities)
+    seen = outcome(truth, probabilities, familiar)
     k, n, hits = len(classes), len(truth), int(seen.right.sum())
     confusion = np.bincount(seen.truth * k + seen.predicted, minlength=k * k).reshape(k, k)
     ranked = seen.last if k == 2 and 0 < int(seen.truth.sum()) < n else None
@@ -53,7 +55,7 @@ def evaluate(
         per_class=_per_class(confusion, classes),
         confusion=confusion.astype(np.int64),
         reliability=reliability(seen.confidence, seen.right),
-        coverage=coverage_curve(seen.confidence, seen.right),
+        coverage=coverage_curve(seen.confidence, seen.right, seen.familiar),
         truth_counts=tuple(confusion.sum(axis=1).tolist()),
         predicted_counts=tuple(confusion.sum(axis=0).tolist()),
     )

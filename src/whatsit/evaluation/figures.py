@@ -50,7 +50,7 @@ class ReliabilityBin:
 
 @dataclass(frozen=True)
 class CoveragePoint:
-    """Answering only at a top probability >= threshold: the share answered, and how often it is right."""
+    """Answering familiar photos at a top probability >= threshold: the share answered, and how often it is right."""
 
     coverage: float
     accuracy: float
@@ -70,13 +70,14 @@ class RocCurve:
 
 @dataclass(frozen=True)
 class Answered:
-    """What remains when photos below a threshold get "unsure" instead of an answer."""
+    """What remains when photos get "unsure" instead of an answer, as `whatsit.decide` has it."""
 
     threshold: float
     coverage: float  # share of the photos that get an answer
     accuracy: Figure | None  # among those; None where no photo is answered
     answered: int
     n: int
+    unlike: int = 0  # photos of `n` that get none as they are unlike the training photos, whatever their probability
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +99,7 @@ class Evaluation:
     per_class: tuple[ClassFigures, ...]  # in the order of `classes`
     confusion: NDArray[np.int64]  # (k, k): rows truth, columns prediction
     reliability: tuple[ReliabilityBin, ...]  # the bins that hold a photo
-    coverage: tuple[CoveragePoint, ...]  # rising coverage, the last one answers everything
+    coverage: tuple[CoveragePoint, ...]  # rising coverage, the last one answers every familiar photo
     truth_counts: tuple[int, ...]
     predicted_counts: tuple[int, ...]
 

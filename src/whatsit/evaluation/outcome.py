@@ -24,6 +24,7 @@ class Outcome:
     truth_probability: NDArray[np.float64]  # probability of the true class
     last: NDArray[np.float64]  # probability of the last class: of two, the positive one
     squares: NDArray[np.float64]  # sum over classes of (probability - truth)^2, in [0, 2]
+    familiar: NDArray[np.bool_]  # like the training photos, so that it may get an answer
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -31,14 +32,21 @@ class Outcome:
         return np.equal(self.truth, self.predicted)
 
 
-def outcome(truth: NDArray[np.int64], probabilities: NDArray[np.floating[Any]]) -> Outcome:
-    """Reduce (n,) labels and (n, k) probabilities; ValueError where they do not fit."""
+def outcome(
+    truth: NDArray[np.int64],
+    probabilities: NDArray[np.floating[Any]],
+    familiar: NDArray[np.bool_] | None = None,
+) -> Outcome:
+    """Reduce (n,) labels, (n, k) probabilities and (n,) familiar, all by default; ValueError where they do not fit."""
     check(truth, probabilities)
+    known = np.ones(len(truth), np.bool_) if familiar is None else familiar
+    if known.shape != truth.shape:
+        raise ValueError(f"familiar: got shape {known.shape}, expected {truth.shape}")
     n, k = probabilities.shape
     step = max(1, CHUNK // k)
     chunks = [_reduce(truth[i : i + step], probabilities[i : i + step]) for i in range(0, n, step)]
     predicted, confidence, true, last, squares = (np.concatenate(part) for part in zip(*chunks, strict=True))
-    order = np.lexsort((squares, true, confidence, predicted, truth))
+    order = np.lexsort((known, squares, true, confidence, predicted, truth))
     return Outcome(
         truth=truth.astype(np.int64)[order],
         predicted=predicted[order].astype(np.int64),
@@ -46,6 +54,7 @@ def outcome(truth: NDArray[np.int64], probabilities: NDArray[np.floating[Any]]) 
         truth_probability=true[order],
         last=last[order],
         squares=squares[order],
+        familiar=known[order],
     )
 
 

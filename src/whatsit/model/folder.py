@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from whatsit.decide import Rule
 from whatsit.errors import ModelFolderError
 from whatsit.images.preprocessing import Preprocessing
 from whatsit.model.rules import check_values
@@ -48,12 +49,16 @@ SEAL = re.compile(rb'"model\.json": "([0-9a-f]{64})"')
 
 
 @dataclass(frozen=True)
-class Unsure:
-    """When the answer is "unsure": below this top probability, or this similarity to the training photos."""
+class Unsure(Rule):
+    """When the answer is "unsure", and how the threshold came about. Older models do not know whether it was reached.
 
-    threshold: float  # calibrated top probability, in [0, 1]
-    precision: float  # of the answers given, as asked for
-    similarity: float  # cosine to the nearest reference photo, in [−1, 1]
+    The precision is a share of the answers given, in [0, 1].
+    """
+
+    precision: float  # as asked for
+    reached: bool | None = None  # whether held-out photos reached it
+    held_out_precision: float | None = None  # what they reached
+    held_out_coverage: float | None = None  # the share of them that was answered
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def imagenet_classifier(*, device: str, limits: Limits) -> Classifier:
         labels=imagenet_labels(),
         preprocessing=extractor.preprocessing,
         temperature=1.0,
-        unsure=Unsure(threshold=0.0, precision=0.0, similarity=-1.0),
+        unsure=Unsure(threshold=0.0, similarity=-1.0, precision=0.0),
         backbone={"name": row.name, "precision": "float32", "dim": extractor.dim, "licence": row.licence},
         head={"name": "published"},
         training={},

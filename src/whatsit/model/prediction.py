@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.model.folder import Unsure
+from whatsit.decide import BOTH, UNLIKE, Rule, decide
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,19 @@ class Prediction:
 
     path: str
     top: tuple[Candidate, ...] = ()  # by falling probability
-    unsure: bool = False
+    reason: str = ""  # why it is unsure: "probability", "unlike", "probability and unlike"; empty where it is sure
     similarity: float | None = None  # cosine to the most similar training photo
-    familiar: bool = True  # whether the image is like the training photos at all
     error: str | None = None
+
+    @property
+    def unsure(self) -> bool:
+        """Whether a person should look, for one reason at least."""
+        return self.reason != ""
+
+    @property
+    def familiar(self) -> bool:
+        """Whether the image is like the training photos at all."""
+        return self.reason not in (UNLIKE, BOTH)
 
     @property
     def label(self) -> str | None:
@@ -41,11 +50,11 @@ class Prediction:
         return self.top[0].probability if self.top else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Ready for JSON: `{"path", "label", "probability", "unsure", "top"}` or `{"path", "error"}`."""
+        """Ready for JSON: `{"path", "label", "probability", "unsure", "reason", "top"}` or `{"path", "error"}`."""
         if self.error is not None:
             return {"path": self.path, "error": self.error}
         top = [{"label": c.label, "probability": round(c.probability, 6)} for c in self.top]
-        return {"path": self.path, **top[0], "unsure": self.unsure, "top": top}
+        return {"path": self.path, **top[0], "unsure": self.unsure, "reason": self.reason, "top": top}
 
     def __str__(self) -> str:
         if self.error is not None:
@@ -101,13 +110,12 @@ class Classified:
     digest: bytes | None = None  # sha256 of the image's bytes, where it was asked for
     thumbnail: NDArray[np.uint8] | None = None  # (32, 32) grey, likewise
 
-    def prediction(self, classes: Sequence[str], unsure: Unsure, top: int) -> Prediction:
+    def prediction(self, classes: Sequence[str], rule: Rule, top: int) -> Prediction:
         """The answer, which names the `top` most probable classes."""
         name = fspath(self.source) if isinstance(self.source, str | PathLike) else f"<{type(self.source).__name__}>"
         if self.error is not None:
             return Prediction(name, error=self.error)
         p = self.probabilities.tolist()
         candidates = tuple(Candidate(classes[i], p[i]) for i in nlargest(top, range(len(p)), key=p.__getitem__))
-        familiar = self.similarity >= unsure.similarity
-        is_unsure = not familiar or candidates[0].probability < unsure.threshold
-        return Prediction(name, candidates, is_unsure, self.similarity, familiar)
+        reason = str(decide(candidates[0].probability, self.similarity, rule).reasons)
+        return Prediction(name, candidates, reason, self.similarity)

@@ -37,6 +37,10 @@ def _is_object(value: Any) -> bool:
     return isinstance(value, dict)
 
 
+def _is_share_or_unknown(value: Any) -> bool:
+    return value is None or is_number(value, 0, 1)
+
+
 def _has_size(value: Any) -> bool:
     return _is_object(value) and is_size(value.get("size"), MAX_SIDE)
 
@@ -63,6 +67,11 @@ _UNSURE: dict[str, Rule] = {
     "precision": (lambda v: is_number(v, 0, 1), "a number from 0 to 1"),
     "similarity": COSINE,
 }
+_REACHED: dict[str, Rule] = {  # which models of whatsit before 0.1.0 do not have
+    "reached": (lambda v: v is None or type(v) is bool, "true, false or null"),
+    "held_out_precision": (_is_share_or_unknown, "a number from 0 to 1, or null"),
+    "held_out_coverage": (_is_share_or_unknown, "a number from 0 to 1, or null"),
+}
 _BACKBONE: dict[str, Rule] = {
     "name": (_is_line, "a line of text"),
     "dim": (lambda v: type(v) is int and 1 <= v <= MAX_DIM, f"a whole number, 1 to {MAX_DIM}"),
@@ -73,8 +82,9 @@ def check_values(facts: dict[str, Any]) -> None:
     """Raises ModelFolderError for the first value of model.json that is missing or not what it must be."""
     check(facts, _FACTS)
     check(facts["unsure"], _UNSURE, "unsure.")
+    check(facts["unsure"], {key: rule for key, rule in _REACHED.items() if key in facts["unsure"]}, "unsure.")
     check(facts["backbone"], _BACKBONE, "backbone.")
-    if unknown := sorted(facts["unsure"].keys() - _UNSURE.keys()):
+    if unknown := sorted(facts["unsure"].keys() - _UNSURE.keys() - _REACHED.keys()):
         raise ModelFolderError(f"'unsure.{_shown(unknown[0])}' is unknown")
 
 

@@ -32,11 +32,16 @@ def recorded(model: Path) -> dict[str, Said]:
 
     Raises RepositoryError where the two tables are missing or damaged.
     """
+    table = model / FILES.predictions
+    answers = _rows(table, ("label", "predicted", "probability"))
+    name = "uri" if answers and "uri" in answers[0] else "path"  # as models of earlier versions of whatsit call it
+    if any(row.get(name) is None for row in answers):
+        raise _unusable(table, "expected the column path")
     digests = {row["uri"]: row["sha256"] for row in _rows(model / FILES.splits, ("uri", "sha256"))}
     said: dict[str, Said] = {}
-    for row in _rows(model / FILES.predictions, ("uri", "label", "predicted", "probability")):
-        if digest := digests.get(row["uri"]):
-            said.setdefault(digest, _said(row, model / FILES.predictions))  # a copy of a photo counts once
+    for row in answers:
+        if digest := digests.get(row[name]):
+            said.setdefault(digest, _said(row, row[name], table))  # a copy of a photo counts once
     return said
 
 
@@ -56,14 +61,14 @@ def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     return rows
 
 
-def _said(row: Mapping[str, str], path: Path) -> Said:
+def _said(row: Mapping[str, str], uri: str, path: Path) -> Said:
     try:
         probability = float(row["probability"])
     except ValueError:
         probability = -1
     if not 0 <= probability <= 1:
         raise _unusable(path, f"'{row['probability'][:20]}' is no probability")
-    return Said(row["uri"], row["label"], row["predicted"], probability)
+    return Said(uri, row["label"], row["predicted"], probability)
 
 
 def _unusable(path: Path, reason: str) -> RepositoryError:

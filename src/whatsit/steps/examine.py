@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.dataset import Dataset
+from whatsit.decide import Rule, decide
 from whatsit.errors import DatasetError
 from whatsit.evaluation import Evaluation, evaluate, selective
 from whatsit.evaluation.report import DataFigures, LeftOut, Report, headline, render_report, suggest
@@ -33,6 +34,7 @@ class Answers:
     groups: tuple[str | None, ...]  # as their owner named them
     labels: NDArray[np.int64]  # indices into the model's classes
     probabilities: NDArray[np.float32]  # (n, classes)
+    similarity: NDArray[np.float32]  # (n,) to the training photos
     left_out: tuple[LeftOut, ...]
 
 
@@ -53,7 +55,7 @@ def _protocol(dataset: Dataset) -> str:
 def answer(classifier: Classifier, dataset: Dataset, watch: Watch) -> Answers:
     """Raises DatasetError where no photo can be read."""
     index = {label: i for i, label in enumerate(classifier.classes_)}
-    records, digests, rows, left_out = [], [], [], []
+    records, digests, rows, similarity, left_out = [], [], [], [], []
     with watch("classifying", len(dataset.records)) as advance:
         said = classifier.classify((record.uri for record in dataset.records), identify=True)
         for record, one in zip(dataset.records, said, strict=True):
@@ -64,6 +66,7 @@ def answer(classifier: Classifier, dataset: Dataset, watch: Watch) -> Answers:
             records.append(record)
             digests.append(one.digest.hex())
             rows.append(one.probabilities.copy())  # without the embedding that lies beside them in memory
+            similarity.append(one.similarity)
     if not rows:
         first = left_out[0]
         raise DatasetError(f"{dataset.name}: no image can be read (the first, {first.path}: {first.reason})")
@@ -74,6 +77,7 @@ def answer(classifier: Classifier, dataset: Dataset, watch: Watch) -> Answers:
         groups=tuple(record.group for record in records),
         labels=np.array([index[record.label] for record in records], np.int64),
         probabilities=np.array(rows),
+        similarity=np.array(similarity, np.float32),
         left_out=tuple(left_out),
     )
 
@@ -89,15 +93,17 @@ def examine(classifier: Classifier, answers: Answers, model: Path, folder: Path)
     facts, classes = classifier.facts, classifier.classes_
     seen = known_to(classifier, model, answers)
     truth, p = answers.labels, answers.probabilities
-    evaluation = evaluate(truth, p, classes)
+    verdict = decide(p.max(axis=1), answers.similarity, facts.unsure)
+    familiar = ~verdict.unlike
+    evaluation = evaluate(truth, p, classes, familiar=familiar)
     new = ~seen.known
-    fresh = evaluate(truth[new], p[new], classes) if new.any() and not new.all() else None
+    fresh = evaluate(truth[new], p[new], classes, familiar=familiar[new]) if new.any() and not new.all() else None
     data = DataFigures(
         counts={"evaluated": {label: int(n) for label, n in zip(classes, evaluation.truth_counts, strict=True)}},
         skipped=sum(answers.dataset.skipped.values()),
         left_out=answers.left_out,
     )
-    shown = Shown(answers.uris, truth, p, classifier, facts.unsure.threshold)
+    shown = Shown(answers.uris, truth, p, classifier, verdict.reasons.tolist())
     by_confidence = np.argsort(-p.max(axis=1), kind="stable")
     wrong = p.argmax(axis=1) != truth
     report = Report(
@@ -110,7 +116,7 @@ def examine(classifier: Classifier, answers: Answers, model: Path, folder: Path)
         temperature=facts.temperature,
         seen=seen.seen,
         without_leaks=fresh,
-        unsure=selective(truth, p, facts.unsure.threshold),
+        unsure=selective(truth, p, facts.unsure, answers.similarity),
         mistakes=shown.gallery(by_confidence[wrong[by_confidence]]),
         least_sure=shown.gallery(by_confidence[::-1]),
         facts={"Model": str(model), "Trained": facts.created, "Backbone": str(facts.backbone["name"])},
@@ -126,7 +132,7 @@ def write_examination(
     answers: Answers,
     evaluation: Evaluation,
     report: Report,
-    threshold: float,
+    rule: Rule,
     *,
     overwrite: bool,
 ) -> None:
@@ -134,7 +140,9 @@ def write_examination(
     with folder_written_atomically(folder, overwrite=overwrite) as fresh:
         (fresh / FILES.report).write_text(render_report(report), encoding="utf-8", errors="backslashreplace")
         (fresh / FILES.predictions).write_bytes(
-            predictions_csv(answers.uris, answers.labels, answers.probabilities, evaluation.classes, threshold)
+            predictions_csv(
+                answers.uris, answers.labels, answers.probabilities, answers.similarity, evaluation.classes, rule
+            )
         )
         if report.seen.listed:
             (fresh / FILES.leaks).write_bytes(leaks_csv(report.seen))

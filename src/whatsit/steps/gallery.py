@@ -28,7 +28,7 @@ class Shown:
     labels: NDArray[np.int64]  # indices into the classifier's classes
     probabilities: NDArray[np.floating[Any]]  # (n, classes) out of sample
     classifier: Classifier
-    threshold: float  # below it the answer is "unsure"
+    reasons: Sequence[str]  # (n,) why the classifier is unsure, of `whatsit.decide.REASONS`
 
     @cached_property
     def root(self) -> str:
@@ -59,7 +59,7 @@ class Shown:
             probability=float(p[predicted]),
             probability_of_truth=float(p[self.labels[row]]),
             heat_map=as_jpeg(explanation.overlay()),
-            unsure=bool(p.max() < self.threshold),
+            reason=self.reasons[row],
         )
 
 

@@ -38,6 +38,7 @@ def judge(photos: Photos, plan: Plan, learned: Learned) -> Judged:
     classes = photos.dataset.classes
     truth = photos.labels[plan.judge]
     leaking = find_leaks(photos, plan)
+    familiar = ~learned.verdict(plan.judge).unlike
     clean = ~leaking.known
     some_clean = bool(leaking.known.any() and clean.any())
     top = learned.judged.max(axis=1)
@@ -46,11 +47,13 @@ def judge(photos: Photos, plan: Plan, learned: Learned) -> Judged:
     known = np.flatnonzero(~np.isnan(learned.out_of_sample[:, 0]))
     suspicious = likely_mislabelled(photos.labels[known], learned.out_of_sample[known])
     return Judged(
-        evaluation=evaluate(truth, learned.judged, classes),
+        evaluation=evaluate(truth, learned.judged, classes, familiar=familiar),
         before_calibration_ece=expected_calibration_error(truth, learned.judged_raw),
-        answered=selective(truth, learned.judged, learned.threshold.value),
+        answered=selective(truth, learned.judged, learned.rule, learned.similarity[plan.judge]),
         seen=leaking.seen,
-        without_leaks=evaluate(truth[clean], learned.judged[clean], classes) if some_clean else None,
+        without_leaks=(
+            evaluate(truth[clean], learned.judged[clean], classes, familiar=familiar[clean]) if some_clean else None
+        ),
         mistakes=plan.judge[by_confidence[wrong[by_confidence]]],
         least_sure=plan.judge[by_confidence[::-1]],
         mislabelled=known[suspicious],

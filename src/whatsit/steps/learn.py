@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from whatsit.decide import Rule, Verdict, decide
 from whatsit.learning import (
     FAMILIES,
     Chosen,
@@ -38,7 +39,17 @@ class Learned:
     judged: NDArray[np.float64]  # (judge, classes) calibrated probabilities of photos that the head did not see
     judged_raw: NDArray[np.float64]  # the same before calibration
     out_of_sample: NDArray[np.float64]  # (n, classes) of every photo; NaN where there is none
+    similarity: NDArray[np.float32]  # (n,) of every photo, to references that are not of its copies or its fold
     history: History | None = None  # of a network
+
+    @property
+    def rule(self) -> Rule:
+        """When the model is unsure."""
+        return Rule(self.threshold.value, self.familiarity.limit)
+
+    def verdict(self, rows: Rows) -> Verdict:
+        """Of photos as a model that had not seen them would judge them; (rows,) places in the photos' arrays."""
+        return decide(self.out_of_sample[rows].max(axis=1), self.similarity[rows], self.rule)
 
 
 def learn(photos: Photos, plan: Plan, options: TrainOptions) -> Learned:
@@ -47,22 +58,45 @@ def learn(photos: Photos, plan: Plan, options: TrainOptions) -> Learned:
     problem = Problem(photos.x, photos.labels, len(photos.dataset.classes), options.balance)
     mine = problem.subset(plan.learn)
     chosen = choose(mine, family, plan.rounds)
-    threshold = threshold_of(chosen, mine.labels, options.precision)
+    familiarity = learn_familiarity(mine.x, mine.labels, photos.components[plan.learn])
+    threshold = threshold_of(chosen, mine.labels, options.precision, familiarity)
     judged, judged_raw = _judge(problem, plan, chosen, options)
     out_of_sample = np.full((len(photos.labels), problem.classes), np.nan)
     folds = folds_of(photos, plan.learn, options.seed, HALVES if costly(len(plan.learn), problem.classes) else FOLDS)
     out_of_sample[plan.learn] = _held_out_everywhere(mine, folds, chosen, options)
     out_of_sample[plan.judge] = judged
-    familiarity = learn_familiarity(mine.x, mine.labels, photos.components[plan.learn])
     head = {"name": options.head, family.strength_name: chosen.strength}
-    return Learned(chosen, head, threshold, familiarity, judged, judged_raw, out_of_sample)
+    similarity = similarity_of(photos, plan, familiarity)
+    return Learned(chosen, head, threshold, familiarity, judged, judged_raw, out_of_sample, similarity)
 
 
-def threshold_of(chosen: Chosen, labels: NDArray[np.int64], precision: float) -> Threshold:
-    """labels: of all rows to learn from."""
+def threshold_of(chosen: Chosen, labels: NDArray[np.int64], precision: float, familiarity: Familiarity) -> Threshold:
+    """Held-out photos are judged by the whole rule: none that is unlike the others counts as answered.
+
+    labels: of all rows to learn from.
+    """
+    rows = chosen.held_out_rows
     probabilities = softmax(chosen.held_out_logits, chosen.temperature)
-    correct = probabilities.argmax(axis=1) == labels[chosen.held_out_rows]
-    return choose_threshold(probabilities.max(axis=1), correct, precision)
+    correct = probabilities.argmax(axis=1) == labels[rows]
+    familiar = familiarity.own[rows] >= familiarity.limit
+    return choose_threshold(probabilities.max(axis=1), correct, precision, familiar)
+
+
+def similarity_of(photos: Photos, plan: Plan, familiarity: Familiarity) -> NDArray[np.float32]:
+    """(n,) of every photo; of those that judge as a model has it that did not see them.
+
+    In cross-validation that is the similarity to references among the other folds.
+    """
+    similarity = np.full(len(photos.labels), np.nan, np.float32)
+    similarity[plan.learn] = familiarity.own
+    if plan.folds is None:
+        similarity[plan.judge] = familiarity.similarity(photos.x[plan.judge])
+        return similarity
+    for split in fold_rounds(plan.folds):
+        rest = split.fit
+        others = learn_familiarity(photos.x[rest], photos.labels[rest], photos.components[rest])
+        similarity[split.held_out] = others.similarity(photos.x[split.held_out])
+    return similarity
 
 
 def _judge(

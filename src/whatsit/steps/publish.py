@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from whatsit import __version__
 from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.embedding.session import graph_device
@@ -73,7 +75,14 @@ def model_facts(work: Work) -> ModelFacts:
         labels=photos.dataset.classes,
         preprocessing=extractor.preprocessing,
         temperature=chosen.temperature,
-        unsure=Unsure(learned.threshold.value, options.precision, learned.familiarity.limit),
+        unsure=Unsure(
+            threshold=learned.threshold.value,
+            similarity=learned.familiarity.limit,
+            precision=options.precision,
+            reached=learned.threshold.reached,
+            held_out_precision=learned.threshold.precision,
+            held_out_coverage=learned.threshold.coverage,
+        ),
         backbone={
             "name": extractor.name,
             "precision": extractor.precision,
@@ -123,7 +132,8 @@ def make_report(work: Work, classifier: Classifier, folder: Path, data: str) -> 
     facts = classifier.facts
     figures = _data_figures(photos, plan)
     p = learned.out_of_sample
-    shown = Shown([r.uri for r in photos.records], photos.labels, p, classifier, learned.threshold.value)
+    reasons = learned.verdict(np.arange(len(p))).reasons.tolist()
+    shown = Shown([r.uri for r in photos.records], photos.labels, p, classifier, reasons)
     model, train = shell_quoted(folder), f"whatsit train {data}"
     likely = likely_labels(photos.labels[judged.mislabelled], p[judged.mislabelled])
     return Report(
@@ -210,7 +220,8 @@ def publish(work: Work, folder: Path, *, data: str, overwrite: bool) -> tuple[Cl
     classifier = Classifier(facts, graph, limits=limits)
     report = make_report(work, classifier, folder, data)
     uris = [photos.records[i].uri for i in plan.judge]
-    predictions = predictions_csv(uris, photos.labels[plan.judge], learned.judged, classes, learned.threshold.value)
+    similarity = learned.similarity[plan.judge]
+    predictions = predictions_csv(uris, photos.labels[plan.judge], learned.judged, similarity, classes, learned.rule)
     beside = _beside(work, classifier)
     with folder_written_atomically(folder, overwrite=overwrite) as fresh:
         (fresh / FILES.splits).write_bytes(splits_csv(photos, plan))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from whatsit.decide import Rule, decide
 from whatsit.evaluation.report import Seen
 from whatsit.steps.gather import Photos
 from whatsit.steps.plan import Plan
@@ -40,17 +41,26 @@ def leaks_csv(seen: Seen) -> bytes:
     return _csv(("uri", "training_photo", "why"), [(one.path, one.training_photo, one.why) for one in seen.listed])
 
 
+PREDICTIONS = ("path", "label", "predicted", "probability", "probability_of_label", "similarity", "unsure", "reason")
+
+
 def predictions_csv(
     uris: Sequence[str],
     labels: NDArray[np.int64],
     probabilities: NDArray[np.floating[Any]],
+    similarity: NDArray[np.floating[Any]],
     classes: Sequence[str],
-    threshold: float,
+    rule: Rule,
 ) -> bytes:
-    """Every photo that the headline figure comes from, one row each."""
+    """Every photo that the headline figure comes from, one row each: what it shows, and what was said of it.
+
+    Columns have the names that `whatsit predict --csv` gives them; `label` is the truth.
+    """
+    verdict = decide(probabilities.max(axis=1), similarity, rule)
+    said = zip(verdict.unsure.tolist(), verdict.reasons.tolist(), strict=True)
     rows = []
-    for uri, truth, p in zip(uris, labels, probabilities, strict=True):
+    for uri, truth, p, like, (unsure, reason) in zip(uris, labels, probabilities, similarity, said, strict=True):
         best = int(p.argmax())
-        unsure = "yes" if p[best] < threshold else "no"
-        rows.append((uri, classes[truth], classes[best], f"{p[best]:.6f}", f"{p[truth]:.6f}", unsure))
-    return _csv(("uri", "label", "predicted", "probability", "probability_of_label", "unsure"), rows)
+        numbers = (f"{p[best]:.6f}", f"{p[truth]:.6f}", f"{like:.6f}")
+        rows.append((uri, classes[truth], classes[best], *numbers, unsure, reason))
+    return _csv(PREDICTIONS, rows)

@@ -22,7 +22,7 @@ from whatsit.options import TrainOptions
 from whatsit.steps.arrange import decoded_photos, lasting, steering_of, task_of
 from whatsit.steps.build import Built
 from whatsit.steps.gather import Photos, with_vectors
-from whatsit.steps.learn import Learned, threshold_of
+from whatsit.steps.learn import Learned, similarity_of, threshold_of
 from whatsit.steps.plan import FOLDS, Plan, folds_of
 from whatsit.steps.rate import FIND, found_rate
 from whatsit.steps.see import Watch, embeddings_once
@@ -176,16 +176,18 @@ def _learned(
     labels = photos.labels[learn]
     temperature = fit_temperature(held_out, labels[split.held_out])
     chosen = Chosen(head, 0.0, temperature, split.held_out, held_out, {})
+    familiarity = learn_familiarity(photos.x[learn], labels, photos.components[learn])
     out_of_sample = np.full((len(photos.labels), len(photos.dataset.classes)), np.nan)
     out_of_sample[learn[split.held_out]] = softmax(held_out, temperature)
     out_of_sample[plan.judge] = softmax(logits[plan.judge], temperature)
     return Learned(
         chosen=chosen,
         head=facts,
-        threshold=threshold_of(chosen, labels, options.precision),
-        familiarity=learn_familiarity(photos.x[learn], labels, photos.components[learn]),
+        threshold=threshold_of(chosen, labels, options.precision, familiarity),
+        familiarity=familiarity,
         judged=out_of_sample[plan.judge],
         judged_raw=softmax(logits[plan.judge]),
         out_of_sample=out_of_sample,
+        similarity=similarity_of(photos, plan, familiarity),
         history=history,
     )

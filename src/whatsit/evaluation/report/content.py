@@ -21,7 +21,7 @@ class Photo:
     probability: float  # of the predicted class
     probability_of_truth: float
     heat_map: bytes | None = None  # JPEG of the same photo, overlaid with where the classifier looked
-    unsure: bool = False  # below the threshold: the classifier would have answered "unsure"
+    reason: str = ""  # why the classifier answers "unsure", of `whatsit.decide.REASONS`
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
+from whatsit.decide import IN_WORDS
 from whatsit.evaluation.figures import ClassFigures, Evaluation
 from whatsit.evaluation.report import words
 from whatsit.evaluation.report.charts.confusion import confusion_chart, shown_classes
@@ -58,7 +59,7 @@ def environment(*packages: str) -> "Environment":
         number=_number,
         share=_share,
     )
-    made.globals["count"] = words.count
+    made.globals.update(count=words.count, unsure_words=IN_WORDS)
     return made
 
 
