@@ -11,6 +11,7 @@ from onnx import numpy_helper
 from whatsit.embedding.backbones import BACKBONES, FeatureExtractor, Precision, feature_extractor
 from whatsit.embedding.session import open_session, run
 from whatsit.errors import BackboneError
+from whatsit.images.preprocessing import Preprocessing
 
 from .samples import drawing, finish, start_python
 
@@ -118,3 +119,12 @@ def test_fingerprints_differ_with_all_that_changes_a_vector(lite0: dict[Precisio
 def test_an_unknown_name_lists_those_there_are() -> None:
     with pytest.raises(BackboneError, match=r"no backbone 'resnet'\. There are: efficientnet-lite0, .*my\.onnx"):
         feature_extractor("resnet", "float32", "squash")
+
+
+def test_the_fingerprint_of_eight_bits_is_pinned_and_each_range_has_its_own() -> None:
+    """Caches of vectors that users have stay good; those of other ranges are never mixed up."""
+    made = FeatureExtractor("a", "float32", Preprocessing(), 2, "", "", b"graph", has_features=False)
+    assert made.fingerprint == "f35be9cd0c9c8c7e"
+    ranges = (None, (0, 4095), (0, 65535), (0, 1), (200, 4095))
+    assert len({made.with_range(one).fingerprint for one in ranges}) == len(ranges)
+    assert made.with_range((0, 1)).with_range(None).fingerprint == made.fingerprint

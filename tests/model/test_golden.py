@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from images.samples import encode, png
+from images.samples import difference, encode, photo, png
 from PIL import Image
 
 import whatsit
@@ -21,9 +21,9 @@ from model.damage import Copy, put, rewrite
 from model.test_hostile import JSON
 from whatsit.errors import ModelFolderError
 from whatsit.images.limits import Limits
-from whatsit.images.preprocessing import Fit
+from whatsit.images.preprocessing import Fit, Preprocessing
 from whatsit.model.classifier import Classifier
-from whatsit.model.folder import FILES
+from whatsit.model.folder import FILES, write_core
 from whatsit.model.golden import BYTES_AN_IMAGE, MOST, SIDE, TOLERANCE, check_golden, golden_bytes
 
 Records = list[Any]
@@ -239,3 +239,25 @@ def agreed_or_refusal(folder: Path) -> tuple[int | None, str]:
 def test_the_bound_leaves_room_for_any_image(classifier: Classifier) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
     assert len(golden_bytes(classifier, [encode(noise)] * 3)) < MOST * BYTES_AN_IMAGE
+
+
+def test_a_range_of_values_is_in_the_folder_and_in_the_golden_answers(classifier: Classifier, tmp_path: Path) -> None:
+    values = (200 + photo()[..., 0] / 255 * 1200).astype(np.uint16)
+    (tmp_path / "deep.tif").write_bytes(encode(values, "TIFF"))
+    facts = replace(classifier.facts, preprocessing=replace(classifier.facts.preprocessing, value_range=(200, 1400)))
+    deep = Classifier(facts, classifier.graph)
+    folder = tmp_path / "model"
+    folder.mkdir()
+    write_core(folder, facts, classifier.graph, {FILES.golden: golden_bytes(deep, [tmp_path / "deep.tif"])})
+    loaded = whatsit.load(folder)
+    assert loaded.facts.preprocessing.value_range == (200, 1400)
+    assert check_golden(folder, loaded) == 2
+    kept = np.asarray(Image.open(io.BytesIO(image(json.loads((folder / FILES.golden).read_bytes())[1]))))
+    assert difference(kept, photo()[..., :1].repeat(3, axis=2)).max() <= 1
+    assert loaded.predict(values).probability == loaded.predict(str(tmp_path / "deep.tif")).probability
+
+
+def test_eight_bit_models_say_nothing_of_a_range(classifier: Classifier) -> None:
+    preprocessing = classifier.facts.preprocessing
+    assert preprocessing.as_dict().keys() == {"size", "fit", "interpolation"}
+    assert Preprocessing.from_dict(preprocessing.as_dict()) == preprocessing

@@ -6,7 +6,7 @@ tells its vectors from all others'.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import resources, util
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Literal
 
 from whatsit.embedding.pretrained.names import is_timm
 from whatsit.errors import BackboneError, MissingExtraError
-from whatsit.images.preprocessing import Fit, Preprocessing, Size
+from whatsit.images.preprocessing import Fit, Preprocessing, Size, ValueRange
 
 Precision = Literal["int8", "float32"]
 DEFAULT_BACKBONE = "efficientnet-lite0"
@@ -69,6 +69,10 @@ class FeatureExtractor:
     source: str
     graph: bytes  # ONNX: `image` uint8 (n, height, width, 3) → `embedding` float32 (n, dim)
     has_features: bool  # whether the embedding is the mean of a tensor `features` (n, dim, h, w)
+
+    def with_range(self, value_range: ValueRange | None) -> "FeatureExtractor":
+        """The same for deep images of such values."""
+        return replace(self, preprocessing=replace(self.preprocessing, value_range=value_range))
 
     @cached_property
     def fingerprint(self) -> str:

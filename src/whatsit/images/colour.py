@@ -8,23 +8,22 @@ taken for sRGB, as the networks' makers did.
 import numpy as np
 from PIL import Image
 
-# What a deep grey image's largest value may stand for; the first that holds its brightest pixel is white.
-# 16 bits have a white. 32-bit integers and floats have none that is agreed on, so theirs is the usual one
-# above the brightest pixel, or that pixel itself. Below zero and not-a-number are black.
-_WHITES = {
-    "I;16": (65535,),
-    "I;16L": (65535,),
-    "I;16B": (65535,),
-    "I": (65535,),
-    "F": (1, 255, 65535),
-}
+from whatsit.images.depth import to_eight_bits
+from whatsit.images.preprocessing import ValueRange
+
+_DEEP = ("I;16", "I;16L", "I;16B", "I", "F")
 _TIFF_BITS = 258  # TIFF's tag BitsPerSample
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """The loaded image as mode RGB, on white where it is transparent."""
-    if image.mode in _WHITES:
-        image = _to_eight_bits(image)
+def is_deep(image: Image.Image) -> bool:
+    """Whether it has more than 8 bits, once it is loaded. Its header tells."""
+    return image.mode in _DEEP
+
+
+def to_rgb(image: Image.Image, value_range: ValueRange | None = None) -> Image.Image:
+    """The loaded image as mode RGB, on white where it is transparent. value_range: of deep images (`depth.py`)."""
+    if is_deep(image):
+        image = _to_eight_bits(image, value_range)
     if not image.has_transparency_data:
         return image if image.mode == "RGB" else image.convert("RGB")
     rgba = image.convert("RGBA")
@@ -32,13 +31,10 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(white, rgba).convert("RGB")
 
 
-def _to_eight_bits(image: Image.Image) -> Image.Image:
+def _to_eight_bits(image: Image.Image, value_range: ValueRange | None) -> Image.Image:
     """Deep grey → mode L, or LA where one grey is declared transparent (PNG's tRNS)."""
     values = np.asarray(image)  # (H, W) uint16, int32 or float32
-    top = float(np.max(values, where=np.isfinite(values), initial=0))
-    white = next((w for w in _whites(image) if top <= w), top)
-    finite = np.nan_to_num(values.astype(np.float32), nan=0, posinf=top, neginf=0)
-    grey = np.rint(finite.clip(0, white) * (255 / white)).astype(np.uint8)  # 16 bits: value / 257
+    grey = to_eight_bits(values, value_range or _declared(image))
     transparent = image.info.get("transparency")
     if transparent is None:
         return Image.fromarray(grey)
@@ -46,7 +42,6 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.stack([grey, alpha], axis=-1))  # (H, W, 2)
 
 
-def _whites(image: Image.Image) -> tuple[int, ...]:
+def _declared(image: Image.Image) -> ValueRange | None:
     """Microscopes' 12-bit TIFF comes from Pillow as 16-bit, unscaled."""
-    twelve_bits = getattr(image, "tag_v2", {}).get(_TIFF_BITS) == (12,)
-    return (4095,) if twelve_bits else _WHITES[image.mode]
+    return (0, 4095) if getattr(image, "tag_v2", {}).get(_TIFF_BITS) == (12,) else None

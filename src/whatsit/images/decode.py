@@ -11,17 +11,20 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from whatsit.errors import ImageError
-from whatsit.images.colour import to_rgb
+from whatsit.images.colour import is_deep, to_rgb
 from whatsit.images.formats import sniff
 from whatsit.images.jpeg import scale_down
 from whatsit.images.limits import Limits, check_format, check_pixels, check_stored_pixels
 from whatsit.images.orientation import orientation, swaps_sides, turn_upright
+from whatsit.images.preprocessing import ValueRange
 from whatsit.images.quiet import hush_pillow
 
 _DECODERS = {  # kind: (module, class); imported when the first such file is met
@@ -47,10 +50,23 @@ class Decoded:
     height: int
 
 
-def decode(data: bytes, limits: Limits, at_least: int | None) -> Decoded:
+def decode(data: bytes, limits: Limits, at_least: int | None, value_range: ValueRange | None = None) -> Decoded:
     """Decode an image file's bytes; see `read_image` for the arguments. Raises `ImageError`."""
     with _opened(data, limits) as image:
-        return _decode(image, data, limits, at_least)
+        return _decode(image, data, limits, at_least, value_range)
+
+
+def deep_values(data: bytes, limits: Limits) -> NDArray[Any] | None:
+    """The numbers of a deep image as its file has them, (H, W) or (H, W, 3); None of 8 bits, which is not decoded.
+
+    Raises `ImageError`.
+    """
+    with _opened(data, limits) as image:
+        if not is_deep(image):
+            return None
+        _check_sizes(image, limits)
+        image.load()
+        return np.asarray(image)
 
 
 def header_size(data: bytes, limits: Limits) -> tuple[int, int]:
@@ -86,21 +102,23 @@ def _decoder(kind: str) -> type[ImageFile.ImageFile]:
         raise ImageError("HEIC needs pillow-heif. Install it: pip install 'whatsit[heif]'") from None
 
 
-def _decode(image: ImageFile.ImageFile, data: bytes, limits: Limits, at_least: int | None) -> Decoded:
+def _decode(
+    image: ImageFile.ImageFile, data: bytes, limits: Limits, at_least: int | None, value_range: ValueRange | None
+) -> Decoded:
     width, height = image.size
     check_stored_pixels(width, height, limits)
     if isinstance(image, JpegImageFile):
         scale_down(image, data, at_least, limits)
-    check_pixels(*image.size, limits)
-    _check_tile(image, limits)
+    _check_sizes(image, limits)
     image.load()
     turn = orientation(image)  # after loading: a PNG's may stand behind the pixels, a TIFF is then upright
-    upright = turn_upright(to_rgb(image), turn)
+    upright = turn_upright(to_rgb(image, value_range), turn)
     return Decoded(upright, *((height, width) if swaps_sides(turn) else (width, height)))
 
 
-def _check_tile(image: ImageFile.ImageFile, limits: Limits) -> None:
+def _check_sizes(image: ImageFile.ImageFile, limits: Limits) -> None:
     """Of a TIFF in tiles, each is decoded in full, however little of it the image shows."""
+    check_pixels(*image.size, limits)
     tags = getattr(image, "tag_v2", {})
     check_pixels(tags.get(_TILE_WIDTH, 0), tags.get(_TILE_LENGTH, 0), limits)
 

@@ -1,15 +1,16 @@
 """The whole way, from a path, URI or bytes to numbers: the functions that the other rooms call."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from whatsit.images.decode import Decoded, decode, header_size
+from whatsit.images.decode import Decoded, decode, deep_values, header_size
 from whatsit.images.fit import fit
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
-from whatsit.images.preprocessing import Preprocessing
+from whatsit.images.preprocessing import Preprocessing, ValueRange
 from whatsit.images.source import Source, read_bytes
 
 # A JPEG's shorter side is decoded to at least this many times the longer side of the network's input. Whichever way
@@ -30,14 +31,21 @@ class Loaded:
     height: int
 
 
-def read_image(source: Source, *, limits: Limits = DEFAULT_LIMITS, at_least: int | None = None) -> NDArray[np.uint8]:
+def read_image(
+    source: Source,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    at_least: int | None = None,
+    value_range: ValueRange | None = None,
+) -> NDArray[np.uint8]:
     """An image file → upright RGB `uint8 (H, W, 3)`, C-contiguous.
 
     `at_least` (pixels) lets the JPEG decoder scale down by 2, 4 or 8 while the shorter side stays that long;
-    other formats come in full. The first frame of an animation; transparency on white; 16-bit grey scaled
-    to 8. Raises `ImageError` for what is missing, no image, damaged, or beyond `limits`.
+    other formats come in full. `value_range` is what is black and white in a deep image; without, 16 bits
+    are 0 to 65535, and of integers and floats of 32 bits the photo decides. The first frame of an animation;
+    transparency on white. Raises `ImageError` for what is missing, no image, damaged, or beyond `limits`.
     """
-    return np.array(decode(read_bytes(source, limits), limits, at_least).image)
+    return np.array(decode(read_bytes(source, limits), limits, at_least, value_range).image)
 
 
 def load_for_network(
@@ -61,9 +69,17 @@ def thumbnail(image: Image.Image) -> NDArray[np.uint8]:
 
 def _decode_for(source: Source, preprocessing: Preprocessing, limits: Limits) -> Decoded:
     at_least = _SPARE * max(preprocessing.height, preprocessing.width)
-    return decode(read_bytes(source, limits), limits, at_least)
+    return decode(read_bytes(source, limits), limits, at_least, preprocessing.value_range)
 
 
 def read_size(source: Source, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]:
     """(width, height) in pixels once it is turned upright, from the header alone. Raises `ImageError`."""
     return header_size(read_bytes(source, limits), limits)
+
+
+def read_deep_values(source: Source, limits: Limits = DEFAULT_LIMITS) -> NDArray[Any] | None:
+    """The values of a deep image as its file has them, (H, W) or (H, W, 3); None where it has 8 bits.
+
+    Raises `ImageError`.
+    """
+    return deep_values(read_bytes(source, limits), limits)

@@ -1,23 +1,31 @@
 """Images that are in memory already: a Pillow image or an array → upright RGB `uint8 (H, W, 3)`."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from whatsit.errors import ImageError
 from whatsit.images.colour import to_rgb
+from whatsit.images.depth import to_eight_bits
 from whatsit.images.orientation import orientation, turn_upright
+from whatsit.images.preprocessing import ValueRange
 
 
-def from_memory(image: Image.Image | NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """By the same rules as a file: turned upright, transparency on white, deep grey scaled.
+def from_memory(image: Image.Image | NDArray[Any], value_range: ValueRange | None = None) -> NDArray[np.uint8]:
+    """By the same rules as a file: turned upright, transparency on white, more than 8 bits scaled by the range.
 
-    Raises `ImageError` for anything but a Pillow image or a uint8 array (H, W) or (H, W, 3).
+    Raises `ImageError` for anything but a Pillow image or an array (H, W) or (H, W, 3) of uint8; with a range, which
+    says what their numbers mean, of other integers and floats, too.
     """
     if isinstance(image, Image.Image):
-        return np.array(turn_upright(to_rgb(image), orientation(image)))
+        return np.array(turn_upright(to_rgb(image, value_range), orientation(image)))
     if not isinstance(image, np.ndarray):
-        raise ImageError(f"{type(image).__name__}: expected a path, bytes, a Pillow image or a uint8 array")
-    if image.dtype != np.uint8 or image.size == 0 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)):
-        raise ImageError(f"array of {image.dtype} {image.shape}: expected uint8 (H, W, 3) or (H, W)")
+        raise ImageError(f"{type(image).__name__}: expected a path, bytes, a Pillow image or an array")
+    shaped = image.size > 0 and image.ndim in (2, 3) and image.shape[2:] in ((), (3,))
+    if not shaped or image.dtype.kind not in "buif" or (value_range is None and image.dtype != np.uint8):
+        also = "" if value_range is None else " or other numbers"
+        raise ImageError(f"array of {image.dtype} {image.shape}: expected uint8{also}, (H, W, 3) or (H, W)")
+    image = to_eight_bits(image, value_range)
     return image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)

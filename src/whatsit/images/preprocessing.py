@@ -2,18 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import inf
+from math import inf, isfinite
 from typing import Any, Literal, get_args
 
 Fit = Literal["squash", "crop", "letterbox"]
 Interpolation = Literal["bilinear", "bicubic"]
 Size = int | tuple[int, int]  # pixels: of both sides, or (height, width)
+ValueRange = tuple[float, float]  # (black, white), in the values of deep images
 
 
 def is_size(value: object, most: float = inf) -> bool:
     """Whether this is a `Size`, as Python or JSON holds it, of sides from 1 to `most` pixels."""
     pair = value if isinstance(value, list | tuple) else (value, value)
     return len(pair) == 2 and all(type(side) is int and 1 <= side <= most for side in pair)
+
+
+def is_value_range(value: object) -> bool:
+    """Whether this is a `ValueRange`, as Python or JSON holds it: two finite numbers, black below white."""
+    pair = value if isinstance(value, list | tuple) else ()
+    return len(pair) == 2 and all(type(end) in (int, float) and isfinite(end) for end in pair) and pair[0] < pair[1]
 
 
 def sides(size: Size) -> tuple[int, int]:
@@ -32,6 +39,7 @@ class Preprocessing:
     size: Size = 224  # what most ImageNet networks were trained with
     fit: Fit = "squash"  # loses nothing of the picture, at the price of its proportions
     interpolation: Interpolation = "bilinear"  # Pillow's, antialiased; in 0.6 of the time of bicubic
+    value_range: ValueRange | None = None  # of deep images; None: the model is of 8 bits, and each photo has its own
 
     def __post_init__(self) -> None:
         if not is_size(self.size):
@@ -42,6 +50,11 @@ class Preprocessing:
             raise ValueError(f"fit must be one of {get_args(Fit)}, got {self.fit!r}")
         if self.interpolation not in get_args(Interpolation):
             raise ValueError(f"interpolation must be one of {get_args(Interpolation)}, got {self.interpolation!r}")
+        if self.value_range is not None:
+            if not is_value_range(self.value_range):
+                raise ValueError(f"value_range must be two numbers, black below white, got {self.value_range!r}")
+            black, white = self.value_range
+            object.__setattr__(self, "value_range", (float(black), float(white)))
 
     @property
     def height(self) -> int:
@@ -59,12 +72,14 @@ class Preprocessing:
         return f"{self.height} × {self.width}"
 
     def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON, a size of two sides as a list; `from_dict` reads it."""
-        return asdict(self) | {"size": self.size if isinstance(self.size, int) else list(self.size)}
+        """Ready for JSON, pairs as lists; without a value range where there is none. `from_dict` reads it."""
+        values = asdict(self) | {"size": self.size if isinstance(self.size, int) else list(self.size)}
+        black_white = values.pop("value_range")
+        return values if black_white is None else {**values, "value_range": list(black_white)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Preprocessing":
         """The inverse of `as_dict`. Raises `ValueError` for a missing or unknown key, or a wrong value."""
-        if values.keys() != cls().as_dict().keys():
+        if values.keys() - {"value_range"} != cls().as_dict().keys():
             raise ValueError(f"preprocessing has size, fit and interpolation, got {sorted(values)}")
         return cls(**values)

@@ -9,14 +9,17 @@ from PIL import Image
 
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.images.load import read_image
+from whatsit.images.preprocessing import ValueRange
 from whatsit.images.source import Source
 
 JPEG_QUALITY = 80
 
 
-def small_photo(source: Source, side: int, limits: Limits = DEFAULT_LIMITS) -> Image.Image:
-    """An image file → upright RGB, at most `side` pixels long. Raises `ImageError`."""
-    return shrunk(read_image(source, limits=limits, at_least=side), side)
+def small_photo(
+    source: Source, side: int, limits: Limits = DEFAULT_LIMITS, value_range: ValueRange | None = None
+) -> Image.Image:
+    """An image file → upright RGB, at most `side` pixels long. value_range: of deep images. Raises `ImageError`."""
+    return shrunk(read_image(source, limits=limits, at_least=side, value_range=value_range), side)
 
 
 def shrunk(pixels: NDArray[np.uint8], side: int) -> Image.Image:

@@ -146,7 +146,7 @@ class Classifier:
 
         if isinstance(image, str | bytes | PathLike):
             return load_for_network(image, self.facts.preprocessing, self.limits)
-        return fit_image(from_memory(image), self.facts.preprocessing)
+        return fit_image(from_memory(image, self.facts.preprocessing.value_range), self.facts.preprocessing)
 
     def _all(self, images: ImageLike | Iterable[ImageLike]) -> Iterator["Classified"]:
         for number, one in enumerate(self.classify(_as_many(images)), start=1):

@@ -25,6 +25,7 @@ from whatsit.images.fit import covered_box
 from whatsit.images.limits import Limits
 from whatsit.images.load import read_image
 from whatsit.images.memory import from_memory
+from whatsit.images.preprocessing import ValueRange
 from whatsit.images.small import as_png, shrunk
 from whatsit.images.source import read_bytes
 
@@ -89,7 +90,7 @@ class Explainer:
         classes, preprocessing = classifier.classes_, classifier.facts.preprocessing
         best = int(classifier.predict_proba(pixels)[0].argmax()) if label is None else classes.index(label)
         network_side = max(preprocessing.height, preprocessing.width)
-        photo = _photo(image, side, network_side, classifier.limits)
+        photo = _photo(image, side, network_side, classifier.limits, preprocessing.value_range)
         box = covered_box(photo.shape[1], photo.shape[0], preprocessing)
         return Explanation(classes[best], self._heat(pixels, best), photo, box)
 
@@ -149,14 +150,14 @@ class _Occlusion:
         return heat
 
 
-def _photo(image: Any, side: int, network_side: int, limits: Limits) -> NDArray[np.uint8]:
+def _photo(
+    image: Any, side: int, network_side: int, limits: Limits, value_range: ValueRange | None
+) -> NDArray[np.uint8]:
     """Bytes or an image in memory → (H, W, 3), at most `side` pixels long."""
-    whole = _decoded(image, side, network_side, limits) if isinstance(image, bytes) else from_memory(image)
-    return np.asarray(shrunk(whole, side))
-
-
-def _decoded(data: bytes, side: int, network_side: int, limits: Limits) -> NDArray[np.uint8]:
+    if not isinstance(image, bytes):
+        return np.asarray(shrunk(from_memory(image, value_range), side))
     try:
-        return read_image(data, limits=limits, at_least=side)
+        whole = read_image(image, limits=limits, at_least=side, value_range=value_range)
     except ImageError:  # so large that it is within the limits at the network's scale alone
-        return read_image(data, limits=limits, at_least=network_side)
+        whole = read_image(image, limits=limits, at_least=network_side, value_range=value_range)
+    return np.asarray(shrunk(whole, side))

@@ -81,7 +81,8 @@ class ModelFacts:
     format: int = FORMAT
 
     def to_json(self) -> bytes:
-        values = json.dumps(asdict(self), indent=1, ensure_ascii=False, default=sorted)  # a set as a list
+        facts = asdict(self) | {"preprocessing": self.preprocessing.as_dict()}
+        values = json.dumps(facts, indent=1, ensure_ascii=False, default=sorted)  # a set as a list
         return f"{values}\n".encode()
 
 

@@ -18,6 +18,7 @@ from PIL import Image
 from whatsit.errors import ImageError, ModelFolderError
 from whatsit.images.limits import Limits
 from whatsit.images.load import load_for_network
+from whatsit.images.preprocessing import ValueRange
 from whatsit.images.small import as_png, small_photo
 from whatsit.images.source import Source
 from whatsit.model.classifier import Classifier
@@ -50,7 +51,7 @@ class Golden:
 
 def golden_bytes(classifier: Classifier, photos: Iterable[Source]) -> bytes:
     """golden.json of a model: the test card and the first few of the photos that can be read."""
-    photographed = islice(_readable(photos, classifier.limits), MOST - 1)
+    photographed = islice(_readable(photos, classifier.limits, classifier.facts.preprocessing.value_range), MOST - 1)
     return records_bytes(_record(classifier, png) for png in (as_png(_card()), *photographed))
 
 
@@ -116,10 +117,10 @@ def _pixels(png: bytes, facts: ModelFacts) -> NDArray[np.uint8]:
     return load_for_network(png, facts.preprocessing)
 
 
-def _readable(photos: Iterable[Source], limits: Limits) -> Iterator[bytes]:
+def _readable(photos: Iterable[Source], limits: Limits, value_range: ValueRange | None) -> Iterator[bytes]:
     for photo in photos:
         try:
-            yield as_png(small_photo(photo, SIDE, limits))
+            yield as_png(small_photo(photo, SIDE, limits, value_range))
         except ImageError:
             continue
 

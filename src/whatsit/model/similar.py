@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from whatsit.errors import ImageError, ModelFolderError
 from whatsit.images.limits import Limits
+from whatsit.images.preprocessing import ValueRange
 from whatsit.images.small import as_jpeg, small_photo
 from whatsit.images.source import Source
 from whatsit.learning.familiarity import MAX_REFERENCES, directions
@@ -73,19 +74,21 @@ class Similar:
         return tuple(SimilarPhoto(self.labels[i], float(cosines[i]), self.thumbnails[i]) for i in order)
 
 
-def thumbnails_bytes(photos: Sequence[tuple[Source, str]], limits: Limits) -> bytes:
+def thumbnails_bytes(
+    photos: Sequence[tuple[Source, str]], limits: Limits, value_range: ValueRange | None = None
+) -> bytes:
     """thumbnails.json of the reference photos, each with its label, in the order of the references.
 
     One that cannot be read any more has null for a thumbnail, so that the others keep their places.
     """
     with ThreadPoolExecutor(cores()) as pool:
-        jpegs = pool.map(lambda photo: _thumbnail(photo[0], limits), photos)
+        jpegs = pool.map(lambda photo: _thumbnail(photo[0], limits, value_range), photos)
         return records_bytes({"label": label, "jpeg": jpeg} for (_, label), jpeg in zip(photos, jpegs, strict=True))
 
 
-def _thumbnail(photo: Source, limits: Limits) -> str | None:
+def _thumbnail(photo: Source, limits: Limits, value_range: ValueRange | None) -> str | None:
     try:
-        return in_base64(as_jpeg(small_photo(photo, SIDE, limits)))
+        return in_base64(as_jpeg(small_photo(photo, SIDE, limits, value_range)))
     except ImageError:
         return None
 

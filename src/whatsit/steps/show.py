@@ -147,10 +147,11 @@ def _write_course(events: "Events", work: Work) -> int:
 
 def _photos(work: Work, rows: NDArray[np.int64], side: int) -> list[Image.Image | None]:
     """Small; None where one has gone since."""
+    value_range = work.extractor.preprocessing.value_range
 
     def load(row: int) -> Image.Image | None:
         try:
-            return small_photo(work.photos.records[row].uri, side, work.options.limits)
+            return small_photo(work.photos.records[row].uri, side, work.options.limits, value_range)
         except ImageError:
             return None
 

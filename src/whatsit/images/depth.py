@@ -1,0 +1,143 @@
+"""Deep images (more than 8 bits: integers or floats) → 8 bits, by a range of values: what is black, and what is white.
+
+A file seldom says where its white is: a camera of 12 bits writes into 16, a thermal one counts from 28,000. So a data
+set has one range for all its deep photos, measured on photos to learn from and kept with the model. Only where no
+range is known does a photo's own content decide. It knows arrays of values, no files: whoever decodes hands over grey
+(H, W) or colour (H, W, 3) of any number type, turned to rise from dark to light.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatsit.errors import ImageError
+from whatsit.images.preprocessing import ValueRange
+
+SIXTEEN_BITS: ValueRange = (0, 65535)
+NOMINAL = (1, 255, 1023, 4095, 16383, 65535)  # what white is where values are shares, or fill 8, 10, 12, 14 or 16 bits
+USED = 0.5  # share of a nominal range that the photos must use for it to be theirs; a bit less, and it is one bit fewer
+OVER = 1.1  # times white: resampling overshoots at edges by some percent
+TAIL = 0.002  # share of all values that may lie outside, at either end: dead pixels, glints, overshoot
+FAINT = 1 / 16  # of white: a photo whose brightest value is below is black to the eye, so that is not its white
+HUGE = 1e30  # beyond, a float is a mark for "no data"
+STEPS = 50  # a measured end is a round number, as near as the range's fiftieth part
+SAMPLE = 100_000  # values of a photo that are looked at
+ROWS = 2**22  # values that are scaled at a time
+
+Values = NDArray[Any]
+
+
+def to_eight_bits(values: Values, value_range: ValueRange | None = None) -> NDArray[np.uint8]:
+    """Values of any shape → uint8 of the same: black and below is 0, white and above is 255; not-a-number is black.
+
+    value_range: (black, white); None where it is not known: 16 bits then count from 0 to 65535, and of others the photo
+    decides (`range_of_photo`). 8 bits stay as they are, whatever the range. Raises ImageError for what are no numbers.
+    """
+    if values.dtype == np.uint8:
+        return np.asarray(values, np.uint8)
+    if values.dtype.kind not in "buif":
+        raise ImageError(f"values of {values.dtype}: expected integers or floats")
+    if values.dtype == np.bool_:
+        return np.where(values, np.uint8(255), np.uint8(0))
+    black, white = range_of_photo(values) if value_range is None else value_range
+    flat = values.reshape(-1)
+    scaled = np.empty(flat.shape, np.uint8)
+    for start in range(0, len(flat), ROWS):
+        part = slice(start, start + ROWS)
+        scaled[part] = _scaled(flat[part], black, white)
+    return scaled.reshape(values.shape)
+
+
+def _scaled(values: Values, black: float, white: float) -> NDArray[np.uint8]:
+    """(n,) → (n,)"""
+    exact = np.float32 if values.dtype.itemsize <= 2 or values.dtype == np.float32 else np.float64
+    numbers = np.nan_to_num(values.astype(exact), nan=black, posinf=white, neginf=black)
+    levels = (numbers - exact(black)).clip(0, white - black) * (255 / (white - black))
+    rounded: NDArray[np.uint8] = np.rint(levels).astype(np.uint8)  # 16 bits: value / 257
+    return rounded
+
+
+def range_of_photo(values: Values) -> ValueRange:
+    """(black, white) of one photo, where nothing else is known.
+
+    16 bits are taken as full. Of others it is 0 and the first usual white that holds nearly all values; where none
+    does, or it would show the photo black, or values lie below zero, the ends of nearly all values.
+    """
+    if values.dtype.kind in "iu" and values.dtype.itemsize <= 2:
+        return SIXTEEN_BITS
+    known = without_marks(sample_of(values))
+    if not len(known):
+        return 0, 1
+    low, high = _ends(known)
+    for white in (255, 65535) if values.dtype.kind in "iu" else (1, 255, 65535):
+        if high <= OVER * white and low >= (1 - OVER) * white and (high >= FAINT * white or white == 1):
+            return 0, white
+    low = min(low, 0)
+    return (low, high) if high > low else (low, low + 1)
+
+
+def measured_range(samples: Sequence[Values]) -> ValueRange:
+    """(black, white) of a data set, from values of its deep photos: `sample_of` each.
+
+    0 and a usual white, where the photos use at least half of what lies between; else the ends of nearly all values, as
+    round numbers. Values that stand for "no data" do not count.
+    """
+    known = without_marks(np.concatenate([_as_many(one) for one in samples])) if samples else np.empty(0)
+    if not len(known):
+        return SIXTEEN_BITS
+    low, high = _ends(known)
+    white = next((white for white in NOMINAL if high <= OVER * white), None)
+    if white is not None and low >= (1 - OVER) * white and high - max(low, 0) >= USED * white:
+        return 0, white
+    return _rounded(low, high)
+
+
+def sample_of(values: Values) -> NDArray[np.float64]:
+    """Values from all over the photo (at most `SAMPLE`), those that are finite."""
+    flat = values.reshape(-1)
+    step = max(1, -(-len(flat) // SAMPLE))
+    step += step > 1 and step % 2 == 0  # an odd step goes through all columns of an even width
+    some = flat[::step].astype(np.float64)
+    finite: NDArray[np.float64] = some[np.isfinite(some) & (np.abs(some) < HUGE)]
+    return finite
+
+
+def _as_many(sample: NDArray[np.float64], most: int = 10_000) -> NDArray[np.float64]:
+    """Small photos and large ones weigh about the same."""
+    return sample[:: max(1, len(sample) // most)]
+
+
+def without_marks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Without the lowest value where it stands alone, far below all others: −9999, or a border of 0 around counts.
+
+    Below zero, "far" is a quarter of the others' spread; from zero on, where black is a usual value, twice the spread.
+    """
+    while len(values):
+        lowest = values.min()
+        others = values[values > lowest]
+        if len(np.unique(others[:1000])) < 16:  # too few to speak of a spread
+            return values
+        low, high = _ends(others)
+        if others.min() - lowest <= (0.25 if lowest < 0 else 2) * (high - low):
+            return values
+        values = others
+    return values
+
+
+def _ends(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Between which nearly all values lie."""
+    low, high = np.quantile(values, [TAIL, 1 - TAIL])
+    return float(low), float(high)
+
+
+def _rounded(low: float, high: float) -> ValueRange:
+    """Outwards, so that the range is the same for nearly the same photos, and reads well."""
+    spread = high - low
+    if spread <= 0:
+        return low, low + 1
+    power = 10.0 ** np.floor(np.log10(spread / STEPS))
+    step = power * max(factor for factor in (1, 2, 5) if factor * power <= spread / STEPS)
+    ends = np.floor(low / step) * step, np.ceil(high / step) * step
+    return float(f"{ends[0]:.9g}"), float(f"{ends[1]:.9g}")
