@@ -24,6 +24,7 @@ SOURCE = ROOT / "src" / "whatsit"
 ROOMS = (
     "errors",
     "text",  # names as they are shown
+    "notices",  # lines that a user should know before the result is there
     "later",
     "machine",  # what this process may use
     "files",  # atomic writing

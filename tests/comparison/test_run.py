@@ -210,3 +210,13 @@ def test_two_at_once_are_refused(fruit: Path, probe: TrainOptions, tmp_path: Pat
         pytest.raises(WhatsitError, match="another process is comparing there"),
     ):
         compare(fruit, {"probe": probe}, tmp_path / "out")
+
+
+def test_few_valid_photos_are_said_before_anything_is_taught(
+    fruit: Path, probe: TrainOptions, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[str] = []
+    compared = compare(fruit, {"probe": probe}, tmp_path / "out", told=lambda trial: heard.extend(caplog.messages))
+    (line,) = heard
+    assert line.startswith("Only 7 valid photos to choose on: a difference of under 6 photos (86 points) is within")
+    assert line in compared.page.read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")

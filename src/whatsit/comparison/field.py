@@ -9,11 +9,16 @@ from numpy.typing import NDArray
 
 from whatsit.dataset import Dataset
 from whatsit.images.preprocessing import Fit
+from whatsit.notices import notice
 from whatsit.options import TrainOptions
 from whatsit.pipeline import see
 from whatsit.steps.gather import Photos
-from whatsit.steps.plan import Plan, make_plan
+from whatsit.steps.plan import Plan, effective_groups, make_plan
 from whatsit.steps.see import Watch, common_sight
+from whatsit.text import number
+
+FEW_VALID = 100  # photos, or groups of photos that belong together, to choose on: see `few_valid`
+LEAST_ALONE = 6  # photos that one alone has right, before McNemar's exact test calls it better: 2 / 2^6 is 0.03
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,22 @@ class Field:
         return self._part(self.plan.learn)
 
     @property
+    def few_valid(self) -> str:
+        """What to know of valid photos so few that differences between candidates are mostly chance; else nothing."""
+        rows = self._valid_rows
+        groups = round(effective_groups(self.photos.components[rows]))
+        if groups >= FEW_VALID:
+            return ""
+        what = number(len(rows), "valid photo")
+        if groups < len(rows):
+            what += f", which count as {groups} because groups belong together,"
+        least = f"a difference of under {LEAST_ALONE} photos ({100 * LEAST_ALONE / groups:.0f} points)"
+        return (
+            f"Only {what} to choose on: {least if groups >= LEAST_ALONE else 'any difference'} is within chance. "
+            "A larger --valid, or more photos, would tell more."
+        )
+
+    @property
     def _valid_rows(self) -> NDArray[np.int64]:
         (split,) = self.plan.rounds
         return self.plan.learn[split.held_out]
@@ -68,4 +89,7 @@ def find_field(dataset: Dataset, candidates: Mapping[str, TrainOptions], cache: 
     photos, plan, extractor = see(dataset, common_sight(common, cache, watch), as_network, watch)
     for head in {options.head for options in candidates.values() if options.method == "probe"}:
         make_plan(photos, replace(common, method="probe", head=head))  # it knows what each head needs
-    return Field(photos, plan, extractor.preprocessing.fit, cache)
+    field = Field(photos, plan, extractor.preprocessing.fit, cache)
+    if few := field.few_valid:
+        notice(few)
+    return field

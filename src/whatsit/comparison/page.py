@@ -17,6 +17,7 @@ class Facts:
 
     title: str
     learned_from: int  # train photos
+    few_valid: str  # what to know of so few valid photos, if they are few
     report: str  # the winner's, as a link from the page
 
 

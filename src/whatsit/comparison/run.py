@@ -92,7 +92,7 @@ def compare(
             trials.append(_trial(name, options, field, work, _named(watch, name)))
             told(trials[-1])
         compared = _published(Comparison(tuple(trials)), candidates, field, folder, work, shell_quoted(data), watch)
-        facts = Facts(dataset.name, len(field.plan.rounds[0].fit), f"{MODEL}/{FILES.report}")
+        facts = Facts(dataset.name, len(field.plan.rounds[0].fit), field.few_valid, f"{MODEL}/{FILES.report}")
         page = render_comparison(compared.comparison, compared.trained.report, facts)
         write_atomically(folder / PAGE, page.encode("utf-8", "backslashreplace"))
         write_json(folder / FIGURES, compared.to_dict())
