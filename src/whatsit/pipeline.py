@@ -25,9 +25,10 @@ from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
 from whatsit.options import TrainOptions
 from whatsit.steps.build import Tell, build_for, check_networks, introduce
+from whatsit.steps.drop import seen_anew
 from whatsit.steps.examine import FIGURES, answer, examine, test_part, write_examination
 from whatsit.steps.fit import better_fit, likely_fit
-from whatsit.steps.gather import Photos, gather, with_vectors
+from whatsit.steps.gather import Photos, gather
 from whatsit.steps.judge import judge
 from whatsit.steps.learn import Learned, learn
 from whatsit.steps.plan import Plan, make_plan
@@ -150,7 +151,7 @@ def _train_network(
         network = teach(photos, plan, built, options, cache=cache, work=work, watch=watch, callbacks=callbacks)
         taught = see_through(network, photos, plan, options, watch)
         order = replace(order, training=work, options=with_rate(options, network.learning_rate))
-        return published(taught.photos, plan, taught.learned, network.extractor, order)
+        return published(taught.photos, taught.plan, taught.learned, network.extractor, order)
 
 
 def published(photos: Photos, plan: Plan, learned: Learned, extractor: FeatureExtractor, order: Order) -> Trained:
@@ -173,7 +174,7 @@ def see(dataset: Dataset, sight: Sight, options: TrainOptions, watch: Watch) -> 
         better = better_fit(photos, plan, fit, lambda some, f: sight.embed(some, f, f"trying {f}"), options)
         if better != fit:
             fit = better
-            photos = with_vectors(photos, sight.embed(dataset, fit, f"embedding by {fit}"))
+            photos, plan = seen_anew(photos, plan, sight.embed(dataset, fit, f"embedding by {fit}"))
     return photos, plan, sight.extractor(fit)
 
 

@@ -26,7 +26,7 @@ def _item(digest: bytes, row: NDArray[np.float32] | None = None, source: str = "
 @given(
     rows=st.dictionaries(
         st.binary(min_size=32, max_size=32),
-        hnp.arrays(np.float32, DIM, elements=st.floats(width=32)),
+        hnp.arrays(np.float32, DIM, elements=st.floats(-(2.0**60), 2.0**60, width=32)),
         min_size=1,
         max_size=20,
     )
@@ -49,6 +49,22 @@ def test_more_than_one_query_holds(tmp_path: Path) -> None:
         assert cache.vectors(digests[::-1])[:, 0].tolist() == list(range(1202, -1, -1))
         assert len(cache.present(digests)) == 1203
         assert cache.vectors([]).shape == (0, DIM)
+
+
+def test_numbers_of_no_use_are_not_present_and_are_replaced(tmp_path: Path) -> None:
+    """Older versions kept any: NaN, infinity, and what a crash may leave half."""
+    kept = {digest: np.full(DIM, digest[0], np.float32) for digest in (b"a" * 32, b"b" * 32, b"c" * 32, b"d" * 32)}
+    spoilt = [np.full(DIM, np.nan, np.float32), np.array([1, np.inf, 2], np.float32), np.full(DIM - 1, 1, np.float32)]
+    with Cache(tmp_path, "x", DIM) as cache:
+        cache.add([_item(digest, row) for digest, row in kept.items()], {})
+        with sqlite3.connect(cache.path) as database:
+            for digest, row in zip(list(kept)[1:], spoilt, strict=True):
+                database.execute("UPDATE vectors SET vector = ? WHERE digest = ?", (row.tobytes(), digest))
+        database.close()
+        assert cache.present(kept) == {b"a" * 32}
+        cache.add([_item(digest, row) for digest, row in kept.items()], {})
+        assert cache.present(kept) == set(kept)
+        assert cache.vectors(list(kept)).tolist() == [row.tolist() for row in kept.values()]
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:

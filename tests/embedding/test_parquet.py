@@ -47,7 +47,7 @@ def _rows(draw: st.DrawFn) -> Row:
     row = replace(_row(draw(st.integers(0, 255))), uri=draw(st.text()), **texts)
     if draw(st.booleans()):
         return replace(row, error=draw(st.text()), embedding=None, thumbnail=None, sha256=draw(TEXT))
-    numbers = draw(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=3, max_size=3))
+    numbers = draw(st.lists(st.floats(-(2.0**60), 2.0**60, width=32), min_size=3, max_size=3))
     return replace(row, embedding=np.array(numbers, np.float32))
 
 
@@ -244,7 +244,6 @@ def _changed(path: Path, column: str, values: Any) -> None:
         ("error", ["oh", "no such file"], "a row must have either an error, or an embedding and a thumbnail"),
         ("embedding", [None, [1, 2, 3]], "a row must have either"),
         ("thumbnail", [None, None], "a row must have either"),
-        ("embedding", [[1, 2, float("nan")], None], "has numbers that are not finite"),
         ("split", ["dev", None], "has a split 'dev', expected train, valid or test"),
         ("uri", [None, "b"], "has a row without a uri"),
         ("sha256", [None, None], "has an embedding without a sha256"),

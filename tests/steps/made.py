@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import onnx
@@ -35,6 +36,29 @@ def network(folder: Path, size: Size = SIDE) -> str:
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), folder / "own.onnx")
     says: dict[str, object] = {"size": size, "layout": "nchw", "scale": 1, "features": "maps"}
     says |= {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}
+    (folder / "own.json").write_text(json.dumps(says), encoding="utf-8")
+    return str(folder / "own.onnx")
+
+
+def spread_network(folder: Path, gives: Literal["nan", "inf"] = "nan") -> str:
+    """The same, whose numbers are not finite for a photo of one colour: it divides by the spread of the pixels."""
+    model = onnx.load(network(folder))
+    nodes = [
+        helper.make_node("ReduceMean", ["input"], ["middle"], axes=[1, 2, 3], keepdims=1),
+        helper.make_node("Sub", ["input", "middle"], ["off"]),
+        helper.make_node("Mul", ["off", "off"], ["squares"]),
+        helper.make_node("ReduceMean", ["squares"], ["variance"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Sqrt", ["variance"], ["spread"]),
+        helper.make_node("Unsqueeze", ["spread", "one"], ["divisor"]),
+        helper.make_node("Mul" if gives == "nan" else "Identity", ["means", "divisor"][: 1 + (gives == "nan")], ["up"]),
+        helper.make_node("Div", ["up", "divisor"], ["features"]),
+    ]
+    model.graph.node[-1].output[0] = "means"
+    model.graph.node.extend(nodes)
+    model.graph.initializer.append(numpy_helper.from_array(np.array([1], np.int64), "one"))
+    onnx.save(model, folder / "own.onnx")
+    says = json.loads((folder / "own.json").read_text(encoding="utf-8"))
+    del says["features"]  # the output is the maps' mean no more
     (folder / "own.json").write_text(json.dumps(says), encoding="utf-8")
     return str(folder / "own.onnx")
 

@@ -106,5 +106,5 @@ def test_the_same_photos_through_other_vectors() -> None:
 
 def test_a_photo_that_goes_between_two_looks() -> None:
     photos = photos_of("aabb", seen(4))
-    with pytest.raises(DatasetError, match=r"2.jpg: no such file, but it was readable a moment ago"):
+    with pytest.raises(DatasetError, match=r"2.jpg: no such file. It could be used a moment ago"):
         with_vectors(photos, seen(4, {2: None}, {2: "no such file"}))

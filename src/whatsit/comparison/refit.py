@@ -38,4 +38,4 @@ def _network(won: Trial, field: Field, order: Order, work: Path) -> Trained:
     network = replace(again, history=won.history)
     taught = see_through(network, field.photos, field.plan, options, order.watch, held_out=won.logits)
     order = replace(order, options=options)
-    return published(taught.photos, field.plan, taught.learned, network.extractor, order)
+    return published(taught.photos, taught.plan, taught.learned, network.extractor, order)

@@ -26,6 +26,7 @@ from whatsit.model.export import export_graph
 from whatsit.networks.options import Method
 from whatsit.options import TrainOptions
 from whatsit.steps.build import build_for
+from whatsit.steps.drop import all_vectors
 from whatsit.steps.fit import better_fit, likely_fit
 from whatsit.steps.see import FreshSight, Watch, embeddings_once
 from whatsit.steps.teach import TrainedNetwork, teach
@@ -110,11 +111,11 @@ def sight_of(options: TrainOptions, field: Field, watch: Watch) -> tuple[FreshSi
 
 def _probe(options: TrainOptions, field: Field, watch: Watch) -> _Taught:
     sight, fit = sight_of(options, field, watch)
-    embeddings = sight.embed(field.learning, fit, "embedding")
+    x = all_vectors(field.learning, sight.embed(field.learning, fit, "embedding"))
     start = time.monotonic()
     with watch("learning", None):
         labels = field.photos.labels[field.plan.learn]
-        problem = Problem(embeddings.vectors, labels, field.classes, options.balance)
+        problem = Problem(x, labels, field.classes, options.balance)
         chosen = choose(problem, FAMILIES[options.head], field.plan.rounds)
     learning = time.monotonic() - start
     with watch("taking the time", None):
@@ -141,7 +142,8 @@ def _network(
     options: TrainOptions, field: Field, work: Path, watch: Watch, callbacks: tuple["Callback", ...]
 ) -> _Taught:
     network = taught_network(options, field, work, watch, callbacks=callbacks)
-    logits = network.head.logits(embeddings_once(network.extractor, field.valid, options, watch, "choosing").vectors)
+    seen = embeddings_once(network.extractor, field.valid, options, watch, "choosing")
+    logits = network.head.logits(all_vectors(field.valid, seen))
     seconds = sum(epoch.seconds for epoch in network.history.epochs)
     return _Taught(logits, seconds, network.extractor, network.head, network.history, network.learning_rate)
 

@@ -20,6 +20,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from whatsit.embedding.finite import usable
 from whatsit.embedding.stream import Item, batched
 from whatsit.errors import EmbeddingError
 
@@ -113,21 +114,27 @@ class Cache:
         return {source: known[one] for source, one in stamps.items() if one in known}
 
     def present(self, digests: Iterable[bytes]) -> set[bytes]:
-        """Those of the digests whose vectors are here."""
+        """Those of the digests whose vectors are here, whole and finite: an older version kept any numbers."""
         found: set[bytes] = set()
         with self._lock, plain_errors(self.path):
             for some in batched(digests, _AT_ONCE):
-                query = f"SELECT digest FROM vectors WHERE digest IN ({_marks(some)})"
-                found.update(digest for (digest,) in self._vectors.execute(query, some))
+                query = f"SELECT digest, vector, length(thumbnail) FROM vectors WHERE digest IN ({_marks(some)})"
+                rows = [
+                    (digest, vector)
+                    for digest, vector, thumbnail in self._vectors.execute(query, some)
+                    if isinstance(vector, bytes) and (len(vector), thumbnail) == (4 * self.dim, THUMBNAIL_SIDE**2)
+                ]
+                vectors = np.frombuffer(b"".join(vector for _, vector in rows), np.float32).reshape(-1, self.dim)
+                found.update(digest for (digest, _), good in zip(rows, usable(vectors), strict=True) if good)
         return found
 
     def add(self, items: Sequence[Item[str]], stamps: Mapping[str, Stamp]) -> None:
-        """Stores vectors and file stamps in one transaction each; what is there already stays."""
+        """Stores vectors and file stamps in one transaction each, in place of what was not whole and finite."""
         rows = [(i.digest, _blob(i.row), _blob(i.thumbnail)) for i in items if i.row is not None]
         files = [(*stamps[i.source], i.digest) for i in items if i.digest and i.source in stamps]
         with self._lock:
             with plain_errors(self.path), self._vectors:
-                self._vectors.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?)", rows)
+                self._vectors.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
             with plain_errors(self._files_path), self._files:
                 self._files.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", files)
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from whatsit.dataset import Split
 from whatsit.embedding.cache import THUMBNAIL_SIDE
+from whatsit.embedding.finite import usable, why_unusable
 from whatsit.embedding.stored import AT_ONCE, Provenance, Row, StoredEmbeddings
 from whatsit.embedding.stream import batched
 from whatsit.errors import EmbeddingError, MissingExtraError
@@ -52,7 +53,10 @@ def write_parquet(path: Path, rows: Iterable[Row], provenance: Provenance) -> in
 
 
 def read_parquet(path: Path) -> StoredEmbeddings:
-    """Raises MissingExtraError without pyarrow, and EmbeddingError for a file that whatsit did not write."""
+    """A vector of numbers that are not finite is an error of its row, whatever wrote it.
+
+    Raises MissingExtraError without pyarrow, and EmbeddingError for a file that whatsit did not write.
+    """
     pa = _pyarrow()
     try:
         with pa.parquet.ParquetFile(path) as file:
@@ -134,7 +138,12 @@ def _read(file: Any) -> StoredEmbeddings:
         end = start + batch.column(0).null_count
         vectors[start:end], thumbnails[start:end] = _readable(*batch.columns)
         start = end
-    _check_content(texts, vectors)
+    _check_content(texts)
+    good = usable(vectors)
+    places = [i for i in range(len(texts["error"])) if i not in errors]
+    errors |= {places[i]: why_unusable(vectors[i]) or "" for i in np.flatnonzero(~good)}
+    if not good.all():
+        vectors, thumbnails = vectors[good], thumbnails[good]
     return StoredEmbeddings(
         provenance,
         uris=tuple(texts["uri"]),
@@ -189,7 +198,7 @@ def _size(value: object) -> tuple[int, int] | None:
     return height, width
 
 
-def _check_content(texts: dict[str, list[str | None]], vectors: NDArray[np.float32]) -> None:
+def _check_content(texts: dict[str, list[str | None]]) -> None:
     if strange := set(texts["split"]) - {None, *get_args(Split)}:
         raise EmbeddingError(f"has a split {strange.pop()!r}, expected train, valid or test")
     if None in texts["uri"]:
@@ -197,5 +206,3 @@ def _check_content(texts: dict[str, list[str | None]], vectors: NDArray[np.float
     pairs = zip(texts["sha256"], texts["error"], strict=True)
     if any(digest is None and error is None for digest, error in pairs):
         raise EmbeddingError("has an embedding without a sha256")
-    if not np.isfinite(vectors).all():
-        raise EmbeddingError("has numbers that are not finite")

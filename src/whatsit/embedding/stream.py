@@ -16,6 +16,8 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from whatsit.embedding.finite import usable, why_unusable
+
 T = TypeVar("T")
 Source = TypeVar("Source")
 
@@ -51,11 +53,33 @@ class Item(Generic[Source]):
 def _work(sources: Sequence[Source], load: Load[Source], run: Run) -> list[Item[Source]]:
     loaded = [load(source) for source in sources]
     pixels = [one.pixels for one in loaded if one.pixels is not None]
-    rows = iter(run(np.stack(pixels)) if pixels else ())
+    rows = iter(_rows(np.stack(pixels), run) if pixels else ())
     return [
-        Item(source, one.digest, None if one.pixels is None else next(rows), one.thumbnail, one.error)
+        Item(source, one.digest, None, one.thumbnail, one.error)
+        if one.pixels is None
+        else _item(source, one, next(rows))
         for source, one in zip(sources, loaded, strict=True)
     ]
+
+
+def _rows(pixels: NDArray[np.uint8], run: Run) -> NDArray[np.float32]:
+    """(n, size, size, 3) → (n, columns). An image without usable numbers is asked for alone.
+
+    For a network that scales all images of a call together, one of them may spoil the others' numbers.
+    """
+    rows = run(pixels)
+    if len(rows) == 1 or (good := usable(rows)).all():
+        return rows
+    rows = rows.copy()
+    for i in np.flatnonzero(~good):
+        rows[i] = run(pixels[i : i + 1])[0]
+    return rows
+
+
+def _item(source: Source, loaded: Loaded, row: NDArray[np.float32]) -> Item[Source]:
+    if error := why_unusable(row):
+        return Item(source, loaded.digest, None, None, error)
+    return Item(source, loaded.digest, row, loaded.thumbnail, None)
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -68,7 +92,7 @@ def stream(
     sources: Iterable[Source], load: Load[Source], run: Run, *, batch: int, workers: int
 ) -> Generator[Item[Source]]:
     """One `Item` a source, in the order given. `load` and `run` are called from several threads at once, or with
-    no workers from the caller's.
+    no workers from the caller's. A row of numbers that are not finite is an error of its source.
 
     An error that either raises ends it. Closed early, it drops what waits and returns when its threads have.
     """

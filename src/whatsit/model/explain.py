@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+from whatsit.embedding.finite import why_unusable
 from whatsit.embedding.graph import FEATURES
 from whatsit.embedding.session import open_session, run
 from whatsit.errors import ImageError
@@ -92,7 +93,10 @@ class Explainer:
         network_side = max(preprocessing.height, preprocessing.width)
         photo = _photo(image, side, network_side, classifier.limits, preprocessing.value_range)
         box = covered_box(photo.shape[1], photo.shape[0], preprocessing)
-        return Explanation(classes[best], self._heat(pixels, best), photo, box)
+        heat = self._heat(pixels, best)
+        if error := why_unusable(heat.ravel()):
+            raise ImageError(error)
+        return Explanation(classes[best], heat, photo, box)
 
 
 class _ClassActivation:

@@ -57,15 +57,19 @@ def sample_rows(photos: Photos, plan: Plan) -> Rows:
 def better_fit(
     photos: Photos, plan: Plan, here: Fit, embed: Callable[[Dataset, Fit], Embeddings], options: TrainOptions
 ) -> Fit:
-    """`here`, or the other fit where that saves enough of the log loss on the sample."""
+    """`here`, or the other fit where that saves enough of the log loss on the sample, or has numbers for more of it."""
     other: Fit = "crop" if here == "squash" else "squash"
     rows = sample_rows(photos, plan)
     records = photos.records
     sample = replace(photos.dataset, records=tuple(records[i] for i in rows))
-    losses = {}
-    for fit in (here, other):
-        seen = embed(sample, fit)
-        losses[fit] = _loss(photos, rows[seen.readable], seen.vectors, options)  # a photo may have gone since
+    seen = {fit: embed(sample, fit) for fit in (here, other)}
+    counts = {fit: len(one.readable) for fit, one in seen.items()}
+    if counts[here] != counts[other]:
+        return max((here, other), key=lambda fit: counts[fit])
+    losses = {
+        fit: _loss(photos, rows[one.readable], one.vectors, options)  # a photo may have gone since
+        for fit, one in seen.items()
+    }
     return other if losses[other] < (1 - GAIN) * losses[here] else here
 
 

@@ -106,7 +106,7 @@ def gather(dataset: Dataset, embeddings: Embeddings) -> Photos:
         left_out=_left_out(dataset, embeddings, readable[torn]),
         conflicts=len(torn),
     )
-    _check_classes(photos)
+    check_classes(photos)
     return photos
 
 
@@ -122,7 +122,8 @@ def _left_out(dataset: Dataset, embeddings: Embeddings, torn: NDArray[np.int64])
     return tuple(sorted(unreadable + conflicts, key=lambda one: one.place))
 
 
-def _check_classes(photos: Photos) -> None:
+def check_classes(photos: Photos) -> None:
+    """Raises DatasetError where no photo of a class is left."""
     present = np.unique(photos.labels)
     names = photos.dataset.classes
     if len(present) < len(names):
@@ -143,8 +144,9 @@ def with_vectors(photos: Photos, embeddings: Embeddings) -> Photos:
     """The same photos, seen through another backbone or fit."""
     rank = {int(place): i for i, place in enumerate(embeddings.readable)}
     if gone := [int(place) for place in photos.places if int(place) not in rank]:
+        reason = embeddings.errors.get(gone[0], "changed")
         raise DatasetError(
-            f"{photos.dataset.records[gone[0]].uri}: {embeddings.errors.get(gone[0], 'changed')}, but it was readable "
-            "a moment ago. Run the same command again"
+            f"{photos.dataset.records[gone[0]].uri}: {reason}. It could be used a moment ago: if it was changed since, "
+            "run the same command again"
         )
     return replace(photos, x=embeddings.vectors[[rank[int(place)] for place in photos.places]])

@@ -6,6 +6,7 @@ It takes what is known of photos (bytes, vectors, thumbnails, groups) and knows 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,24 @@ class Related:
         """How many sets of near-copies there are."""
         n = len(self.groups)
         return int(np.count_nonzero(np.bincount(group_records(n, self.near, [None] * n)) > 1)) if n else 0
+
+    def without(self, lost: NDArray[np.bool_]) -> "Related":
+        """Of the photos that stay. Those that only a lost one (n,) connected stay together: as near-copies."""
+        kept = np.flatnonzero(~lost)
+        place = {int(row): i for i, row in enumerate(kept)}
+        same, near = (
+            tuple((place[a], place[b]) for a, b in pairs if a in place and b in place) for pairs in self._pairs
+        )
+        components = self.components[kept]
+        torn = np.unique(self.components[lost])
+        chains = (np.flatnonzero(components == one).tolist() for one in torn)
+        return Related(
+            tuple(self.groups[i] for i in kept), same, near + tuple(pair for c in chains for pair in pairwise(c))
+        )
+
+    @property
+    def _pairs(self) -> tuple[Pairs, Pairs]:
+        return self.same, self.near
 
 
 def relate(

@@ -21,6 +21,7 @@ from whatsit.machine import enough_memory, memory_kept
 from whatsit.options import TrainOptions
 from whatsit.steps.arrange import decoded_photos, lasting, steering_of, task_of
 from whatsit.steps.build import Built
+from whatsit.steps.drop import seen_anew
 from whatsit.steps.gather import Photos, with_vectors
 from whatsit.steps.learn import Learned, similarity_of, threshold_of
 from whatsit.steps.plan import FOLDS, Plan, folds_of
@@ -53,6 +54,7 @@ class Taught:
     """The photos seen through the network, and what was learned."""
 
     photos: Photos
+    plan: Plan
     learned: Learned
 
 
@@ -156,8 +158,12 @@ def see_through(
 
     held_out: (held out, classes) logits by an earlier fit that had not seen those photos, where this network has.
     """
-    seen = with_vectors(photos, embeddings_once(network.extractor, photos.dataset, options, watch, "judging"))
-    return Taught(seen, _learned(seen, plan, network, options, held_out))
+    judging = embeddings_once(network.extractor, photos.dataset, options, watch, "judging")
+    if held_out is None:
+        photos, plan = seen_anew(photos, plan, judging)
+    else:  # whose rows are the held-out photos' as they were
+        photos = with_vectors(photos, judging)
+    return Taught(photos, plan, _learned(photos, plan, network, options, held_out))
 
 
 def _learned(
