@@ -176,3 +176,14 @@ PINNED = "rrrrrrarerrrrrraeera"  # r: train, a: valid, e: test
 def test_arrays_of_different_length_are_a_programmer_s_mistake() -> None:
     with pytest.raises(ValueError, match="zip"):
         assign_splits(np.zeros(3, np.int64), digests(2), each_alone(3), no_groups(3), ["a"], SplitOptions())
+
+
+def test_a_large_group_is_dealt_before_small_ones_in_whatever_order_they_come() -> None:
+    """One patient with 200 photos and a hundred with 4: see findings/stratified_group_kfold_order.sh."""
+    sizes = [200] + [4] * 100
+    for ordered in (sizes, sizes[::-1]):
+        groups: list[str | None] = [f"patient {i}" for i, size in enumerate(ordered) for _ in range(size)]
+        labels = [i % 2 for size in ordered for i in range(size)]
+        n = len(labels)
+        folds = assign_folds(ints(labels), digests(n), group_records(n, [], groups), 5, 0)
+        assert sorted(np.bincount(folds).tolist()) == [100, 100, 100, 100, 200]
