@@ -1,8 +1,7 @@
 """A Pillow image of any mode → RGB of 8 bits: transparency laid on white, deep greys scaled, not clipped.
 
-Pillow's own `convert("RGB")` turns 16-bit grey all white and shows the colours hidden under alpha 0. Deep
-colour it brings to 8 bits itself, by the high byte. Colour profiles are not applied: a photo's numbers are
-taken for sRGB, as the networks' makers did.
+Pillow's own `convert("RGB")` turns 16-bit grey all white and shows the colours hidden under alpha 0. Colour
+profiles are not applied: a photo's numbers are taken for sRGB, as the networks' makers did.
 """
 
 import numpy as np
@@ -10,9 +9,9 @@ from PIL import Image
 
 from whatsit.images.depth import to_eight_bits
 from whatsit.images.preprocessing import ValueRange
+from whatsit.images.samples import Samples
 
 _DEEP = ("I;16", "I;16L", "I;16B", "I", "F")
-_TIFF_BITS = 258  # TIFF's tag BitsPerSample
 
 
 def is_deep(image: Image.Image) -> bool:
@@ -31,17 +30,23 @@ def to_rgb(image: Image.Image, value_range: ValueRange | None = None) -> Image.I
     return Image.alpha_composite(white, rgba).convert("RGB")
 
 
+def samples_to_rgb(samples: Samples, value_range: ValueRange | None = None) -> Image.Image:
+    """What a decoder handed over as numbers → mode RGB, on white where it is transparent. value_range: as above."""
+    levels = to_eight_bits(samples.values, value_range or _declared(samples))
+    colour = Image.fromarray(np.ascontiguousarray(levels)).convert("RGB")
+    if samples.alpha is None:
+        return colour
+    colour.putalpha(Image.fromarray(samples.alpha))
+    return Image.alpha_composite(Image.new("RGBA", colour.size, (255, 255, 255, 255)), colour).convert("RGB")
+
+
+def _declared(samples: Samples) -> ValueRange | None:
+    """The file's own word on its white, or its depth of 9 to 15 bits."""
+    if samples.white is not None:
+        return 0, samples.white
+    return (0, 2**samples.bits - 1) if 8 < samples.bits < 16 else None
+
+
 def _to_eight_bits(image: Image.Image, value_range: ValueRange | None) -> Image.Image:
-    """Deep grey → mode L, or LA where one grey is declared transparent (PNG's tRNS)."""
-    values = np.asarray(image)  # (H, W) uint16, int32 or float32
-    grey = to_eight_bits(values, value_range or _declared(image))
-    transparent = image.info.get("transparency")
-    if transparent is None:
-        return Image.fromarray(grey)
-    alpha = np.where(values == transparent, 0, 255).astype(np.uint8)
-    return Image.fromarray(np.stack([grey, alpha], axis=-1))  # (H, W, 2)
-
-
-def _declared(image: Image.Image) -> ValueRange | None:
-    """Microscopes' 12-bit TIFF comes from Pillow as 16-bit, unscaled."""
-    return (0, 4095) if getattr(image, "tag_v2", {}).get(_TIFF_BITS) == (12,) else None
+    """Deep grey → mode L."""
+    return Image.fromarray(to_eight_bits(np.asarray(image), value_range))  # of (H, W) uint16, int32 or float32

@@ -19,13 +19,17 @@ from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from whatsit.errors import ImageError
-from whatsit.images.colour import is_deep, to_rgb
-from whatsit.images.formats import sniff
+from whatsit.images.colour import is_deep, samples_to_rgb, to_rgb
+from whatsit.images.formats import HEAD, sniff
 from whatsit.images.jpeg import scale_down
 from whatsit.images.limits import Limits, check_format, check_pixels, check_stored_pixels
+from whatsit.images.mend import LOADERS, is_deep_png, load
 from whatsit.images.orientation import orientation, swaps_sides, turn_upright
 from whatsit.images.preprocessing import ValueRange
 from whatsit.images.quiet import hush_pillow
+from whatsit.images.samples import Samples
+from whatsit.images.tiff.layout import first_page
+from whatsit.images.tiff.picture import read_picture
 
 _DECODERS = {  # kind: (module, class); imported when the first such file is met
     "jpeg": ("PIL.JpegImagePlugin", "JpegImageFile"),  # of a phone's MPO, the first picture
@@ -33,12 +37,10 @@ _DECODERS = {  # kind: (module, class); imported when the first such file is met
     "gif": ("PIL.GifImagePlugin", "GifImageFile"),  # the first frame, here and below
     "webp": ("PIL.WebPImagePlugin", "WebPImageFile"),
     "bmp": ("PIL.BmpImagePlugin", "BmpImageFile"),
-    "tiff": ("PIL.TiffImagePlugin", "TiffImageFile"),
     "avif": ("PIL.AvifImagePlugin", "AvifImageFile"),
     "heic": ("pillow_heif", "HeifImageFile"),
 }
 _NAMES = {"webp": "WebP"}  # the others are written in capitals
-_TILE_WIDTH, _TILE_LENGTH = 322, 323  # TIFF's tags
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,11 @@ class Decoded:
 
 def decode(data: bytes, limits: Limits, at_least: int | None, value_range: ValueRange | None = None) -> Decoded:
     """Decode an image file's bytes; see `read_image` for the arguments. Raises `ImageError`."""
-    with _opened(data, limits) as image:
-        return _decode(image, data, limits, at_least, value_range)
+    kind = _kind(data, limits)
+    with _errors_named(kind):
+        loaded, turn, (width, height) = _loaded(kind, data, limits, at_least)
+        rgb = samples_to_rgb(loaded, value_range) if isinstance(loaded, Samples) else to_rgb(loaded, value_range)
+        return Decoded(turn_upright(rgb, turn), *((height, width) if swaps_sides(turn) else (width, height)))
 
 
 def deep_values(data: bytes, limits: Limits) -> NDArray[Any] | None:
@@ -61,33 +66,40 @@ def deep_values(data: bytes, limits: Limits) -> NDArray[Any] | None:
 
     Raises `ImageError`.
     """
-    with _opened(data, limits) as image:
-        if not is_deep(image):
+    kind = _kind(data, limits)
+    with _errors_named(kind):
+        if not _is_deep(kind, data):
             return None
-        _check_sizes(image, limits)
-        image.load()
-        return np.asarray(image)
+        loaded, *_ = _loaded(kind, data, limits, None)
+        return loaded.values if isinstance(loaded, Samples) else np.asarray(loaded)
 
 
 def header_size(data: bytes, limits: Limits) -> tuple[int, int]:
     """(width, height) once it is turned upright, without decoding. Raises `ImageError`."""
-    with _opened(data, limits) as image:
-        width, height = image.size  # of a TIFF once it is turned, of others as stored
-        turned = image.format != "TIFF" and swaps_sides(orientation(image))
+    kind = _kind(data, limits)
+    with _errors_named(kind):
+        if kind == "tiff":
+            layout = first_page(data)
+            (width, height), turned = (layout.width, layout.height), swaps_sides(layout.orientation)
+        else:
+            with _decoder(kind)(io.BytesIO(data)) as image:
+                (width, height), turned = image.size, swaps_sides(orientation(image))
         return (height, width) if turned else (width, height)
 
 
-@contextmanager
-def _opened(data: bytes, limits: Limits) -> Iterator[ImageFile.ImageFile]:
-    kind = sniff(data[:32])
+def _kind(data: bytes, limits: Limits) -> str:
+    kind = sniff(data[:HEAD])
     if kind is None:
         raise ImageError(f"not an image: starts with {repr(data[:12])[1:]}")
     check_format(kind, limits)
-    decoder = _decoder(kind)
+    return kind
+
+
+@contextmanager
+def _errors_named(kind: str) -> Iterator[None]:
     hush_pillow()
     try:
-        with decoder(io.BytesIO(data)) as image:
-            yield image
+        yield
     except ImageError:
         raise
     except Exception as error:  # hostile bytes make Pillow raise nearly any type: this is the one gate
@@ -102,25 +114,30 @@ def _decoder(kind: str) -> type[ImageFile.ImageFile]:
         raise ImageError("HEIC needs pillow-heif. Install it: pip install 'whatsit[heif]'") from None
 
 
-def _decode(
-    image: ImageFile.ImageFile, data: bytes, limits: Limits, at_least: int | None, value_range: ValueRange | None
-) -> Decoded:
-    width, height = image.size
-    check_stored_pixels(width, height, limits)
-    if isinstance(image, JpegImageFile):
-        scale_down(image, data, at_least, limits)
-    _check_sizes(image, limits)
-    image.load()
-    turn = orientation(image)  # after loading: a PNG's may stand behind the pixels, a TIFF is then upright
-    upright = turn_upright(to_rgb(image, value_range), turn)
-    return Decoded(upright, *((height, width) if swaps_sides(turn) else (width, height)))
+def _is_deep(kind: str, data: bytes) -> bool:
+    """Whether it has more than 8 bits, by its header."""
+    if kind == "tiff":
+        return first_page(data).is_deep
+    with _decoder(kind)(io.BytesIO(data)) as image:
+        return is_deep(image) or (kind == "png" and is_deep_png(data))
 
 
-def _check_sizes(image: ImageFile.ImageFile, limits: Limits) -> None:
-    """Of a TIFF in tiles, each is decoded in full, however little of it the image shows."""
-    check_pixels(*image.size, limits)
-    tags = getattr(image, "tag_v2", {})
-    check_pixels(tags.get(_TILE_WIDTH, 0), tags.get(_TILE_LENGTH, 0), limits)
+def _loaded(
+    kind: str, data: bytes, limits: Limits, at_least: int | None
+) -> tuple[Image.Image | Samples, int, tuple[int, int]]:
+    """The picture as it lies in the file, its orientation, and (width, height) as stored."""
+    if kind == "tiff":
+        layout = first_page(data)
+        check_stored_pixels(layout.width, layout.height, limits)
+        return read_picture(layout, limits), layout.orientation, (layout.width, layout.height)
+    with _decoder(kind)(io.BytesIO(data)) as image:
+        size = image.size
+        check_stored_pixels(*size, limits)
+        if isinstance(image, JpegImageFile):
+            scale_down(image, data, at_least, limits)
+        check_pixels(*image.size, limits)
+        loaded = LOADERS.get(kind, load)(image, data)
+        return loaded, orientation(image), size  # after loading: a PNG's orientation may stand behind the pixels
 
 
 def _reason(kind: str, error: Exception) -> str:

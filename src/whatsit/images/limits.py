@@ -47,6 +47,12 @@ def check_pixels(width: int, height: int, limits: Limits) -> None:
     _check_count(width, height, limits.max_pixels)
 
 
+def check_samples(n_bytes: int, limits: Limits) -> None:
+    """Refuse an image whose samples take more memory than three 64-bit numbers a pixel: `ImageError`."""
+    if n_bytes > 24 * limits.max_pixels:
+        raise ImageError(f"too large: its samples take {n_bytes:,} bytes (limit {24 * limits.max_pixels:,})")
+
+
 def check_stored_pixels(width: int, height: int, limits: Limits) -> None:
     """Refuse a file that holds more than `limits.max_stored_pixels` pixels: `ImageError`."""
     _check_count(width, height, limits.max_stored_pixels)

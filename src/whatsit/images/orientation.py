@@ -16,10 +16,15 @@ _UPRIGHT = {  # EXIF 2.32, tag 0x0112
     8: Image.Transpose.ROTATE_90,
 }
 
+# AVIF and HEIC are turned by their own properties (MIAF, ISO/IEC 23000-22, 7.3.6.7), which Pillow hands over as EXIF.
+_BY_PROPERTIES = ("AVIF", "HEIF")
+
 
 def orientation(image: Image.Image) -> int:
     """1 to 8; 1, upright, where the loaded image says nothing or its EXIF block is damaged."""
     try:
+        if getattr(image, "format", None) in _BY_PROPERTIES and "exif" not in image.info:
+            return 1  # whatever XMP says
         value = image.getexif().get(ExifTags.Base.Orientation, 1)
         return value if value in _UPRIGHT else 1
     except Exception:  # hostile EXIF raises whatever it likes, and costs no more than the orientation
@@ -28,7 +33,7 @@ def orientation(image: Image.Image) -> int:
 
 def swaps_sides(orientation: int) -> bool:
     """Whether turning upright makes width of height."""
-    return orientation >= 5
+    return 5 <= orientation <= 8
 
 
 def turn_upright(image: Image.Image, orientation: int) -> Image.Image:

@@ -1,0 +1,149 @@
+"""Where Pillow's decoders show a picture otherwise than its file describes it: the same pixels, put right.
+
+Each function takes an opened image, not loaded yet and within limits, and the file's bytes. It returns the loaded
+image, or `Samples` where Pillow would have brought deep colour to 8 bits by itself.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile, ImagePalette
+
+from whatsit.images.samples import Samples
+
+_DEEP_PNG = {0: ("I;16B",), 2: ("RGB;16B", "RGB;16L"), 4: ("RGBA",), 6: ("RGBA;16B", "RGBA;16L")}  # by colour type
+
+
+def load(image: ImageFile.ImageFile, data: bytes) -> Image.Image | Samples:
+    """As Pillow does."""
+    image.load()
+    return image
+
+
+def load_png(image: ImageFile.ImageFile, data: bytes) -> Image.Image | Samples:
+    """16 bits as 16 bits, and a transparent grey or colour at the depth that the file counts in.
+
+    PNG (third edition, 11.3.1.1): tRNS names a sample value of the image's own depth; its further bits are masked.
+    Pillow scales grey of 1, 2 and 4 bits up to 8 and leaves the value, and compares colours of 16 bits by a byte.
+    """
+    bits, colour = data[24], data[25]
+    image.load()  # an animation's default image; tRNS stands before the pixels
+    key = image.info.get("transparency")
+    if bits == 16:
+        return _deep_png(image, data, colour, key)
+    most = (1 << bits) - 1
+    if isinstance(key, int) and image.mode == "L":
+        image.info["transparency"] = (key & most) * 255 // most
+    elif isinstance(key, tuple):
+        image.info["transparency"] = tuple(one & most for one in key)
+    return image
+
+
+def is_deep_png(data: bytes) -> bool:
+    return data[24:25] == b"\x10"
+
+
+def _deep_png(image: ImageFile.ImageFile, data: bytes, colour: int, key: int | tuple[int, ...] | None) -> Samples:
+    values: NDArray[Any]
+    if colour == 0:
+        values = np.asarray(image).astype(np.uint16)
+    elif colour == 4:  # grey and alpha of 16 bits are as long as red, green, blue and alpha of 8
+        values = _decoded_as(data, "RGBA", "RGBA").view(">u2").astype(np.uint16)
+    else:
+        mode = "RGB" if colour == 2 else "RGBA"
+        high, low = (_decoded_as(data, mode, f"{mode};16{order}") for order in "BL")
+        values = (high.astype(np.uint16) << 8) | low
+    if colour in (4, 6):
+        alpha = np.rint(values[..., -1] / 257).astype(np.uint8)
+        return Samples(values[..., 0] if colour == 4 else np.ascontiguousarray(values[..., :3]), alpha, 16)
+    if key is None:
+        return Samples(values, None, 16)
+    hidden = values == key if colour == 0 else (values == np.array(key, np.uint16)).all(axis=-1)
+    return Samples(values, np.where(hidden, 0, 255).astype(np.uint8), 16)
+
+
+def _decoded_as(data: bytes, mode: str, raw_mode: str) -> NDArray[np.uint8]:
+    """(H, W, channels): the file decoded once more, its bytes laid out by another of Pillow's raw modes."""
+    import io
+
+    from PIL.PngImagePlugin import PngImageFile
+
+    with PngImageFile(io.BytesIO(data)) as image:
+        image._mode = mode
+        image.tile = [tile._replace(args=raw_mode) for tile in image.tile]
+        image.load()
+        return np.array(image)
+
+
+def load_gif(image: ImageFile.ImageFile, data: bytes) -> Image.Image | Samples:
+    """What the first frame does not cover is transparent, as every browser has it; Pillow fills it with colour 0."""
+    box = image.tile[0].extents if image.tile else None
+    image.load()
+    return image if box is None else _covered(image, box)
+
+
+def load_webp(image: ImageFile.ImageFile, data: bytes) -> Image.Image | Samples:
+    """Of an animation without alpha likewise."""
+    at, box = 12, None
+    while getattr(image, "is_animated", False) and at + 20 <= len(data):
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        if data[at : at + 4] == b"ANMF":
+            x, y, w, h = (int.from_bytes(data[at + 8 + i : at + 11 + i], "little") for i in (0, 3, 6, 9))
+            box = (2 * x, 2 * y, 2 * x + w + 1, 2 * y + h + 1)
+            break
+        at += 8 + size + size % 2
+    image.load()
+    return image if box is None or image.mode != "RGB" else _covered(image, box)
+
+
+def _covered(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+    """The image within the box, nothing beyond it."""
+    if box == (0, 0, *image.size):
+        return image
+    inside = image.crop(box).convert("RGBA")
+    canvas = Image.new("RGBA", image.size, (0, 0, 0, 0))
+    canvas.paste(inside, box[:2])
+    return canvas
+
+
+def load_bmp(image: ImageFile.ImageFile, data: bytes) -> Image.Image | Samples:
+    """Alpha of nothing but 0 is none (as browsers and Windows have it), and grey is read at the file's own depth.
+
+    Pillow takes a palette of greys for grey of 8 bits, or of 1 where it has two colours, whatever the pixels' depth.
+    """
+    bits = _bmp_bits(data)
+    if {"1": 1, "L": 8}.get(image.mode, bits) != bits and bits in (1, 2, 4, 8):
+        greys = bytes((0, 255)) if image.mode == "1" else bytes(range(256))
+        image.palette = ImagePalette.raw("RGB", b"".join(bytes([grey] * 3) for grey in greys))
+        image._mode = "P"
+        raw_mode = "P" if bits == 8 else f"P;{bits}"
+        image.tile = [tile._replace(args=(raw_mode, *tile.args[1:])) for tile in image.tile if tile.args]
+    image.load()
+    return without_empty_alpha(image)
+
+
+def _bmp_bits(data: bytes) -> int:
+    at = 14 if data[:2] == b"BM" else 0
+    place = at + (10 if data[at] == 12 else 14)
+    return int.from_bytes(data[place : place + 2], "little")
+
+
+def load_opaque(image: ImageFile.ImageFile, data: bytes) -> Image.Image | Samples:
+    """As Pillow does, but for alpha of nothing but 0."""
+    image.load()
+    return without_empty_alpha(image)
+
+
+def without_empty_alpha(image: Image.Image) -> Image.Image:
+    empty = image.mode in ("RGBA", "LA") and image.getchannel("A").getextrema() == (0, 0)
+    return image.convert(image.mode[:-1]) if empty else image
+
+
+LOADERS: dict[str, Callable[[ImageFile.ImageFile, bytes], Image.Image | Samples]] = {
+    "png": load_png,
+    "gif": load_gif,
+    "webp": load_webp,
+    "bmp": load_bmp,
+}

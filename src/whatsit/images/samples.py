@@ -1,0 +1,25 @@
+"""Samples as a file holds them, with 0 as black: what a decoder hands over before anything is brought to 8 bits."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Grey (H, W) or RGB (H, W, 3), as stored and not turned upright.
+
+    `values` are uint8, or deep: uint16 and more, signed, or float, in the machine's byte order. 0 is black whatever
+    the file's polarity. What is white in deep values is not known here.
+    """
+
+    values: NDArray[Any]
+    alpha: NDArray[np.uint8] | None = None  # (H, W), 255 is opaque; colours are not multiplied by it
+    bits: int = 8  # per sample, as the file says; 12 bits come in uint16
+    white: float | None = None  # SMaxSampleValue, where a file names one
+
+    @property
+    def is_deep(self) -> bool:
+        return self.values.dtype != np.uint8
