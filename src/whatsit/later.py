@@ -24,10 +24,16 @@ class Later(Generic[T]):
             self._value = self._compute()
         except BaseException as error:
             self._error = error
+        finally:
+            del self._compute  # it may refer to whoever holds this
+            del self  # the error's frames would refer to it, and it to the error
 
     def result(self) -> T:
         """Waits for it. Raises what the computation raised."""
         self._thread.join()
         if self._error is not None:
-            raise self._error
+            try:
+                raise self._error
+            finally:
+                del self  # which the error's frames would refer to, and so the error to itself
         return self._value

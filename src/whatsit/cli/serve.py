@@ -8,6 +8,7 @@ import click
 from whatsit.cli.shared import device_option
 from whatsit.errors import MissingExtraError, WhatsitError
 from whatsit.images.formats import FORMATS
+from whatsit.machine import share_memory
 
 
 @click.command(
@@ -98,6 +99,7 @@ def command(
     check_exposure(options)
     source = find_source(place)
     set_up(as_json=json_logs)
+    share_memory()
     return serve(Service(source, options), lambda url: click.echo(f"Serving on {url}  (Ctrl-C ends it)", err=True))
 
 

@@ -98,7 +98,7 @@ class Classifier:
         Raises ModelFolderError where the graph does not fit model.json, and BackboneError where it does not load or
         the device is not here.
         """
-        self._sessions.begin(few=False).result()
+        self._sessions.get(few=False)
 
     def answer_pixels(self, pixels: NDArray[np.uint8]) -> list["Classified"]:
         """All that the graph says of images that `pixels` has made ready: (n, height, width, 3) uint8 → n answers.
@@ -109,7 +109,7 @@ class Classifier:
         height, width = self.facts.preprocessing.height, self.facts.preprocessing.width
         if pixels.dtype != np.uint8 or pixels.shape[1:] != (height, width, 3):
             raise ImageError(f"array of {pixels.dtype} {pixels.shape}: expected uint8 (n, {height}, {width}, 3)")
-        rows = _rows_of(self._sessions.begin(few=False).result(), pixels)
+        rows = _rows_of(self._sessions.get(few=False), pixels)
         return [self._classified(None, row) for row in rows]
 
     def predict_proba(self, images: ImageLike | Iterable[ImageLike]) -> NDArray[np.float32]:
@@ -130,7 +130,7 @@ class Classifier:
         """
         if label is not None and label not in self.classes_:
             raise WhatsitError(f"no class {label!r} in this model. It has: {', '.join(self.classes_[:10])}")
-        return self._explainer.explain(image, label, side)
+        return self._explainer.explain(self, image, label, side)
 
     @cached_property
     def _explainer(self) -> "Explainer":
@@ -158,13 +158,13 @@ class Classifier:
     def _rows(self, images: Iterable[ImageLike], identify: bool = False) -> Iterator["Item[ImageLike]"]:
         """A row an image, as of `_rows_of`."""
         few = isinstance(images, Sequence) and len(images) <= FEW
-        opening = self._sessions.begin(few)
+        self._sessions.begin(few)
         from whatsit.embedding.stream import Loaded, stream  # while it opens, as all that can wait
 
         batch = 1 if few else find_device(self.device).batch
 
         def forward(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-            return _rows_of(opening.result(), pixels)
+            return _rows_of(self._sessions.get(few), pixels)
 
         def load(image: ImageLike) -> Loaded:
             try:
@@ -193,8 +193,16 @@ class Classifier:
         classes = len(self.classes_)
         return Classified(source, row[:classes], float(row[classes]), row[classes + 1 :])
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles hold the facts and the graph; each opens sessions of its own when first asked."""
+        return _remade, (type(self), self.facts, self.graph, self.device, self.limits)
+
     def __repr__(self) -> str:
         return f"<Classifier {self.facts.name!r}: {len(self.classes_)} classes, {self.facts.backbone['name']}>"
+
+
+def _remade(kind: type[Classifier], facts: ModelFacts, graph: bytes, device: str, limits: Limits) -> Classifier:
+    return kind(facts, graph, device=device, limits=limits)
 
 
 def _rows_of(session: Any, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

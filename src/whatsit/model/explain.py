@@ -68,10 +68,9 @@ class Explanation:
 
 
 class Explainer:
-    """Made once a classifier, as it opens a session of its own."""
+    """Made once a classifier, as it opens a session of its own. It does not hold the classifier, which holds it."""
 
     def __init__(self, classifier: "Classifier") -> None:
-        self._classifier = classifier
         model = onnx.load_from_string(classifier.graph)  # which reads no other file
         constants = {c.name: c for c in model.graph.initializer}
         outputs = {name for node in model.graph.node for name in node.output}
@@ -79,12 +78,11 @@ class Explainer:
         self._heat: _ClassActivation | _Occlusion = (
             _ClassActivation(model, maps, numpy_helper.to_array(constants["head.weight"]))
             if maps and "head.weight" in constants
-            else _Occlusion(classifier)
+            else _Occlusion()
         )
 
-    def explain(self, image: "ImageLike", label: str | None, side: int) -> Explanation:
-        """Raises ImageError for a bad image."""
-        classifier = self._classifier
+    def explain(self, classifier: "Classifier", image: "ImageLike", label: str | None, side: int) -> Explanation:
+        """classifier: the one that this was made for. Raises ImageError for a bad image."""
         if isinstance(image, str | PathLike):
             image = read_bytes(image, classifier.limits)
         pixels = classifier.pixels(image)
@@ -93,7 +91,7 @@ class Explainer:
         network_side = max(preprocessing.height, preprocessing.width)
         photo = _photo(image, side, network_side, classifier.limits, preprocessing.value_range)
         box = covered_box(photo.shape[1], photo.shape[0], preprocessing)
-        heat = self._heat(pixels, best)
+        heat = self._heat(classifier, pixels, best)
         if error := why_unusable(heat.ravel()):
             raise ImageError(error)
         return Explanation(classes[best], heat, photo, box)
@@ -108,7 +106,7 @@ class _ClassActivation:
         self._maps = maps
         self._weight = weight - weight.mean(axis=1, keepdims=True)  # softmax ignores what all classes share
 
-    def __call__(self, pixels: NDArray[np.uint8], index: int) -> NDArray[np.float32]:
+    def __call__(self, classifier: "Classifier", pixels: NDArray[np.uint8], index: int) -> NDArray[np.float32]:
         maps = [features[0] for features in run(self._session, self._maps, pixels[None])]  # (channels, h, w)
         ends = np.cumsum([len(features) for features in maps])
         parts = np.split(self._weight[:, index], ends[:-1])
@@ -135,10 +133,7 @@ def occlusion_grid(height: int, width: int) -> tuple[int, int]:
 
 
 class _Occlusion:
-    def __init__(self, classifier: "Classifier") -> None:
-        self._classifier = classifier
-
-    def __call__(self, pixels: NDArray[np.uint8], index: int) -> NDArray[np.float32]:
+    def __call__(self, classifier: "Classifier", pixels: NDArray[np.uint8], index: int) -> NDArray[np.float32]:
         height, width = pixels.shape[:2]
         grid = occlusion_grid(height, width)
         rows, columns = (np.linspace(0, n, k + 1).astype(int) for n, k in zip((height, width), grid, strict=True))
@@ -148,7 +143,7 @@ class _Occlusion:
                 patch = pixels.copy()
                 patch[top:bottom, left:right] = GREY
                 covered.append(patch)
-        given = self._classifier.predict_proba([pixels, *covered])[:, index]
+        given = classifier.predict_proba([pixels, *covered])[:, index]
         logs = np.log(np.maximum(given, 1e-7))
         heat: NDArray[np.float32] = (logs[0] - logs[1:]).reshape(grid)
         return heat

@@ -1,4 +1,8 @@
-"""The model's graph, opened: for one image at a time on all cores, or for many, a core each. Safe for threads."""
+"""The model's graph, opened: for one image at a time on all cores, or for many, a core each. Safe for threads.
+
+A session holds several times the memory of its graph, and a server replaces models while it runs. So nothing here
+refers to itself in a circle: what nobody uses any more is gone at once, not when Python next looks for circles.
+"""
 
 import threading
 from typing import Any
@@ -23,20 +27,38 @@ class Sessions:
         self._lock = threading.Lock()
 
     def begin(self, few: bool) -> Later[Any]:
-        """Begins to open an ONNX Runtime session, on a thread of its own, and returns at once.
-
-        The result raises ModelFolderError where the graph does not fit model.json.
-        """
-        threads = cores() if few else 1
+        """Begins to open an ONNX Runtime session, on a thread of its own, and returns at once."""
+        facts, graph, device, threads = self._facts, self._graph, self._device, _threads(few)
         with self._lock:
             if threads not in self._begun:
-                self._begun[threads] = Later(lambda: self._open(threads))
+                self._begun[threads] = Later(lambda: _opened(facts, graph, device, threads))
             return self._begun[threads]
 
-    def _open(self, threads: int) -> Any:
-        session = open_session(self._graph, self._device, threads)
-        _check(session, self._facts)
-        return session
+    def get(self, few: bool) -> Any:
+        """The session, once it is open. What failed is begun anew by whoever asks next.
+
+        Raises ModelFolderError where the graph does not fit model.json, BackboneError where it does not load.
+        """
+        opening = self.begin(few)
+        try:
+            return opening.result()
+        except BaseException:
+            with self._lock:
+                if self._begun.get(_threads(few)) is opening:
+                    del self._begun[_threads(few)]
+            raise
+        finally:
+            del opening  # of which the error's frames must not know
+
+
+def _threads(few: bool) -> int:
+    return cores() if few else 1
+
+
+def _opened(facts: ModelFacts, graph: bytes, device: str, threads: int) -> Any:
+    session = open_session(graph, device, threads)
+    _check(session, facts)
+    return session
 
 
 def _check(session: Any, facts: ModelFacts) -> None:

@@ -127,9 +127,10 @@ class Call:
         return Gone()
 
     def release(self) -> None:
-        """Gives back what the body held."""
+        """Gives back what the body held, and the version: an idle connection remembers its last call."""
         self.budget.give(self._held)
         self._held = 0
+        self.version = None
 
 
 def _headers(scope: Scope) -> dict[str, str]:

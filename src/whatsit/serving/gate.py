@@ -81,8 +81,8 @@ class Gate:
             log.exception("request %s: an error of the server's own", call.id)
             await self._refuse(call, out, Refused("failed", "the server made a mistake. Its log says more"))
         finally:
-            call.release()
             self._tell(call, out.status)
+            call.release()
 
     def _check(self, call: Call) -> None:
         host, origin = call.headers.get("host", ""), call.headers.get("origin")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from whatsit.errors import WhatsitError
+from whatsit.machine import give_back_memory
 from whatsit.repository.names import DEFAULT, PREVIOUS
 from whatsit.serving.catalogue import Catalogue, Failure, Model
 from whatsit.serving.metrics import Metrics
@@ -30,17 +31,24 @@ class Keeper:
         self._refreshing = threading.Lock()
         self._stop = threading.Event()
         self._problems: dict[str, str] = {}
+        self._swaps = 0
 
     def refresh(self) -> Catalogue:
         """Does what the source says, and returns when it is done. Safe for threads; each waits for its turn."""
         with self._refreshing:
-            wanted = self._source.wanted()
-            for name in self.catalogue.models.keys() - wanted.keys():
-                log.info("model %s is no longer served", name)
-                self._swap({n: m for n, m in self.catalogue.models.items() if n != name})
-            for name, one in wanted.items():
-                self._refresh_model(name, one)
+            if self._changed(self._source.wanted()):
+                give_back_memory()  # of what no longer answers; its last request may still be on its way
             return self.catalogue
+
+    def _changed(self, wanted: Mapping[str, Wanted]) -> bool:
+        """Brings the catalogue up to what is wanted; whether anything was swapped."""
+        swaps = self._swaps
+        for name in self.catalogue.models.keys() - wanted.keys():
+            log.info("model %s is no longer served", name)
+            self._swap({n: m for n, m in self.catalogue.models.items() if n != name})
+        for name, one in wanted.items():
+            self._refresh_model(name, one)
+        return self._swaps > swaps
 
     def watch(self, every: float) -> threading.Thread:
         """Refreshes now and again and again, on a thread of its own, until `stop`."""
@@ -110,6 +118,7 @@ class Keeper:
             log.info("model %s: version %d answers now (%d golden answers agree)", new.name, now, golden)
 
     def _swap(self, models: Mapping[str, Model]) -> None:
+        self._swaps += 1
         self.catalogue = Catalogue(MappingProxyType({name: models[name] for name in sorted(models)}))
         rows = [
             (model.name, str(v.number), ",".join(model.aliases_of(v.number)), v.checksum)

@@ -120,12 +120,21 @@ class Pool:
             self._change.notify_all()
 
     def _serve(self) -> None:
-        while jobs := self._take():
-            alive = [job for job in jobs if not job.future.cancelled()]
-            late = [job for job in alive if job.deadline < time.monotonic()]
-            self._settle(late, [Refused("deadline", "waited too long: the server is busy. Try again")] * len(late))
-            if ready := [job for job in alive if job not in late]:
-                self._settle(ready, self._outcomes(ready))
+        while self._work():
+            pass
+
+    def _work(self) -> bool:
+        """Waits for jobs and does them; False where the pool is closed.
+
+        It has its names to itself, so that a thread that waits holds no job, and with it no version that is long gone.
+        """
+        jobs = self._take()
+        alive = [job for job in jobs if not job.future.cancelled()]
+        late = [job for job in alive if job.deadline < time.monotonic()]
+        self._settle(late, [Refused("deadline", "waited too long: the server is busy. Try again")] * len(late))
+        if ready := [job for job in alive if job not in late]:
+            self._settle(ready, self._outcomes(ready))
+        return bool(jobs)
 
     def _take(self) -> list[Job]:
         """The next job, and with it others of its version; none where the pool is closed."""
