@@ -177,8 +177,24 @@ def test_copies_never_straddle_the_folds(paths: list[str], labels: list[str], ca
     once = ImageClassifier(bits="float32", cache=cache).fit(paths, labels)
     five = ImageClassifier(bits="float32", cache=cache).fit(paths * 5, labels * 5)
     assert five.temperature_ > 0.5 * once.temperature_
-    with pytest.raises(ValueError, match=r"class 'stones' has 1 distinct image.*near-duplicates count once"):
+    with pytest.raises(
+        ValueError, match=r"class 'stones' has 1 distinct image.*near-duplicates and"
+    ):
         ImageClassifier(bits="float32", cache=cache).fit([*paths[:20], paths[-1], paths[-1]], labels[:22])
+
+
+def test_groups_never_straddle_the_folds(paths: list[str], labels: list[str], cache: Path) -> None:
+    """A turned copy is none that whatsit finds by itself; named as a group's, it is kept with the original."""
+    turned = [np.rot90(pixels_of(path)).copy() for path in paths]
+    photos: list[Any] = [pixels_of(path) for path in paths] + turned * 4
+    groups = list(range(len(paths))) * 5
+    apart = ImageClassifier(bits="float32", cache=cache).fit(photos, labels * 5)
+    whole = ImageClassifier(bits="float32", cache=cache).fit(photos, labels * 5, groups=groups)
+    assert whole.strength_ != apart.strength_ or whole.temperature_ != apart.temperature_
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        whole.fit(paths, labels, groups=groups[:-1])
+    with pytest.raises(ValueError, match=r"class 'leaves' has 1 distinct image"):
+        whole.fit(paths, labels, groups=labels)
 
 
 WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {

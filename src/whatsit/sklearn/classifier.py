@@ -55,10 +55,16 @@ class ImageClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         self.cache = cache
         self.limits = limits
 
-    def fit(self, X: Any, y: ArrayLike) -> "ImageClassifier":
-        """Raises ImageError for an image that cannot be read, ValueError for labels that cannot be learned."""
+    def fit(self, X: Any, y: ArrayLike, groups: ArrayLike | None = None) -> "ImageClassifier":
+        """Fits the head; its strength and temperature are chosen by cross-validation.
+
+        groups: (n,) what each image belongs to (a patient, a site), in scikit-learn's sense: images of one group, as
+        copies and near-copies, are never fitted on and judged by in the same fold. Raises ImageError for an image that
+        cannot be read, ValueError for labels that cannot be learned.
+        """
         images, y = images_of(X), column_or_1d(y, warn=True)
-        check_consistent_length(images, y)
+        groups = None if groups is None else column_or_1d(groups)
+        check_consistent_length(images, y, groups)
         check_classification_targets(y)
         check_choice("head", self.head, tuple(FAMILIES))
         classes, labels = np.unique(y, return_inverse=True)
@@ -66,7 +72,7 @@ class ImageClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
             raise ValueError(f"The number of classes has to be greater than one; got {len(classes)} class")
         self._prepare()
         seen = self._see(images)
-        components = _components(seen)
+        components = _components(seen, groups)
         _check_distinct(classes, labels, components)
         folds = assign_folds(labels, seen.digests, components, FOLDS, self.random_state)
         problem = Problem(seen.vectors, labels, len(classes), self.balance)
@@ -87,10 +93,11 @@ class ImageClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         return labels
 
 
-def _components(seen: Seen) -> NDArray[np.int64]:
-    """(n,): equal for copies and near-copies, which must not straddle folds."""
+def _components(seen: Seen, groups: NDArray[Any] | None) -> NDArray[np.int64]:
+    """(n,): equal for copies, near-copies and members of a group, which must not straddle folds."""
     pairs = [*duplicates(seen.digests), *near_duplicates(seen.vectors, seen.thumbnails)]
-    return group_records(len(seen.digests), pairs, [None] * len(seen.digests))
+    names = [None] * len(seen.digests) if groups is None else [str(group) for group in groups.tolist()]
+    return group_records(len(seen.digests), pairs, names)
 
 
 def _check_distinct(classes: NDArray[Any], labels: NDArray[np.int64], components: NDArray[np.int64]) -> None:
@@ -98,5 +105,5 @@ def _check_distinct(classes: NDArray[Any], labels: NDArray[np.int64], components
     if counts.min() < 2:
         raise ValueError(
             f"class {classes[counts.argmin()].item()!r} has {counts.min()} distinct image, expected 2 or more "
-            "(near-duplicates count once)"
+            "(near-duplicates and a group's images count once)"
         )
