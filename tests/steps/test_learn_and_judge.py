@@ -12,6 +12,7 @@ from whatsit.steps.gather import Photos
 from whatsit.steps.judge import judge
 from whatsit.steps.learn import learn
 from whatsit.steps.plan import make_plan
+from whatsit.steps.related import Related
 
 from .made import make_photos
 
@@ -142,6 +143,22 @@ def test_leaks_are_found_among_those_learned_from() -> None:
     assert result.evaluation.n == 8
     assert result.without_leaks is not None
     assert result.without_leaks.n == 6
+
+
+def test_intervals_count_components() -> None:
+    """80 photos of 8 patients tell less than 80 photos of as many."""
+    alone = make_photos([40, 40], spread=2.0)
+    grouped = replace(alone, related=Related(tuple(f"patient {i // 10}" for i in range(80))))
+    options = TrainOptions()
+    plan = make_plan(alone, options)
+    learned = learn(alone, plan, options)
+    one, many = judge(grouped, plan, learned), judge(alone, plan, learned)
+    assert (one.evaluation.units, many.evaluation.units) == (8, 80)
+    assert one.evaluation.accuracy.value == many.evaluation.accuracy.value
+    assert one.evaluation.accuracy.low < many.evaluation.accuracy.low
+    assert one.answered.accuracy is not None
+    assert many.answered.accuracy is not None
+    assert one.answered.accuracy.low < many.answered.accuracy.low
 
 
 def test_nothing_but_leaks_has_no_figure_without() -> None:

@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.evaluation.figures import ReliabilityBin
-from whatsit.evaluation.intervals import resamples, wilson
+from whatsit.evaluation.intervals import resamples
 from whatsit.evaluation.outcome import outcome
+from whatsit.evaluation.units import share_interval, widened
 
 BINS = 15  # Guo et al. (2017), section 4
 
 Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
 
 
 def expected_calibration_error(
@@ -41,23 +43,53 @@ def ece(confidence: Floats, right: Floats, bins: int = BINS) -> float:
     return float(np.abs(gaps).sum() / len(confidence))
 
 
-def ece_by_chance(confidence: Floats, seed: int, bins: int = BINS) -> float:
+def ece_by_chance(
+    confidence: Floats, seed: int, bins: int = BINS, right: Floats | None = None, units: Labels | None = None
+) -> float:
     """What 95 % of perfectly calibrated classifiers with these confidences would stay below.
 
     The error of few photos is above zero even where nothing is wrong. Consistency resampling (Bröcker & Smith
     2007): draw each photo's outcome with its own confidence, and take the 95 % quantile of the errors.
+    With units, (n,) 0, 1, …, photos of a unit are right and wrong together as far as they were, (n,) 0 or 1: a photo
+    takes its unit's draw with probability √ρ, else its own (Lunn & Davies 1998, Biometrika 85). For few units, which
+    hardly show ρ, the error is widened as Student's t is wider than the normal distribution.
     """
     generator = np.random.default_rng(seed)
     n = len(confidence)
     index = bin_of(confidence, bins)  # (n,)
     claimed = np.bincount(index, weights=confidence, minlength=bins)
-    gaps = [
-        np.bincount(index[generator.random(n) < confidence], minlength=bins) - claimed for _ in range(resamples(n))
-    ]  # each (bins,)
-    return float(np.quantile(np.abs(np.stack(gaps)).sum(axis=1) / n, 0.95))
+    alike = 0.0 if right is None or units is None else _alike(confidence, right, units) ** 0.5
+
+    def draw() -> Floats:
+        own = generator.random(n)
+        if units is None or not alike:
+            return own
+        return np.where(generator.random(n) < alike, generator.random(int(units.max()) + 1)[units], own)
+
+    gaps = [np.bincount(index[draw() < confidence], minlength=bins) - claimed for _ in range(resamples(n))]
+    error = float(np.quantile(np.abs(np.stack(gaps)).sum(axis=1) / n, 0.95))
+    return error if units is None else min(1.0, widened(error, units))
 
 
-def reliability(confidence: Floats, right: NDArray[np.bool_], bins: int = BINS) -> tuple[ReliabilityBin, ...]:
+def _alike(confidence: Floats, right: Floats, units: Labels) -> float:
+    """ρ in [0, 1]: how far photos of a unit are right and wrong together, beyond their confidence.
+
+    Summed over the pairs of photos within units, the covariance that was seen over that of one draw for the whole
+    unit, where the less sure photo is right only if the surer is: min(a, b) - a b.
+    """
+    surprise = right - confidence
+    seen = (np.bincount(units, weights=surprise) ** 2).sum() - (surprise**2).sum()
+    order = np.lexsort((confidence, units))
+    sizes = np.bincount(units)
+    surer = np.repeat(np.cumsum(sizes), sizes) - 1 - np.arange(len(units))  # (n,) photos of the unit after this one
+    products = (np.bincount(units, weights=confidence) ** 2).sum() - (confidence**2).sum()
+    most = 2 * confidence[order] @ surer - products
+    return float(np.clip(seen / most, 0.0, 1.0)) if most > 1e-9 else 1.0
+
+
+def reliability(
+    confidence: Floats, right: NDArray[np.bool_], bins: int = BINS, units: Labels | None = None
+) -> tuple[ReliabilityBin, ...]:
     """The bins that hold a photo, rising."""
     index = bin_of(confidence, bins)
     counts = np.bincount(index, minlength=bins)
@@ -74,5 +106,5 @@ def reliability(confidence: Floats, right: NDArray[np.bool_], bins: int = BINS) 
             high=high,
         )
         for i in np.flatnonzero(counts)
-        for low, high in [wilson(int(hits[i]), int(counts[i]))]
+        for low, high in [share_interval(right[index == i], None if units is None else units[index == i])]
     )

@@ -28,7 +28,7 @@ class ClassFigures:
     label: str
     precision: float
     recall: float
-    recall_low: float  # Wilson's interval of the recall; (0, 1) without a photo of the class
+    recall_low: float  # its 95 % interval; (0, 1) without a photo of the class
     recall_high: float
     f1: float
     support: int
@@ -44,7 +44,7 @@ class ReliabilityBin:
     confidence: float  # mean top probability
     accuracy: float
     count: int
-    low: float  # Wilson's interval of the accuracy
+    low: float  # 95 % interval of the accuracy
     high: float
 
 
@@ -54,7 +54,7 @@ class CoveragePoint:
 
     coverage: float
     accuracy: float
-    low: float  # Wilson's interval of the accuracy
+    low: float  # 95 % interval of the accuracy
     high: float
     threshold: float
 
@@ -84,9 +84,11 @@ class Answered:
 class Evaluation:
     """Everything about one set of predictions."""
 
-    n: int
+    n: int  # photos
+    units: int  # what intervals count: n, or fewer where photos belong together
+    single_units: int  # those of one photo
     classes: tuple[str, ...]
-    accuracy: Figure  # Wilson (1927)
+    accuracy: Figure  # Wilson (1927), see `whatsit.evaluation.intervals`
     balanced_accuracy: Figure  # mean recall over the classes present in truth; this and below: bootstrap
     macro_f1: Figure  # mean F1 over the classes present in truth
     weighted_f1: Figure  # mean F1 weighted by support

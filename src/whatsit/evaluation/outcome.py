@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from whatsit.evaluation.units import units_of
+
 CHUNK = 4_000_000  # probabilities at a time: 32 MB of float64
 
 
@@ -25,6 +27,7 @@ class Outcome:
     last: NDArray[np.float64]  # probability of the last class: of two, the positive one
     squares: NDArray[np.float64]  # sum over classes of (probability - truth)^2, in [0, 2]
     familiar: NDArray[np.bool_]  # like the training photos, so that it may get an answer
+    units: NDArray[np.int64] | None  # 0, 1, …: equal where photos belong together; None: each is its own
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -36,17 +39,23 @@ def outcome(
     truth: NDArray[np.int64],
     probabilities: NDArray[np.floating[Any]],
     familiar: NDArray[np.bool_] | None = None,
+    groups: NDArray[np.int64] | None = None,
 ) -> Outcome:
-    """Reduce (n,) labels, (n, k) probabilities and (n,) familiar, all by default; ValueError where they do not fit."""
-    check(truth, probabilities)
+    """Reduce (n,) labels, (n, k) probabilities, (n,) familiar, all by default, and (n,) groups.
+
+    ValueError where they do not fit.
+    """
+    check(truth, probabilities, groups=groups)
     known = np.ones(len(truth), np.bool_) if familiar is None else familiar
     if known.shape != truth.shape:
         raise ValueError(f"familiar: got shape {known.shape}, expected {truth.shape}")
     n, k = probabilities.shape
+    units = units_of(groups)
     step = max(1, CHUNK // k)
     chunks = [_reduce(truth[i : i + step], probabilities[i : i + step]) for i in range(0, n, step)]
     predicted, confidence, true, last, squares = (np.concatenate(part) for part in zip(*chunks, strict=True))
-    order = np.lexsort((known, squares, true, confidence, predicted, truth))
+    own = np.zeros(n) if units is None else units
+    order = np.lexsort((own, known, squares, true, confidence, predicted, truth))
     return Outcome(
         truth=truth.astype(np.int64)[order],
         predicted=predicted[order].astype(np.int64),
@@ -55,6 +64,7 @@ def outcome(
         last=last[order],
         squares=squares[order],
         familiar=known[order],
+        units=None if units is None else units[order],
     )
 
 
@@ -71,9 +81,12 @@ def _reduce(truth: NDArray[np.int64], rows: NDArray[np.floating[Any]]) -> tuple[
 
 
 def check(
-    truth: NDArray[np.int64], probabilities: NDArray[np.floating[Any]], classes: Sequence[str] | None = None
+    truth: NDArray[np.int64],
+    probabilities: NDArray[np.floating[Any]],
+    classes: Sequence[str] | None = None,
+    groups: NDArray[np.int64] | None = None,
 ) -> None:
-    """ValueError unless truth (n,) indexes the columns of probabilities (n, k), with n >= 1 and k names."""
+    """ValueError unless truth (n,) indexes the columns of probabilities (n, k), with n >= 1, k names and n groups."""
     if probabilities.ndim != 2 or truth.shape != probabilities.shape[:1]:
         raise ValueError(
             f"truth and probabilities: got shapes {truth.shape} and {probabilities.shape}, expected (n,) and (n, k)"
@@ -85,3 +98,7 @@ def check(
         raise ValueError(f"truth: got labels {truth.min()} to {truth.max()}, expected 0 to {k - 1}")
     if classes is not None and len(classes) != k:
         raise ValueError(f"classes: got {len(classes)} names for {k} columns")
+    if groups is not None and (groups.shape != truth.shape or groups.dtype.kind not in "iu"):
+        raise ValueError(
+            f"groups: got {groups.dtype} of shape {groups.shape}, expected integers of shape {truth.shape}"
+        )

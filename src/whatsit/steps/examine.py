@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.dataset import Dataset
+from whatsit.dataset import Dataset, duplicates
 from whatsit.decide import Rule, decide
 from whatsit.errors import DatasetError
 from whatsit.evaluation import Evaluation, evaluate, selective
@@ -17,6 +17,7 @@ from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
 from whatsit.steps.gallery import Shown
 from whatsit.steps.known import Known, known_photos, read_training_photos
+from whatsit.steps.related import Related
 from whatsit.steps.see import Watch
 from whatsit.steps.tables import leaks_csv, predictions_csv
 from whatsit.text import printable, shell_quoted
@@ -36,6 +37,11 @@ class Answers:
     probabilities: NDArray[np.float32]  # (n, classes)
     similarity: NDArray[np.float32]  # (n,) to the training photos
     left_out: tuple[LeftOut, ...]
+
+    @property
+    def components(self) -> NDArray[np.int64]:
+        """(n,), equal for copies and members of a group: the units that intervals count."""
+        return Related(self.groups, same=tuple(duplicates(self.digests))).components
 
 
 def test_part(dataset: Dataset) -> Dataset:
@@ -95,9 +101,12 @@ def examine(classifier: Classifier, answers: Answers, model: Path, folder: Path)
     truth, p = answers.labels, answers.probabilities
     verdict = decide(p.max(axis=1), answers.similarity, facts.unsure)
     familiar = ~verdict.unlike
-    evaluation = evaluate(truth, p, classes, familiar=familiar)
+    units = answers.components
+    evaluation = evaluate(truth, p, classes, familiar=familiar, groups=units)
     new = ~seen.known
-    fresh = evaluate(truth[new], p[new], classes, familiar=familiar[new]) if new.any() and not new.all() else None
+    fresh = None
+    if new.any() and not new.all():
+        fresh = evaluate(truth[new], p[new], classes, familiar=familiar[new], groups=units[new])
     data = DataFigures(
         counts={"evaluated": {label: int(n) for label, n in zip(classes, evaluation.truth_counts, strict=True)}},
         skipped=sum(answers.dataset.skipped.values()),
@@ -116,7 +125,7 @@ def examine(classifier: Classifier, answers: Answers, model: Path, folder: Path)
         temperature=facts.temperature,
         seen=seen.seen,
         without_leaks=fresh,
-        unsure=selective(truth, p, facts.unsure, answers.similarity),
+        unsure=selective(truth, p, facts.unsure, answers.similarity, groups=units),
         mistakes=shown.gallery(by_confidence[wrong[by_confidence]]),
         least_sure=shown.gallery(by_confidence[::-1]),
         facts={"Model": str(model), "Trained": facts.created, "Backbone": str(facts.backbone["name"])},

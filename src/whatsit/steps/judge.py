@@ -37,6 +37,7 @@ def judge(photos: Photos, plan: Plan, learned: Learned) -> Judged:
     """Everything that the report says of the photos in `plan.judge`, and the likely mislabelled among all."""
     classes = photos.dataset.classes
     truth = photos.labels[plan.judge]
+    units = photos.components[plan.judge]
     leaking = find_leaks(photos, plan)
     familiar = ~learned.verdict(plan.judge).unlike
     clean = ~leaking.known
@@ -47,12 +48,14 @@ def judge(photos: Photos, plan: Plan, learned: Learned) -> Judged:
     known = np.flatnonzero(~np.isnan(learned.out_of_sample[:, 0]))
     suspicious = likely_mislabelled(photos.labels[known], learned.out_of_sample[known])
     return Judged(
-        evaluation=evaluate(truth, learned.judged, classes, familiar=familiar),
+        evaluation=evaluate(truth, learned.judged, classes, familiar=familiar, groups=units),
         before_calibration_ece=expected_calibration_error(truth, learned.judged_raw),
-        answered=selective(truth, learned.judged, learned.rule, learned.similarity[plan.judge]),
+        answered=selective(truth, learned.judged, learned.rule, learned.similarity[plan.judge], groups=units),
         seen=leaking.seen,
         without_leaks=(
-            evaluate(truth[clean], learned.judged[clean], classes, familiar=familiar[clean]) if some_clean else None
+            evaluate(truth[clean], learned.judged[clean], classes, familiar=familiar[clean], groups=units[clean])
+            if some_clean
+            else None
         ),
         mistakes=plan.judge[by_confidence[wrong[by_confidence]]],
         least_sure=plan.judge[by_confidence[::-1]],
