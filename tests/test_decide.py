@@ -1,10 +1,13 @@
 """When an answer is unsure: one rule of two limits, for one photo or many, with its reason."""
 
+import doctest
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from whatsit import decide as module
 from whatsit.decide import BOTH, IN_WORDS, PROBABILITY, REASONS, UNLIKE, Rule, decide
 
 RULE = Rule(threshold=0.7, similarity=0.6)
@@ -37,3 +40,7 @@ def test_many_photos_are_decided_as_each_alone(
     assert many.reasons.tolist() == [str(decide(p, s, rule).reasons) for p, s in photos]
     assert many.unsure.tolist() == [p < threshold or s < similarity for p, s in photos]
     assert set(many.reasons.tolist()) <= set(REASONS)
+
+
+def test_docstring() -> None:
+    assert doctest.testmod(module) == doctest.TestResults(failed=0, attempted=1)

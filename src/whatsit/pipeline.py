@@ -58,13 +58,18 @@ class Trained:
 
     @property
     def figures(self) -> dict[str, object]:
-        """Plain values for JSON: the report's first sentence, and all of the evaluation."""
-        return {"headline": self.report.headline, **self.evaluation.to_dict()}
+        """Plain values for JSON: the report's first sentence, all of the evaluation, and who gets an answer."""
+        return _figures(self.report, self.evaluation)
 
     def _repr_html_(self) -> str:
         from html import escape
 
         return f"<p><b>{escape(self.report.headline)}</b></p><p>{escape(str(self.folder))}</p>"
+
+
+def _figures(report: Report, evaluation: Evaluation) -> dict[str, object]:
+    answered = report.unsure and report.unsure.to_dict()
+    return {"headline": report.headline, **evaluation.to_dict(), "answered": answered}
 
 
 def train(
@@ -185,6 +190,11 @@ class Evaluated:
     evaluation: Evaluation
     report: Report
     folder: Path
+
+    @property
+    def figures(self) -> dict[str, object]:
+        """Plain values for JSON: the report's first sentence, all of the evaluation, and who gets an answer."""
+        return _figures(self.report, self.evaluation)
 
 
 def evaluate(

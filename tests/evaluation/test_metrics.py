@@ -170,6 +170,24 @@ def test_answering_less_answers_better() -> None:
     assert selective(truth, p, Rule(1.1, -1)).accuracy is None
 
 
+def test_photos_unlike_the_training_photos_get_no_answer() -> None:
+    """Half are unlike, and all of those are wrong: the curve ends at half, where all answers are right."""
+    truth, p = np.zeros(100, np.int64), np.tile([0.9, 0.1], (100, 1))
+    p[50:] = [0.001, 0.999]
+    similarity = np.repeat([0.8, 0.2], 50)
+    evaluation = evaluate(truth, p, names(2), familiar=similarity >= 0.5)
+    assert [(point.coverage, point.accuracy) for point in evaluation.coverage] == [(0.5, 1.0)]
+    got = selective(truth, p, Rule(0.5, 0.5), similarity)
+    assert got.accuracy is not None
+    assert (got.coverage, got.accuracy.value, got.answered, got.unlike, got.unsure) == (0.5, 1.0, 50, 50, 50)
+    assert evaluation.accuracy.value == 0.5
+    order = np.random.default_rng(0).permutation(100)
+    again = evaluate(truth[order], p[order], names(2), familiar=(similarity >= 0.5)[order])
+    assert again.to_dict() == evaluation.to_dict()
+    with pytest.raises(ValueError, match="familiar"):
+        evaluate(truth, p, names(2), familiar=np.ones(3, np.bool_))
+
+
 @pytest.mark.parametrize(
     ("truth", "p", "message"),
     [

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import whatsit.evaluation
-from whatsit.evaluation import Evaluation, evaluate, intervals
-from whatsit.evaluation.report import DataFigures, Seen, headline, suggest, summary, words
+from whatsit.decide import Rule
+from whatsit.evaluation import Evaluation, evaluate, intervals, selective
+from whatsit.evaluation.report import DataFigures, Seen, Target, headline, render_report, suggest, summary, words
 from whatsit.evaluation.report.charts import svg, ticks
 from whatsit.evaluation.report.content import NEW
 
@@ -185,3 +186,63 @@ def test_pairs_come_most_photos_first() -> None:
     counts = [n for _, _, n, _ in pairs]
     assert counts == sorted(counts, reverse=True)
     assert sum(counts) == (truth != p.argmax(axis=1)).sum()
+
+
+MISSED = Target(precision=0.95, held_out_precision=0.912, held_out_coverage=0.31, reached=False)
+
+
+def test_a_target_that_was_missed_is_said_first_and_everywhere() -> None:
+    made = report()
+    steps = suggest(made.evaluation, made.data, unsure=made.unsure, target=MISSED, train="whatsit train pets")
+    assert steps[0] == (
+        "95.0 % right answers were asked for, and were not reached: of held-out photos, the surest answers (31.0 % of "
+        "the photos) are right in 91.2 %. More photos help, or ask for less: `whatsit train pets --precision 0.91`."
+    ).replace(" %", "\N{NO-BREAK SPACE}%")
+    missed = replace(made, target=MISSED)
+    assert "95.0 % was asked for; the surest answers reach 91.2 %" in summary(missed)
+    assert "could not be reached" in render_report(missed)
+    reached = replace(made, target=replace(MISSED, reached=True))
+    assert "could not be reached" not in render_report(reached)
+    assert "asked for" not in summary(reached)
+
+
+def test_a_target_reached_before_may_be_missed_on_new_photos() -> None:
+    truth, p = predictions(400, 3)
+    evaluation = evaluate(truth, p, names(3))
+    unsure = selective(truth, p, Rule(0.4, -1))
+    assert unsure.accuracy is not None
+    assert unsure.accuracy.high < 0.95
+    target = Target(0.95, 0.96, 0.9, reached=True)
+    first = suggest(evaluation, DataFigures({}), unsure=unsure, target=target)[0]
+    assert first.startswith(
+        "95.0\N{NO-BREAK SPACE}% right answers were asked for, and of those that it gave to these ph"
+    )
+    assert "--precision 0." in first
+    content = suggest(evaluation, DataFigures({}), unsure=unsure, target=replace(target, precision=0.5))
+    assert not any("asked for" in step for step in content)
+
+
+def test_a_rule_that_refuses_most_photos_is_said_first() -> None:
+    truth, p = predictions(60, 3)
+    evaluation = evaluate(truth, p, names(3), familiar=np.zeros(60, np.bool_))
+    strict = selective(truth, p, Rule(0.99, -1))
+    assert suggest(evaluation, DataFigures({}), unsure=strict)[0].startswith(
+        f"Its threshold of 99.0\N{NO-BREAK SPACE}% refuses {60 - strict.answered} of 60 photos."
+    )
+    unlike = selective(truth, p, Rule(0.1, 0.9), np.zeros(60))
+    assert suggest(evaluation, DataFigures({}), unsure=unlike)[0] == (
+        "It is unsure about 60 of 60 photos, as 60 of them are unlike the training photos. Train again with labelled "
+        "photos like these among the others."
+    )
+
+
+def test_photos_that_are_all_unlike_have_a_page_and_a_summary() -> None:
+    truth, p = predictions(60, 3)
+    evaluation = evaluate(truth, p, names(3), familiar=np.zeros(60, np.bool_))
+    assert evaluation.coverage == ()
+    made = replace(report(), evaluation=evaluation, unsure=selective(truth, p, Rule(0.4, 0.9), np.zeros(60)))
+    assert "60 of 60 photos unlike the training photos" in summary(made)
+    assert "below 40.0 % or if unlike; answers 0.0 % of the photos" in summary(made)
+    page = render_report(made)
+    assert "60 of 60 photos are unlike the training photos: they get no answer at any threshold" in page
+    assert "no answer" in page

@@ -41,7 +41,6 @@ def command(
         watch=bar,
     )
     if as_json:
-        figures = {"report": done.report.location, "headline": done.report.headline}
-        click.echo(json_line({**figures, **done.evaluation.to_dict()}))
+        click.echo(json_line({"report": done.report.location, **done.figures}))
     else:
         click.echo(summary(done.report))

@@ -1,7 +1,7 @@
 """Predictions and labels → figures one can trust: metrics with intervals, calibration, wrong labels.
 
     evaluate(truth, probabilities, classes)   everything about one set of predictions, as an `Evaluation`
-    selective(truth, probabilities, 0.7)      how often it answers above a threshold, and how often rightly
+    selective(truth, probabilities, rule)     how often it answers by the rule of "unsure", and how often rightly
     likely_mislabelled(truth, probabilities)  the photos to look at again
     auroc, fpr_at_95_tpr                      how well a score tells foreign photos from known ones
 

@@ -67,7 +67,7 @@ def selective(
     answered, hits = int(sure.sum()), int(right[sure].sum())
     units = units_of(None if groups is None else groups[sure])
     return Answered(
-        threshold=rule.threshold,
+        rule=rule,
         coverage=answered / len(sure),
         accuracy=Figure(hits / answered, *share_interval(right[sure], units)) if answered else None,
         answered=answered,

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from whatsit.decide import Rule
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -72,12 +74,21 @@ class RocCurve:
 class Answered:
     """What remains when photos get "unsure" instead of an answer, as `whatsit.decide` has it."""
 
-    threshold: float
+    rule: Rule
     coverage: float  # share of the photos that get an answer
     accuracy: Figure | None  # among those; None where no photo is answered
     answered: int
     n: int
     unlike: int = 0  # photos of `n` that get none as they are unlike the training photos, whatever their probability
+
+    @property
+    def unsure(self) -> int:
+        """How many photos get no answer."""
+        return self.n - self.answered
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from whatsit.files import folder_written_atomically, write_json
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
 from whatsit.steps.gallery import Shown
+from whatsit.steps.judge import target_of
 from whatsit.steps.known import Known, known_photos, read_training_photos
 from whatsit.steps.related import Related
 from whatsit.steps.see import Watch
@@ -115,6 +116,7 @@ def examine(classifier: Classifier, answers: Answers, model: Path, folder: Path)
     shown = Shown(answers.uris, truth, p, classifier, verdict.reasons.tolist())
     by_confidence = np.argsort(-p.max(axis=1), kind="stable")
     wrong = p.argmax(axis=1) != truth
+    answered, target = selective(truth, p, facts.unsure, answers.similarity, groups=units), target_of(facts.unsure)
     report = Report(
         title=f"{facts.name} on {answers.dataset.name}",
         created=datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -125,11 +127,12 @@ def examine(classifier: Classifier, answers: Answers, model: Path, folder: Path)
         temperature=facts.temperature,
         seen=seen.seen,
         without_leaks=fresh,
-        unsure=selective(truth, p, facts.unsure, answers.similarity, groups=units),
+        unsure=answered,
+        target=target,
         mistakes=shown.gallery(by_confidence[wrong[by_confidence]]),
         least_sure=shown.gallery(by_confidence[::-1]),
         facts={"Model": str(model), "Trained": facts.created, "Backbone": str(facts.backbone["name"])},
-        next_steps=suggest(evaluation, data, seen=seen.seen, listed="The report"),
+        next_steps=suggest(evaluation, data, unsure=answered, target=target, seen=seen.seen, listed="The report"),
         commands=(f"whatsit predict {shell_quoted(model)} PHOTO…",),
         location=str(folder / FILES.report),
     )
@@ -155,4 +158,11 @@ def write_examination(
         )
         if report.seen.listed:
             (fresh / FILES.leaks).write_bytes(leaks_csv(report.seen))
-        write_json(fresh / FIGURES, {**evaluation.to_dict(), "seen": asdict(report.seen)})
+        write_json(
+            fresh / FIGURES,
+            {
+                **evaluation.to_dict(),
+                "answered": report.unsure and report.unsure.to_dict(),
+                "seen": asdict(report.seen),
+            },
+        )

@@ -26,7 +26,7 @@ from whatsit.model.similar import thumbnails_bytes
 from whatsit.options import TrainOptions
 from whatsit.steps.gallery import Shown, likely_labels
 from whatsit.steps.gather import Photos
-from whatsit.steps.judge import Judged
+from whatsit.steps.judge import Judged, target_of
 from whatsit.steps.learn import Learned
 from whatsit.steps.plan import HELD_OUT, Plan
 from whatsit.steps.tables import leaks_csv, predictions_csv, splits_csv
@@ -153,6 +153,7 @@ def make_report(work: Work, classifier: Classifier, folder: Path, data: str) -> 
         seen=judged.seen,
         without_leaks=judged.without_leaks,
         unsure=judged.answered,
+        target=target_of(facts.unsure),
         mistakes=shown.gallery(judged.mistakes),
         least_sure=shown.gallery(judged.least_sure),
         mislabelled=shown.gallery(judged.mislabelled, likely),
@@ -161,6 +162,8 @@ def make_report(work: Work, classifier: Classifier, folder: Path, data: str) -> 
         next_steps=suggest(
             judged.evaluation,
             figures,
+            unsure=judged.answered,
+            target=target_of(facts.unsure),
             mislabelled=len(judged.mislabelled),
             seen=judged.seen,
             train=train,
@@ -179,9 +182,6 @@ def _how_made(facts: ModelFacts, learned: Learned) -> Mapping[str, str]:
         "Backbone's licence": f"{backbone['licence']}. {backbone['source']}",
         "Image": f"{facts.preprocessing.dimensions} pixels, by {facts.preprocessing.fit}",
         **_learned(facts, learned.history, chosen_on),
-        "Temperature": f"{facts.temperature:.3f}",
-        "Answers “unsure” below": f"{facts.unsure.threshold:.1%} (asked for: {facts.unsure.precision:.0%} right)",
-        "Answers “unsure” if unlike the training photos": f"similarity below {facts.unsure.similarity:.3f}",
         "Seed": str(facts.training["seed"]),
         "Data fingerprint": facts.data["fingerprint"][:16],
         "Software": ", ".join(f"{name} {number}" for name, number in facts.software.items()),

@@ -10,7 +10,7 @@ Nothing here computes a metric, reads a file or prints.
 """
 
 from whatsit.evaluation.report.advice import suggest
-from whatsit.evaluation.report.content import DataFigures, ForeignPhotos, Leak, LeftOut, Photo, Report, Seen
+from whatsit.evaluation.report.content import DataFigures, ForeignPhotos, Leak, LeftOut, Photo, Report, Seen, Target
 from whatsit.evaluation.report.headline import headline
 from whatsit.evaluation.report.page import render_report
 from whatsit.evaluation.report.terminal import summary
@@ -24,6 +24,7 @@ __all__ = [
     "Photo",
     "Report",
     "Seen",
+    "Target",
     "headline",
     "how_it_learned",
     "render_report",

@@ -5,15 +5,18 @@ most first. Thresholds stand beside their reason.
 """
 
 from dataclasses import dataclass
+from math import floor
 
-from whatsit.evaluation.figures import Evaluation
-from whatsit.evaluation.report.content import NEW, DataFigures, Seen
+from whatsit.evaluation.figures import Answered, Evaluation
+from whatsit.evaluation.report.content import NEW, DataFigures, Seen, Target
 from whatsit.evaluation.report.words import (
     confused_pairs,
     count,
+    interval,
     listed,
     most_common,
     out_of_100,
+    percent,
     points,
     quoted,
 )
@@ -21,6 +24,7 @@ from whatsit.evaluation.report.words import (
 FEW_TRAINING = 20  # photos of a class; below, one odd photo is 5 % of all that is known of it
 FEW_TESTED = 100  # photos; below, the interval of 90 % right is wider than 12 points
 IMBALANCE = 5  # the largest class over the smallest in training
+FEW_ANSWERED = 0.5  # share of the photos that get an answer; below, most are refused
 GAP = 0.05  # accuracy above balanced accuracy: what large classes hide
 PAIR = 3  # photos; fewer confusions of one pair may be chance
 
@@ -29,6 +33,8 @@ PAIR = 3  # photos; fewer confusions of one pair may be chance
 class _Case:
     evaluation: Evaluation
     data: DataFigures
+    unsure: Answered | None
+    target: Target | None
     mislabelled: int
     seen: Seen
     train: str
@@ -49,6 +55,8 @@ def suggest(
     evaluation: Evaluation,
     data: DataFigures,
     *,
+    unsure: Answered | None = None,
+    target: Target | None = None,
     mislabelled: int = 0,
     seen: Seen = NEW,
     train: str = "whatsit train photos/",
@@ -56,12 +64,62 @@ def suggest(
 ) -> tuple[str, ...]:
     """Next steps, what matters most first; `backticks` mark what to type.
 
-    mislabelled: how many labels are likely wrong. train: the command as the user would type it. listed: what
-    names the photos left out.
+    unsure: how many get an answer. target: how right answers were to be. mislabelled: how many labels are likely
+    wrong. train: the command as the user would type it. listed: what names the photos left out.
     """
-    case = _Case(evaluation, data, mislabelled, seen, train, listed)
+    case = _Case(evaluation, data, unsure, target, mislabelled, seen, train, listed)
     said = tuple(sentence for rule in RULES if (sentence := rule(case)))
     return said or ("Nothing stands out. Photos from another place, day or camera would tell how far this carries.",)
+
+
+def _unsure(case: _Case) -> str | None:
+    """First, as it is what a user meets: answers less right than was asked for, or hardly any."""
+    parts = [part for part in (_missed(case), _refused(case)) if part]
+    said = "; ".join(parts)
+    return f"{said[0].upper()}{said[1:]}. {_remedy(case)}" if parts else None
+
+
+def _missed(case: _Case) -> str:
+    target, unsure = case.target, case.unsure
+    if not target:
+        return ""
+    if not target.reached:
+        return (
+            f"{percent(target.precision)} right answers were asked for, and were not reached: of held-out photos, the "
+            f"surest answers ({percent(target.held_out_coverage)} of the photos) are right in "
+            f"{percent(target.held_out_precision)}"
+        )
+    if unsure and unsure.accuracy and unsure.accuracy.high < target.precision:
+        return (
+            f"{percent(target.precision)} right answers were asked for, and of those that it gave to these photos "
+            f"{percent(unsure.accuracy.value)} are right (95 % interval: {interval(unsure.accuracy)})"
+        )
+    return ""
+
+
+def _refused(case: _Case) -> str:
+    unsure = case.unsure
+    if not unsure or unsure.coverage >= FEW_ANSWERED:
+        return ""
+    unlike = f", as {unsure.unlike:,} of them are unlike the training photos" if unsure.unlike else ""
+    most = "it is unsure about" if unsure.unlike else f"its threshold of {percent(unsure.rule.threshold)} refuses"
+    return f"{most} {unsure.unsure:,} of {count(unsure.n, 'photo')}{unlike}"
+
+
+def _remedy(case: _Case) -> str:
+    unsure = case.unsure
+    if unsure and 2 * unsure.unlike > unsure.unsure:
+        return "Train again with labelled photos like these among the others."
+    target, less = case.target, floor(100 * _had(case)) / 100
+    if target and 0 < less < target.precision:
+        return f"More photos help, or ask for less: `{case.train} --precision {less:g}`."
+    return "Train again with more photos, such as these."
+
+
+def _had(case: _Case) -> float:
+    """A precision that can be had: what held-out photos reached, or what all answers together do."""
+    target = case.target
+    return target.held_out_precision if target and not target.reached else case.evaluation.accuracy.value
 
 
 def _no_better_than_constant(case: _Case) -> str | None:
@@ -206,6 +264,7 @@ def _them(n: int) -> str:
 
 
 RULES = (
+    _unsure,
     _no_better_than_constant,
     _leaks,
     _not_known,

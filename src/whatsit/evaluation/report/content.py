@@ -33,6 +33,16 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
+class Target:
+    """How right the given answers were to be, and what became of it when the threshold was chosen. Shares in [0, 1]."""
+
+    precision: float  # as asked for
+    held_out_precision: float  # of the answers given on held-out photos
+    held_out_coverage: float  # share of the held-out photos that got an answer
+    reached: bool
+
+
+@dataclass(frozen=True)
 class DataFigures:
     """What went in. `counts` maps a split's name to its photos per class, by class name."""
 
@@ -99,6 +109,7 @@ class Report:
     seen: Seen = NEW  # which photos are not new to the classifier
     without_leaks: Evaluation | None = None  # the same evaluation of the others
     unsure: Answered | None = None
+    target: Target | None = None
     foreign: ForeignPhotos | None = None
     mistakes: tuple[Photo, ...] = ()  # most confident first; a dozen of each reads best
     least_sure: tuple[Photo, ...] = ()

@@ -59,7 +59,7 @@ def environment(*packages: str) -> "Environment":
         number=_number,
         share=_share,
     )
-    made.globals.update(count=words.count, unsure_words=IN_WORDS)
+    made.globals.update(count=words.count, when_unsure=words.when_unsure, unsure_words=IN_WORDS)
     return made
 
 

@@ -42,6 +42,8 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         ("balanced", _balanced(report)),
         ("calibration", _calibration(report)),
         ("unsure", _unsure(report)),
+        ("", _unlike(report)),
+        ("", _missed(report)),
         *_worst_classes(report),
         ("confused", _pair(report)),
         ("wrong labels", _mislabelled(report)),
@@ -108,8 +110,28 @@ def _calibration(report: Report) -> str:
 def _unsure(report: Report) -> str:
     if not (unsure := report.unsure):
         return ""
-    text = f"below {percent(unsure.threshold)}; answers {percent(unsure.coverage)} of the photos"
-    return text + (f", {percent(unsure.accuracy.value)} right" if unsure.accuracy else "")
+    threshold = unsure.rule.threshold
+    when = f"below {percent(threshold)} or if unlike" if threshold > 0 else "if unlike the training photos"
+    text = f"{when}; answers {percent(unsure.coverage)}"
+    return text + (f", {percent(unsure.accuracy.value)} right" if unsure.accuracy else " of the photos")
+
+
+def _unlike(report: Report) -> str:
+    unsure = report.unsure
+    return (
+        f"{unsure.unlike:,} of {count(unsure.n, 'photo')} unlike the training photos"
+        if unsure and unsure.unlike
+        else ""
+    )
+
+
+def _missed(report: Report) -> str:
+    """Where the precision that was asked for could not be reached when the threshold was chosen."""
+    target = report.target
+    if not target or target.reached:
+        return ""
+    reached = f"the surest answers reach {percent(target.held_out_precision)}"
+    return f"{percent(target.precision)} was asked for; {reached}"
 
 
 def _worst_classes(report: Report) -> list[tuple[str, str]]:

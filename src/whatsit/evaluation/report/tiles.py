@@ -8,7 +8,7 @@ from whatsit.evaluation.figures import Figure
 from whatsit.evaluation.report.charts.whisker import whisker
 from whatsit.evaluation.report.content import Report
 from whatsit.evaluation.report.headline import aside
-from whatsit.evaluation.report.words import interval, most_common, out_of_100, percent, points, quoted
+from whatsit.evaluation.report.words import count, interval, most_common, out_of_100, percent, points, quoted
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,18 @@ def _calibration(report: Report) -> Tile:
 
 def _unsure(report: Report) -> Tile | None:
     unsure = report.unsure
-    if not unsure or not unsure.accuracy:
+    if not unsure:
         return None
     note = f"It answers {percent(unsure.coverage)} of the photos, and says “unsure” to the others."
+    if unsure.unlike:
+        note += f" {unsure.unlike:,} of {count(unsure.n, 'photo')} {_are(unsure.unlike)} unlike the training photos."
+    if not unsure.accuracy:
+        return Tile("Right when it answers", "no answer", note)
     return _share("answered", "Right when it answers", unsure.accuracy, note)
+
+
+def _are(n: int) -> str:
+    return "is" if n == 1 else "are"
 
 
 def _roc(report: Report) -> Tile | None:

@@ -5,7 +5,7 @@ from math import isfinite
 
 import numpy as np
 
-from whatsit.evaluation.figures import Evaluation, Figure
+from whatsit.evaluation.figures import Answered, Evaluation, Figure
 
 NBSP = "\N{NO-BREAK SPACE}"
 
@@ -91,6 +91,13 @@ def quoted(name: str) -> str:
     """A class's name within a sentence: quoted, at most 40 columns, without the marks of commands."""
     plain = shorten(name, 40).replace("`", "'")
     return f"“{plain}”"
+
+
+def when_unsure(unsure: Answered) -> str:
+    """When it says "unsure", within a sentence that begins with a capital letter."""
+    unlike = "where a photo is unlike the training photos"
+    threshold = unsure.rule.threshold
+    return f"Below a probability of {percent(threshold)}, and {unlike}" if threshold > 0 else unlike.capitalize()
 
 
 def confused_pairs(evaluation: Evaluation) -> list[tuple[str, str, int, int]]:

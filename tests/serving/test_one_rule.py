@@ -1,0 +1,103 @@
+"""Evaluation, command line, Python and server on the same photos: "unsure" is said of the same ones, for one reason."""
+
+import csv
+import io
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli.shell import process
+from drawn import KINDS, draw_folder, drawn_photo
+from PIL import Image
+from pipeline.given import rows
+
+from whatsit.decide import BOTH, PROBABILITY, UNLIKE
+from whatsit.model.folder import FILES
+from whatsit.pipeline import Trained, evaluate
+
+from .running import serving
+
+PER_CLASS = 12
+
+
+@pytest.fixture(scope="module")
+def later(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of each kind photos like those learned from, the same in fog with colours swapped, and pictures of nothing."""
+    folder = draw_folder(tmp_path_factory.mktemp("later") / "photos", PER_CLASS, first_seed=500)
+    for kind in KINDS:
+        for seed in range(PER_CLASS):
+            rng = np.random.default_rng(seed)
+            clear = drawn_photo(kind, 700 + seed).astype(np.float64)
+            fogged = 210 - clear[::-1, :, ::-1] * rng.uniform(0.05, 0.5) + rng.normal(0, 20, clear.shape)
+            Image.fromarray(fogged.clip(0, 255).astype(np.uint8)).save(folder / kind / f"fogged{seed}.png")
+            checks = np.indices((192, 256)).sum(axis=0) // int(rng.integers(2, 40)) % 2 * 255
+            Image.fromarray(checks.astype(np.uint8)).save(folder / kind / f"nothing{seed}.png")
+    return folder
+
+
+@pytest.fixture(params=["logistic", "knn"])
+def taught(request: pytest.FixtureRequest, model: Trained, second_model: Trained) -> Trained:
+    return model if request.param == "logistic" else second_model
+
+
+def test_all_ways_agree_photo_by_photo(taught: Trained, later: Path, tmp_path: Path) -> None:
+    done = evaluate(taught.folder, later, tmp_path / "report")
+    said = {row["path"]: row for row in rows(done.folder / FILES.predictions)}
+    assert len(said) == 9 * PER_CLASS
+    expected = {path: (row["predicted"], row["unsure"], row["reason"]) for path, row in said.items()}
+    assert {reason for _, _, reason in expected.values()} >= {"", PROBABILITY, UNLIKE, BOTH}
+
+    answers = taught.classifier.predict(list(said))
+    assert {a.path: (a.label, str(a.unsure), a.reason) for a in answers} == expected
+
+    table = process("predict", taught.folder, later, "--csv")
+    printed = list(csv.DictReader(io.StringIO(table.out)))
+    assert {row["path"]: (row["predicted"], row["unsure"], row["reason"]) for row in printed} == expected
+    lines = [json.loads(line) for line in process("predict", taught.folder, later, "--json").out.splitlines()]
+    assert {one["path"]: (one["label"], str(one["unsure"]), one["reason"]) for one in lines} == expected
+
+    with serving(taught.folder, "--quiet") as server:
+        for path, row in expected.items():
+            reply = server.ask("POST", "/predict", Path(path).read_bytes(), {"Content-Type": "image/png"})
+            (one,) = json.loads(reply.body)["predictions"]
+            assert (one["label"], str(one["unsure"]), one["reason"]) == row, path
+            assert one["familiar"] is ("unlike" not in row[2])
+            assert one["answer"] == ("unsure" if one["unsure"] else one["label"])
+
+
+def test_figures_are_those_of_the_answers(taught: Trained, later: Path, tmp_path: Path) -> None:
+    done = evaluate(taught.folder, later, tmp_path / "report")
+    said = rows(done.folder / FILES.predictions)
+    answered = [row for row in said if row["unsure"] == "False"]
+    unlike = sum("unlike" in row["reason"] for row in said)
+    unsure = done.report.unsure
+    assert unsure is not None
+    assert (unsure.answered, unsure.n, unsure.unlike) == (len(answered), len(said), unlike)
+    assert unsure.accuracy is not None
+    assert unsure.accuracy.value == pytest.approx(np.mean([row["label"] == row["predicted"] for row in answered]))
+    last = done.evaluation.coverage[-1]
+    assert last.coverage == pytest.approx(1 - unlike / len(said))
+    figures = json.loads((done.folder / "evaluation.json").read_text(encoding="utf-8"))
+    assert figures["answered"]["answered"] == len(answered)
+    reasons = {"/".join(Path(row["path"]).parts[-2:]): row["reason"] for row in said}
+    shown = [*done.report.mistakes, *done.report.least_sure]
+    assert shown
+    assert [photo.reason for photo in shown] == [reasons[photo.path] for photo in shown]
+
+
+def test_training_judges_its_own_photos_by_that_rule(taught: Trained) -> None:
+    """In cross-validation with probability and similarity from the other folds."""
+    rule = taught.classifier.facts.unsure
+    said = rows(taught.folder / FILES.predictions)
+    reasons = Counter(row["reason"] for row in said)
+    for row in said:
+        improbable = float(row["probability"]) < rule.threshold
+        unlike = float(row["similarity"]) < rule.similarity
+        assert row["unsure"] == str(improbable or unlike)
+        assert (PROBABILITY in row["reason"], UNLIKE in row["reason"]) == (improbable, unlike)
+    unsure = taught.report.unsure
+    assert unsure is not None
+    assert unsure.answered == reasons[""]
+    assert unsure.unlike == reasons[UNLIKE] + reasons[BOTH]
