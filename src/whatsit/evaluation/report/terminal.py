@@ -13,6 +13,7 @@ from whatsit.evaluation.report.words_on_learning import lesson
 
 LINES = 25
 LABEL = 14  # columns of the left side
+UNLIKE = 0.05  # share of photos unlike the training photos that is worth a line; of photos like them, 1 in 100 is
 LEAKS = 2  # named
 
 
@@ -118,11 +119,9 @@ def _unsure(report: Report) -> str:
 
 def _unlike(report: Report) -> str:
     unsure = report.unsure
-    return (
-        f"{unsure.unlike:,} of {count(unsure.n, 'photo')} unlike the training photos"
-        if unsure and unsure.unlike
-        else ""
-    )
+    if not unsure or unsure.unlike < UNLIKE * unsure.n:
+        return ""
+    return f"{unsure.unlike:,} of {count(unsure.n, 'photo')} unlike the training photos"
 
 
 def _missed(report: Report) -> str:
