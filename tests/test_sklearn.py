@@ -177,9 +177,7 @@ def test_copies_never_straddle_the_folds(paths: list[str], labels: list[str], ca
     once = ImageClassifier(bits="float32", cache=cache).fit(paths, labels)
     five = ImageClassifier(bits="float32", cache=cache).fit(paths * 5, labels * 5)
     assert five.temperature_ > 0.5 * once.temperature_
-    with pytest.raises(
-        ValueError, match=r"class 'stones' has 1 distinct image.*near-duplicates and"
-    ):
+    with pytest.raises(ValueError, match=r"class 'stones' has 1 distinct image.*near-duplicates and"):
         ImageClassifier(bits="float32", cache=cache).fit([*paths[:20], paths[-1], paths[-1]], labels[:22])
 
 
