@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from whatsit.errors import WhatsitError
 
@@ -34,6 +35,26 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:
                 if durable:
                     file.flush()
                     os.fsync(handle)
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def text_written_atomically(path: Path, *, overwrite: bool) -> Iterator[TextIO]:
+    """Yields a temporary sibling, UTF-8, which takes the path's place when the block ends without an error.
+
+    What is no Unicode, as file names may be, is escaped. Raises WhatsitError where the path exists (unless `overwrite`)
+    or cannot be written; an old file then stays.
+    """
+    check_target(path, overwrite=overwrite)
+    with plain_os_errors(path):
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+                yield file
             Path(name).chmod(0o644)
             Path(name).replace(path)
         except BaseException:

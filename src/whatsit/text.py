@@ -1,5 +1,7 @@
 """Names as they are shown and compared: one normal form, one line, no surprises in a terminal."""
 
+import os
+import re
 import unicodedata
 from collections.abc import Collection
 from pathlib import Path
@@ -38,9 +40,40 @@ def clean_label(text: str) -> str:
     return printable(unicodedata.normalize("NFC", text).strip())
 
 
-def csv_cell(text: str) -> str:
-    """A carriage return is escaped: the csv module writes it without quotes, and would read it as a new row."""
-    return text.replace("\r", "\\r")
+PLAIN_CELLS = "WHATSIT_PLAIN_CELLS"
+
+# What a spreadsheet takes for a formula at the start of a cell, in some languages of full width, too:
+# https://owasp.org/www-community/attacks/CSV_Injection. A name may begin so, and a photo may come from a stranger.
+_FORMULA = re.compile("'*[=+\\-@\t\n\uff1d\uff0b\uff0d\uff20]")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
+
+
+def csv_cell(text: str, *, as_is: bool = False) -> str:
+    """A cell that no spreadsheet takes for a formula: an apostrophe before it, as OWASP advises, unless `as_is`.
+
+    `plain_cell` takes it away. The environment's WHATSIT_PLAIN_CELLS=1 is `as_is` for every file. A carriage return is
+    escaped: the csv module writes it without quotes, and would read it as a new row.
+
+    >>> csv_cell("=1+2.jpg"), csv_cell("-0.5"), csv_cell("-0.5.jpg"), csv_cell("'=odd")
+    ("'=1+2.jpg", '-0.5', "'-0.5.jpg", "''=odd")
+    """
+    text = text.replace("\r", "\\r")
+    as_is = as_is or os.environ.get(PLAIN_CELLS) == "1"
+    return text if as_is or not _FORMULA.match(text) or _NUMBER.fullmatch(text) else f"'{text}"
+
+
+def plain_cell(cell: str) -> str:
+    """What `csv_cell` was given, but for a carriage return.
+
+    >>> [plain_cell(csv_cell(text)) for text in ("=1+2.jpg", "-0.5", "'=odd", "'odd'")]
+    ['=1+2.jpg', '-0.5', "'=odd", "'odd'"]
+    """
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+def plain_row(row: dict[str, str]) -> dict[str, str]:
+    """A row of `csv.DictReader`, its cells as `plain_cell` gives them; one that is missing stays None."""
+    return {name: plain_cell(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
 
 
 def shell_quoted(path: str | Path) -> str:

@@ -30,7 +30,7 @@ def test_a_folder_with_a_bad_image(shell: Shell, new: Path, fruit_model: Path) -
     done = shell("predict", fruit_model, new)
     lines = done.out.splitlines()
     assert done.code == 1
-    assert done.err == ""
+    assert done.err.endswith(" 1 unreadable\n")
     assert [line.split("new/")[1].split()[0] for line in lines] == ["bad.jpg:", "a/300.jpg", "z/300.jpg"]
     assert "bad.jpg: error: empty file" in lines[0]
 
@@ -40,14 +40,14 @@ def test_json_has_a_line_a_photo_in_the_order_asked(shell: Shell, new: Path, fru
     done = shell("predict", fruit_model, *asked, "--json")
     answers = [json.loads(line) for line in done.out.splitlines()]
     assert done.code == 1
-    assert done.err == ""
+    assert done.err.endswith(" 2 unreadable\n")
     assert [answer["path"] for answer in answers] == asked
     for good in (answers[0], answers[3], answers[4]):
         assert list(good) == ["path", "label", "probability", "unsure", "reason", "top"]
         assert isinstance(good["unsure"], bool)
         assert [list(one) for one in good["top"]] == [["label", "probability"]] * 2
         assert good["top"][0] == {"label": good["label"], "probability": good["probability"]}
-    assert [list(bad) for bad in answers[1:3]] == [["path", "error"]] * 2
+    assert [list(bad) for bad in answers[1:3]] == [["path", "error", "unsure", "reason"]] * 2
     assert answers[1]["error"] == "no such file"
     assert answers[0] == answers[4]
 
@@ -110,7 +110,8 @@ def test_a_list_on_stdin(new: Path, fruit_model: Path) -> None:
     answers = [json.loads(line) for line in done.out.splitlines()]
     assert [os.fsencode(answer["path"]) for answer in answers] == [b"a/300.jpg", b"\xff.jpg", b"no.jpg"]
     assert ["error" in answer for answer in answers] == [False, False, True]
-    assert (done.code, done.err) == (1, "")
+    assert done.code == 1
+    assert done.err.startswith("3 photos, ")
 
 
 def test_names_that_no_terminal_should_see(new: Path, fruit_model: Path) -> None:
@@ -119,7 +120,7 @@ def test_names_that_no_terminal_should_see(new: Path, fruit_model: Path) -> None
     (new / "bad.jpg").unlink()
     for locale in ("C.UTF-8", "C"):
         done = process("predict", fruit_model, ".", folder=new, env={"LC_ALL": locale, "PYTHONCOERCECLOCALE": "0"})
-        assert (done.code, done.err) == (0, "")
+        assert done.code == 0
         assert [line.partition("  ")[0] for line in done.out.splitlines()] == [
             *("two\\nlines.jpg", "\\xff\\x1b[31m.jpg", "a/300.jpg", "z/300.jpg")
         ]
@@ -228,3 +229,146 @@ def test_stdout_on_a_full_disk(fruit: Path, fruit_model: Path) -> None:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=120)
     assert done.returncode == 1
     assert done.stderr == b"Error: cannot print the answer: no space left where stdout goes\n"
+
+
+ANSWERS = [".csv", ".json", ".jsonl", ".ndjson", ".txt", ".CSV"]
+
+
+@pytest.mark.parametrize("ending", ANSWERS)
+def test_a_file_in_the_format_of_its_ending(
+    shell: Shell, new: Path, fruit_model: Path, tmp_path: Path, ending: str
+) -> None:
+    file = tmp_path / f"answers{ending}"
+    done = shell("predict", fruit_model, new, "-o", file)
+    assert (done.code, done.out) == (1, "")
+    assert done.err == f"3 photos, {unsure_in(new, fruit_model)} unsure, 1 unreadable; written to {file}\n"
+    text = file.read_text(encoding="utf-8")
+    kind = ending.lower()
+    if kind == ".csv":
+        paths = [row["path"] for row in csv.DictReader(io.StringIO(text))]
+    elif kind == ".txt":
+        paths = [line.partition("  ")[0].partition(": error")[0] for line in text.splitlines()]
+    else:
+        answers = json.loads(text) if kind == ".json" else [json.loads(line) for line in text.splitlines()]
+        paths = [answer["path"] for answer in answers]
+    assert paths == [str(new / name) for name in ("bad.jpg", "a/300.jpg", "z/300.jpg")]
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [file.name]
+
+
+def unsure_in(folder: Path, model: Path) -> int:
+    return sum(answer.unsure for answer in load(model).predict([str(path) for path in sorted(folder.rglob("3*.jpg"))]))
+
+
+def test_a_summary_of_several_photos(shell: Shell, new: Path, fruit_model: Path) -> None:
+    for form in ((), ("--json",), ("--csv",)):
+        done = shell("predict", fruit_model, new, *form)
+        assert done.err == f"3 photos, {unsure_in(new, fruit_model)} unsure, 1 unreadable\n"
+    assert shell("predict", fruit_model, new / "a" / "300.jpg").err == ""
+
+
+def test_a_file_is_whole_or_as_it_was(shell: Shell, new: Path, fruit_model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "answers.csv"
+    file.write_text("mine", encoding="utf-8")
+    check_mistake(shell("predict", fruit_model, new, "-o", file), f"{file} exists", "--force")
+    check_mistake(shell("predict", fruit_model, new, "-o", new / "notes.txt" / "a.csv"), "cannot write")
+    assert file.read_text(encoding="utf-8") == "mine"
+    assert shell("predict", fruit_model, new, "-o", file, "--force").code == 1
+    assert len(file.read_text(encoding="utf-8").splitlines()) == 4
+    command = [sys.executable, "-m", "whatsit", "predict", str(fruit_model), "-", "-o", str(file), "--force"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdin
+        running.stdin.write(f"{new / 'bad.jpg'}\n".encode() * 500)
+        running.stdin.flush()
+        running.terminate()
+        running.wait(timeout=60)
+    assert len(file.read_text(encoding="utf-8").splitlines()) == 4
+
+
+def test_output_that_contradicts_itself(shell: Shell, new: Path, fruit_model: Path, tmp_path: Path) -> None:
+    for arguments in (
+        ["-o", tmp_path / "answers.xlsx"],
+        ["-o", tmp_path / "answers"],
+        ["-o", tmp_path / "answers.csv", "--json"],
+        ["--force"],
+        ["--plain-cells"],
+        ["-o", tmp_path / "answers.json", "--plain-cells"],
+    ):
+        done = shell("predict", fruit_model, new, *arguments)
+        assert (done.code, done.out) == (2, ""), arguments
+    assert ".csv, .json, .jsonl, .ndjson or .txt" in shell("predict", fruit_model, new, "-o", "answers.xlsx").err
+
+
+@pytest.mark.parametrize("form", ["--csv", "--json"])
+def test_every_row_can_be_masked(shell: Shell, new: Path, fruit_model: Path, form: str) -> None:
+    """As by pandas, which takes a column for booleans where every row has one."""
+    out = shell("predict", fruit_model, new, form).out
+    if form == "--csv":
+        rows = list(csv.DictReader(io.StringIO(out)))
+        assert {row["unsure"] for row in rows} <= {"True", "False"}
+    else:
+        answers = [json.loads(line) for line in out.splitlines()]
+        assert all(isinstance(answer["unsure"], bool) for answer in answers)
+
+
+def test_names_that_a_spreadsheet_takes_for_formulas(shell: Shell, new: Path, fruit_model: Path) -> None:
+    names = ["=cmd.jpg", "+1.jpg", "-2.jpg", "@sum.jpg", "'=odd.jpg", "ﾟ＝1.jpg", "＝2.jpg"]
+    for name in names:
+        shutil.copy(new / "a" / "300.jpg", new / name)
+    quoted = ["'=cmd.jpg", "'+1.jpg", "'-2.jpg", "'@sum.jpg", "''=odd.jpg", "ﾟ＝1.jpg", "'＝2.jpg"]
+    for arguments, expected in (((), quoted), (("--plain-cells",), names)):
+        done = process("predict", fruit_model, "-", "--csv", *arguments, given="\n".join(names).encode(), folder=new)
+        assert [row["path"] for row in csv.DictReader(io.StringIO(done.out))] == expected
+    env = {"WHATSIT_PLAIN_CELLS": "1"}
+    done = process("predict", fruit_model, "-", "--csv", given="\n".join(names).encode(), folder=new, env=env)
+    assert [row["path"] for row in csv.DictReader(io.StringIO(done.out))] == names
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "cp1252", "ascii"])
+def test_csv_is_utf8_wherever_it_goes_but_a_console(new: Path, fruit_model: Path, encoding: str) -> None:
+    shutil.copy(new / "a" / "300.jpg", new / "Äpfel 🍏.jpg")
+    env = {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    done = process("predict", fruit_model, new / "Äpfel 🍏.jpg", "--csv", env=env)
+    assert [row["path"] for row in csv.DictReader(io.StringIO(done.out))] == [str(new / "Äpfel 🍏.jpg")]
+
+
+def deep(folder: Path) -> Path:
+    """A folder below it whose path is longer than the system takes: nobody, not even root, can list it by that."""
+    here = os.open(folder, os.O_RDONLY)
+    length = len(str(folder))
+    path = folder
+    while length < os.pathconf(folder, "PC_PATH_MAX"):
+        name = "m" * 200
+        os.mkdir(name, dir_fd=here)
+        inner = os.open(name, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here, path, length = inner, path / name, length + 201
+    os.close(here)
+    return path
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv"])
+def test_a_folder_that_cannot_be_listed_is_a_row(
+    shell: Shell, fruit: Path, fruit_model: Path, tmp_path: Path, form: str
+) -> None:
+    photos = shutil.copytree(fruit, tmp_path / "photos")
+    closed = deep(photos)
+    try:
+        done = shell("predict", fruit_model, photos, form)
+        rows = (
+            [json.loads(line) for line in done.out.splitlines()]
+            if form == "--json"
+            else list(csv.DictReader(io.StringIO(done.out)))
+        )
+        assert done.code == 1
+        assert done.err.startswith("25 photos, ")
+        assert done.err.endswith(" 1 unreadable\n")
+        failed = [row for row in rows if row.get("error")]
+        assert [row["path"] for row in failed] == [str(closed)]
+        assert failed[0]["error"].startswith("the folder cannot be listed (File name too long)")
+        assert {row["path"] for row in rows} - {str(closed)} == {str(path) for path in fruit_paths(photos)}
+    finally:
+        subprocess.run(["rm", "-rf", str(photos)], check=True)
+
+
+def fruit_paths(folder: Path) -> list[Path]:
+    return [*(folder / "apples").iterdir(), *(folder / "pears").iterdir()]

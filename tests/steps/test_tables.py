@@ -12,6 +12,7 @@ from whatsit.decide import Rule
 from whatsit.options import TrainOptions
 from whatsit.steps.plan import make_plan
 from whatsit.steps.tables import predictions_csv, splits_csv
+from whatsit.text import plain_row
 
 from .made import make_photos
 
@@ -29,7 +30,8 @@ def test_any_name_comes_back() -> None:
     records = [replace(r, uri=name) for r, name in zip(photos.dataset.records, names, strict=True)]
     photos = replace(photos, dataset=replace(photos.dataset, records=tuple(records)))
     rows = read(splits_csv(photos, make_plan(photos, TrainOptions())))
-    assert [row["uri"] for row in rows] == [*NAMES, *ESCAPED.values()]
+    assert [plain_row(row)["uri"] for row in rows] == [*NAMES, *ESCAPED.values()]
+    assert rows[6]["uri"] == "'=1+1.jpg"
     assert [row["sha256"] for row in rows] == list(photos.all_digests)
     assert {row["left_out"] for row in rows} == {""}
 

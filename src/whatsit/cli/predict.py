@@ -1,21 +1,22 @@
 """`whatsit predict`."""
 
-import csv
 import glob
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from whatsit.cli.shared import device_option, json_line, json_option, limit_options, limits
+from whatsit.cli.answers import Csv, Summary, file_format, on_stdout, shown_format, to_file, write_answers
+from whatsit.cli.shared import device_option, json_option, limit_options, limits
 from whatsit.errors import ImageError, WhatsitError
+from whatsit.files import check_target
 from whatsit.model.folder import FILES
 from whatsit.model.load import IMAGENET, load
-from whatsit.text import csv_cell, printable
 
 if TYPE_CHECKING:
     from whatsit.model.classifier import Classifier
@@ -37,6 +38,13 @@ IMAGENET_TOP = 5
 )
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Write there, in the format of its ending: .csv, .json, .jsonl or .txt."
+)
+@click.option("--force", is_flag=True, help="Replace that file where it exists.")
+@click.option(
+    "--plain-cells", is_flag=True, help="In CSV, no apostrophe before what a spreadsheet would take for a formula."
+)
 @click.option("--explain", metavar="DIR", help="Write each photo with a heat map of the evidence.")
 @device_option
 @limit_options
@@ -45,6 +53,9 @@ def command(
     top: int | None,
     as_json: bool,
     as_csv: bool,
+    output: str | None,
+    force: bool,
+    plain_cells: bool,
     explain: str | None,
     device: str,
     max_bytes: int,
@@ -56,14 +67,31 @@ def command(
     """
     if as_json and as_csv:
         raise click.UsageError("give either --json or --csv")
+    if output and (as_json or as_csv):
+        raise click.UsageError("--output says the format by its ending: leave --json and --csv out")
+    if force and not output:
+        raise click.UsageError("--force has no effect without --output")
     model, images = _model_and_images(paths)
+    shown = top or (IMAGENET_TOP if model == IMAGENET else 1)
+    if output:
+        form = file_format(Path(output), shown, as_is=plain_cells)
+        check_target(Path(output), overwrite=force)
+    else:
+        form = shown_format(shown, as_json=as_json, as_csv=as_csv, as_is=plain_cells)
+    if plain_cells and not isinstance(form, Csv):
+        raise click.UsageError("--plain-cells has no effect without CSV")
     _check_folders(images)
     classifier = load(model, device=device, limits=limits(max_bytes, max_pixels))
-    shown = top or (IMAGENET_TOP if model == IMAGENET else 1)
-    answers = classifier.predict_each(_few_or_stream(_expand(images)), top=top or IMAGENET_TOP)
-    printed = _explained(classifier, answers, Path(explain)) if explain else answers
-    printer = _print_json if as_json else _print_csv if as_csv else _print_table
-    if printer(printed, shown):
+    closed: dict[str, str] = {}
+    answers = classifier.predict_each(_few_or_stream(_expand(images, closed)), top=top or IMAGENET_TOP)
+    if explain:
+        answers = _explained(classifier, answers, Path(explain))
+    summary = Summary()
+    with to_file(Path(output), overwrite=force) if output else on_stdout(form) as write:
+        write_answers(summary.count(_with_folders(answers, closed)), form, write)
+    if output or summary.photos > 1:
+        click.echo(f"{summary}{f'; written to {Path(output)}' if output else ''}", err=True)
+    if summary.failed:
         sys.exit(1)
 
 
@@ -89,23 +117,37 @@ def _names_no_photo(name: str) -> bool:
 def _check_folders(paths: Iterable[str]) -> None:
     """Raises WhatsitError, before anything is answered, for a folder without photos."""
     for path in paths:
-        if Path(path).is_dir() and not any(_photos_in(path)):
+        if Path(path).is_dir() and not any(_photos_in(path, {})):
             raise WhatsitError(f"{path}: no images found in this folder or below it")
 
 
-def _photos_in(folder: str) -> Iterator[str]:
-    """As in training: files that are photos by content or by name, hidden ones passed over."""
+def _photos_in(folder: str, closed: dict[str, str]) -> Iterator[str]:
+    """As in training: files that are photos by content or by name, hidden ones passed over.
+
+    A folder that cannot be listed comes in its place; `closed` gets it with the reason.
+    """
     from whatsit.dataset.files import Tally, images_below
 
-    return (str(Path(path)) for path in images_below(folder, Tally(), set()))
+    unlisted: dict[str, str] = {}
+    for path in images_below(folder, Tally(), set(), unlisted):
+        name = str(Path(path))
+        if path in unlisted:
+            closed[name] = unlisted[path]
+        yield name
 
 
-def _expand(paths: Iterable[str]) -> Iterator[str]:
+def _with_folders(answers: Iterable["Prediction"], closed: dict[str, str]) -> Iterator["Prediction"]:
+    """The row of a folder that could not be listed says why."""
+    for answer in answers:
+        yield replace(answer, error=closed[answer.path]) if answer.path in closed else answer
+
+
+def _expand(paths: Iterable[str], closed: dict[str, str]) -> Iterator[str]:
     for path in paths:
         if path == "-":
             yield from (os.fsdecode(name) for line in sys.stdin.buffer if (name := line.rstrip(b"\r\n")).strip())
         elif Path(path).is_dir():
-            yield from _photos_in(path)
+            yield from _photos_in(path, closed)
         elif glob.has_magic(path) and not Path(path).exists():
             found = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 (an absolute pattern is no Path's)
             yield from found or [path]
@@ -119,48 +161,6 @@ def _few_or_stream(paths: Iterator[str]) -> Iterable[str]:
 
     first = list(islice(paths, FEW + 1))
     return first if len(first) <= FEW else chain(first, paths)
-
-
-def _print_json(answers: Iterable["Prediction"], top: int) -> int:
-    failed = 0
-    for answer in answers:
-        failed += answer.error is not None
-        click.echo(json_line(answer.to_dict()))
-    return failed
-
-
-def _print_csv(answers: Iterable["Prediction"], top: int) -> int:
-    """The best class; with --top, the others in columns behind. The names are those of predictions.csv."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    others = [f"{name}_{rank}" for rank in range(2, top + 1) for name in ("predicted", "probability")]
-    writer.writerow(["path", "predicted", "probability", "unsure", "reason", "error", *others])
-    failed = 0
-    for answer in answers:
-        failed += answer.error is not None
-        cells = [cell for c in answer.top[:top] for cell in (c.label, f"{c.probability:.6f}")]
-        first, more = cells[:2] or ["", ""], cells[2:]
-        note = [answer.unsure, answer.reason, answer.error or ""]
-        writer.writerow([csv_cell(answer.path), *first, *note, *more, *[""] * (len(others) - len(more))])
-        sys.stdout.flush()
-    return failed
-
-
-def _print_table(answers: Iterable["Prediction"], top: int) -> int:
-    failed = 0
-    for answer in answers:
-        failed += answer.error is not None
-        for line in _lines(answer, top):
-            click.echo(line)
-    return failed
-
-
-def _lines(answer: "Prediction", top: int) -> list[str]:
-    path = printable(answer.path)
-    if answer.error is not None:
-        return [f"{path}: error: {printable(answer.error)}"]
-    note = "" if not answer.unsure else "  unsure" if answer.familiar else "  unsure: unlike the training photos"
-    first, *others = [f"{c.probability:6.1%}  {c.label}" for c in answer.top[:top]]
-    return [f"{path}  {first}{note}", *(f"{'':{len(path)}}  {other}" for other in others)]
 
 
 def _explained(classifier: "Classifier", answers: Iterable["Prediction"], folder: Path) -> Iterator["Prediction"]:

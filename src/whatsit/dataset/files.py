@@ -61,10 +61,7 @@ def list_folder(folder: str, tally: Tally) -> Listing:
         with os.scandir(folder) as found:
             entries = sorted(found, key=lambda entry: entry.name)
     except OSError as error:
-        raise DatasetError(
-            f"{printable(folder)}: the folder cannot be listed ({error.strerror}). "
-            "Expected a folder that you may read. Change its permissions or move it away."
-        ) from error
+        raise _cannot_be_listed(folder, error) from error
     listing = Listing([], [])
     tally.folders += 1
     for entry in entries:
@@ -85,7 +82,9 @@ def _sort_in(entry: os.DirEntry[str], listing: Listing, tally: Tally) -> None:
             listing.images.append(entry.path)
 
 
-def images_below(folder: str, tally: Tally, seen: set[tuple[int, int]]) -> Iterator[str]:
+def images_below(
+    folder: str, tally: Tally, seen: set[tuple[int, int]], unlisted: dict[str, str] | None = None
+) -> Iterator[str]:
     """Every photo in a folder and the folders below it, each folder once.
 
     Args:
@@ -93,15 +92,27 @@ def images_below(folder: str, tally: Tally, seen: set[tuple[int, int]]) -> Itera
         tally: Gets what is passed over.
         seen: Identities of folders not to enter (again); grows. Links to folders are followed, so this is
             what keeps a link to a folder above from running in circles.
+        unlisted: Gets each folder that cannot be opened, with the reason; the folder then comes as if it were a photo,
+            and the others go on. Without it, such a folder ends the listing.
+
+    Raises:
+        DatasetError: A folder cannot be opened, and `unlisted` is not given.
     """
     stack = [folder]
     while stack:
         here = stack.pop()
-        if (identity := _identity(here)) in seen:
-            tally.skip(here, "folder linked again")
+        try:
+            if (identity := _identity(here)) in seen:
+                tally.skip(here, "folder linked again")
+                continue
+            seen.add(identity)
+            listing = list_folder(here, tally)
+        except DatasetError as error:
+            if unlisted is None:
+                raise
+            unlisted[here] = str(error).removeprefix(f"{printable(here)}: ")
+            yield here
             continue
-        seen.add(identity)
-        listing = list_folder(here, tally)
         yield from listing.images
         stack.extend(reversed(listing.folders))
 
@@ -117,8 +128,18 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in _JUNK
 
 
+def _cannot_be_listed(folder: str, error: OSError) -> DatasetError:
+    return DatasetError(
+        f"{printable(folder)}: the folder cannot be listed ({error.strerror}). "
+        "Expected a folder that you may read. Change its permissions or move it away."
+    )
+
+
 def _identity(folder: str) -> tuple[int, int]:
-    status = os.stat(folder)  # noqa: PTH116 (once a folder, but Path costs more than the call)
+    try:
+        status = os.stat(folder)  # noqa: PTH116 (once a folder, but Path costs more than the call)
+    except OSError as error:
+        raise _cannot_be_listed(folder, error) from error
     return status.st_dev, status.st_ino
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from whatsit.dataset.labels import read_text
 from whatsit.dataset.records import SPLIT_NAMES, Record, Split
 from whatsit.errors import DatasetError
-from whatsit.text import clean_label, number, printable, some
+from whatsit.text import clean_label, number, plain_cell, printable, some
 
 _HEADERLESS = ("uri", "label")
 _EXPECTED = "Expected the header uri,label[,split][,group], or two columns without a header"
@@ -68,7 +68,7 @@ def _cells(text: str, delimiter: str, shown: str) -> Iterator[tuple[int, list[st
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         for cells in reader:
-            trimmed = [cell.strip() for cell in cells]
+            trimmed = [plain_cell(cell.strip()) for cell in cells]
             if any(trimmed):
                 yield reader.line_num, trimmed
     except csv.Error as error:

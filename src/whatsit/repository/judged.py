@@ -11,6 +11,7 @@ from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
 from whatsit.steps.examine import Answers, answer, known_to, test_part
 from whatsit.steps.see import Watch
+from whatsit.text import plain_row
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def check_splits(model: Path) -> None:
 def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+            rows = [plain_row(row) for row in csv.DictReader(file)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise _unusable(path, getattr(error, "strerror", None) or "no CSV") from error
     if any(row.get(column) is None for row in rows for column in columns):

@@ -18,7 +18,7 @@ from whatsit.model.folder import FILES, ModelFacts
 from whatsit.steps.gather import Photos
 from whatsit.steps.plan import Plan
 from whatsit.steps.related import NEAR, SAME_BYTES
-from whatsit.text import printable
+from whatsit.text import plain_row, printable
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def read_training_photos(model: Path, facts: ModelFacts) -> TrainingPhotos:
     """Of a model folder; one whose splits.csv is missing, damaged or another model's is no error, but `unknown`."""
     try:
         with (model / FILES.splits).open(newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.DictReader(file) if row["split"]]
+            rows = [plain_row(row) for row in csv.DictReader(file) if row["split"]]
             digests = [(row["sha256"], row["label"], row["uri"]) for row in rows]
     except FileNotFoundError:
         return TrainingPhotos(unknown=f"its folder has no {FILES.splits}")

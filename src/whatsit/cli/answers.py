@@ -1,0 +1,217 @@
+"""How answers are written: as lines for people, as CSV or as JSON; on stdout, or to a file that is whole or not there.
+
+A format is a class with a beginning, a row for each answer and an end. All formats tell the same: why an answer is
+unsure, and a photo's error in a row of its own. Which photos are asked about, and what is said of them, is decided
+elsewhere.
+"""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import click
+
+from whatsit.cli.shared import json_line
+from whatsit.text import csv_cell, number, printable
+
+if TYPE_CHECKING:
+    from whatsit.model.prediction import Prediction
+
+
+class Format(Protocol):
+    """Pieces of text, which make a whole file in this order."""
+
+    def begin(self) -> str: ...
+
+    def row(self, answer: "Prediction") -> str: ...
+
+    def end(self) -> str: ...
+
+
+class Table:
+    """For people: a line a photo, and with --top a line a class."""
+
+    def __init__(self, top: int) -> None:
+        self._top = top
+
+    def begin(self) -> str:
+        return ""
+
+    def row(self, answer: "Prediction") -> str:
+        return "".join(f"{line}\n" for line in _lines(answer, self._top))
+
+    def end(self) -> str:
+        return ""
+
+
+class Csv:
+    """The best class; with --top, the others in columns behind. The names are those of predictions.csv."""
+
+    def __init__(self, top: int, *, as_is: bool = False) -> None:
+        self._top = top
+        self._as_is = as_is
+        self._others = [f"{name}_{rank}" for rank in range(2, top + 1) for name in ("predicted", "probability")]
+
+    def begin(self) -> str:
+        return self._line(["path", "predicted", "probability", "unsure", "reason", "error", *self._others])
+
+    def row(self, answer: "Prediction") -> str:
+        cells = [cell for c in answer.top[: self._top] for cell in (c.label, f"{c.probability:.6f}")]
+        first, more = cells[:2] or ["", ""], cells[2:]
+        note = [str(answer.unsure), answer.reason, answer.error or ""]
+        return self._line([answer.path, *first, *note, *more, *[""] * (len(self._others) - len(more))])
+
+    def end(self) -> str:
+        return ""
+
+    def _line(self, cells: Iterable[str]) -> str:
+        written = _Line()
+        csv.writer(written, lineterminator="\n").writerow([csv_cell(cell, as_is=self._as_is) for cell in cells])
+        return written.text
+
+
+class _Line:
+    """What csv writes, as text."""
+
+    text = ""
+
+    def write(self, text: str) -> None:
+        self.text += text
+
+
+class JsonLines:
+    """A JSON object a line."""
+
+    def __init__(self, dumps: Callable[[object], str]) -> None:
+        self._dumps = dumps
+
+    def begin(self) -> str:
+        return ""
+
+    def row(self, answer: "Prediction") -> str:
+        return f"{self._dumps(_object(answer))}\n"
+
+    def end(self) -> str:
+        return ""
+
+
+class JsonArray:
+    """One JSON array, an object a line."""
+
+    def __init__(self, dumps: Callable[[object], str]) -> None:
+        self._dumps = dumps
+        self._before = "[\n"
+
+    def begin(self) -> str:
+        return ""
+
+    def row(self, answer: "Prediction") -> str:
+        before, self._before = self._before, ",\n"
+        return f"{before}{self._dumps(_object(answer))}"
+
+    def end(self) -> str:
+        return "[]\n" if self._before == "[\n" else "\n]\n"
+
+
+def _object(answer: "Prediction") -> dict[str, object]:
+    """Of an error, too, with `unsure`: a program may mask by it in every row."""
+    said = answer.to_dict()
+    return said if answer.error is None else {**said, "unsure": answer.unsure, "reason": answer.reason}
+
+
+def _unicode(value: object) -> str:
+    """JSON in UTF-8; a name that is no Unicode is escaped."""
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value)
+    return text
+
+
+ENDINGS = (".csv", ".json", ".jsonl", ".ndjson", ".txt")
+
+
+def file_format(file: Path, top: int, *, as_is: bool) -> Format:
+    """By the ending of the file's name. Raises UsageError for any other."""
+    formats: dict[str, Callable[[], Format]] = {
+        ".csv": lambda: Csv(top, as_is=as_is),
+        ".json": lambda: JsonArray(_unicode),
+        ".jsonl": lambda: JsonLines(_unicode),
+        ".ndjson": lambda: JsonLines(_unicode),
+        ".txt": lambda: Table(top),
+    }
+    try:
+        return formats[file.suffix.lower()]()
+    except KeyError:
+        known = ", ".join(ENDINGS[:-1])
+        raise click.UsageError(
+            f"--output {printable(str(file))}: its ending says the format. Expected {known} or {ENDINGS[-1]}"
+        ) from None
+
+
+def shown_format(top: int, *, as_json: bool, as_csv: bool, as_is: bool) -> Format:
+    """For stdout."""
+    if as_json:
+        return JsonLines(json_line)
+    return Csv(top, as_is=as_is) if as_csv else Table(top)
+
+
+class Summary:
+    """Counts what goes by."""
+
+    def __init__(self) -> None:
+        self.photos = self.unsure = self.failed = 0
+
+    def count(self, answers: Iterable["Prediction"]) -> Iterator["Prediction"]:
+        for answer in answers:
+            self.photos += 1
+            self.unsure += answer.unsure
+            self.failed += answer.error is not None
+            yield answer
+
+    def __str__(self) -> str:
+        return f"{number(self.photos, 'photo')}, {self.unsure:,} unsure, {self.failed:,} unreadable"
+
+
+def write_answers(answers: Iterable["Prediction"], form: Format, write: Callable[[str], object]) -> None:
+    """In pieces, each as soon as it is there."""
+    if begun := form.begin():
+        write(begun)
+    for answer in answers:
+        write(form.row(answer))
+    if ended := form.end():
+        write(ended)
+
+
+@contextmanager
+def on_stdout(form: Format) -> Iterator[Callable[[str], object]]:
+    """CSV that goes to a file or another program is UTF-8 whatever the console's encoding, so that it is read back."""
+    if isinstance(form, Csv) and isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    yield lambda text: click.echo(text, nl=False)
+
+
+@contextmanager
+def to_file(file: Path, *, overwrite: bool) -> Iterator[Callable[[str], object]]:
+    """UTF-8, whole or not at all. Raises WhatsitError where the file exists or cannot be written."""
+    from whatsit.files import text_written_atomically
+
+    with text_written_atomically(file, overwrite=overwrite) as opened:
+        yield opened.write
+
+
+def _lines(answer: "Prediction", top: int) -> list[str]:
+    from whatsit.decide import IN_WORDS
+
+    path = printable(answer.path)
+    if answer.error is not None:
+        return [f"{path}: error: {printable(answer.error)}"]
+    note = f"  unsure: {IN_WORDS[answer.reason]}" if answer.unsure else ""
+    first, *others = [f"{c.probability:6.1%}  {c.label}" for c in answer.top[:top]]
+    return [f"{path}  {first}{note}", *(f"{'':{len(path)}}  {other}" for other in others)]
