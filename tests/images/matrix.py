@@ -68,6 +68,8 @@ def cases() -> Iterator[Case]:
             continue
         if case.predictor and case.compression not in ("lzw", "zlib", "adobe_deflate", "zstd", "lzma"):
             continue
+        if case.depth in ("10", "12", "14") and case.order == ">":
+            continue  # tifffile packs the bytes in the wrong order
         if case.compression in _PICTURES and case.photometric not in ("miniswhite", "minisblack", "rgb"):
             continue
         if case.photometric == "palette" and case.depth not in ("u1", "u2", "1", "2", "4"):

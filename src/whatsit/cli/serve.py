@@ -30,7 +30,9 @@ from whatsit.machine import share_memory
 @click.option("--deadline", type=click.FloatRange(0.1), default=10.0, show_default=True, help="Seconds to answer.")
 @click.option("--max-pixels", type=click.IntRange(1), default=25_000_000, show_default=True, help="Of an image.")
 @click.option(
-    "--formats", metavar="LIST", help=f"Take these, of {', '.join(sorted(FORMATS))} (default: without avif, heic)."
+    "--formats",
+    metavar="LIST",
+    help=f"Take these, of {', '.join(sorted(FORMATS))} (default: without avif, dicom, heic, jp2).",
 )
 @click.option(
     "--shutdown-delay",

@@ -15,8 +15,6 @@ from pathlib import Path
 from whatsit.errors import DatasetError
 from whatsit.text import printable
 
-_HEAD = 32  # bytes that `sniff` wants
-
 IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".gif", ".bmp", ".dib", ".webp", ".tif"),
     *(".tiff", ".avif", ".heic", ".heif", ".hif", ".jp2", ".jxl", ".ppm", ".pgm", ".pbm", ".pnm", ".tga"),
@@ -173,11 +171,11 @@ def _kind(entry: os.DirEntry[str]) -> int:
 
 
 def _unlike_photo(path: str) -> str | None:
-    from whatsit.images.formats import sniff
+    from whatsit.images.formats import HEAD, sniff
 
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 (one system call less than Path)
-            head = file.read(_HEAD)
+            head = file.read(HEAD)
     except OSError as error:
         return f"cannot be opened ({error.strerror})"
     return None if sniff(head) else "not an image"

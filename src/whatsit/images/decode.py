@@ -7,6 +7,7 @@ the header is held against `Limits` before anything is decoded. All state is loc
 
 import importlib
 import io
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,27 +21,35 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from whatsit.errors import ImageError
 from whatsit.images.colour import is_deep, samples_to_rgb, to_rgb
-from whatsit.images.formats import HEAD, sniff
-from whatsit.images.jpeg import scale_down
+from whatsit.images.formats import HEAD, name_of_unread, sniff
+from whatsit.images.jpeg import read_frame, read_rare, scale_down
 from whatsit.images.limits import Limits, check_format, check_pixels, check_stored_pixels
 from whatsit.images.mend import LOADERS, is_deep_png, load
 from whatsit.images.orientation import orientation, swaps_sides, turn_upright
 from whatsit.images.preprocessing import ValueRange
 from whatsit.images.quiet import hush_pillow
-from whatsit.images.samples import Samples
-from whatsit.images.tiff.layout import first_page
-from whatsit.images.tiff.picture import read_picture
+from whatsit.images.samples import Header, Samples
 
-_DECODERS = {  # kind: (module, class); imported when the first such file is met
+_DECODERS = {  # Pillow's kind: (module, class); imported when the first such file is met
     "jpeg": ("PIL.JpegImagePlugin", "JpegImageFile"),  # of a phone's MPO, the first picture
     "png": ("PIL.PngImagePlugin", "PngImageFile"),
     "gif": ("PIL.GifImagePlugin", "GifImageFile"),  # the first frame, here and below
     "webp": ("PIL.WebPImagePlugin", "WebPImageFile"),
     "bmp": ("PIL.BmpImagePlugin", "BmpImageFile"),
+    "dib": ("PIL.BmpImagePlugin", "DibImageFile"),
+    "tga": ("PIL.TgaImagePlugin", "TgaImageFile"),
     "avif": ("PIL.AvifImagePlugin", "AvifImageFile"),
     "heic": ("pillow_heif", "HeifImageFile"),
 }
+_OWN = {  # kind: the module that reads it, with functions `header` and `read`
+    "tiff": "whatsit.images.tiff.read",
+    "pnm": "whatsit.images.netpbm",
+    "ico": "whatsit.images.icons",
+    "jp2": "whatsit.images.jpeg2000",
+    "dicom": "whatsit.images.dicom",
+}
 _NAMES = {"webp": "WebP"}  # the others are written in capitals
+_UNREAD = re.compile(r"unsupported|not supported|not yet supported|cannot handle|has not been built in", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,7 @@ def deep_values(data: bytes, limits: Limits) -> NDArray[Any] | None:
     """
     kind = _kind(data, limits)
     with _errors_named(kind):
-        if not _is_deep(kind, data):
+        if not _header(kind, data).is_deep:
             return None
         loaded, *_ = _loaded(kind, data, limits, None)
         return loaded.values if isinstance(loaded, Samples) else np.asarray(loaded)
@@ -78,18 +87,17 @@ def header_size(data: bytes, limits: Limits) -> tuple[int, int]:
     """(width, height) once it is turned upright, without decoding. Raises `ImageError`."""
     kind = _kind(data, limits)
     with _errors_named(kind):
-        if kind == "tiff":
-            layout = first_page(data)
-            (width, height), turned = (layout.width, layout.height), swaps_sides(layout.orientation)
-        else:
-            with _decoder(kind)(io.BytesIO(data)) as image:
-                (width, height), turned = image.size, swaps_sides(orientation(image))
-        return (height, width) if turned else (width, height)
+        found = _header(kind, data)
+        size = found.width, found.height
+        return size[::-1] if swaps_sides(found.orientation) else size
 
 
 def _kind(data: bytes, limits: Limits) -> str:
     kind = sniff(data[:HEAD])
     if kind is None:
+        name = name_of_unread(data[:HEAD])
+        if name is not None:
+            raise ImageError(f"not supported: {name}. Save it as PNG or JPEG")
         raise ImageError(f"not an image: starts with {repr(data[:12])[1:]}")
     check_format(kind, limits)
     return kind
@@ -114,22 +122,29 @@ def _decoder(kind: str) -> type[ImageFile.ImageFile]:
         raise ImageError("HEIC needs pillow-heif. Install it: pip install 'whatsit[heif]'") from None
 
 
-def _is_deep(kind: str, data: bytes) -> bool:
-    """Whether it has more than 8 bits, by its header."""
-    if kind == "tiff":
-        return first_page(data).is_deep
+def _header(kind: str, data: bytes) -> Header:
+    if kind in _OWN:
+        found: Header = importlib.import_module(_OWN[kind]).header(data)
+        return found
+    frame = read_frame(data) if kind == "jpeg" else None
+    if frame is not None and not frame.is_read_by_pillow:
+        return Header(frame.width, frame.height, 1, frame.bits > 8)
     with _decoder(kind)(io.BytesIO(data)) as image:
-        return is_deep(image) or (kind == "png" and is_deep_png(data))
+        deep = is_deep(image) or (kind == "png" and is_deep_png(data))
+        return Header(*image.size, orientation(image), deep)
 
 
 def _loaded(
     kind: str, data: bytes, limits: Limits, at_least: int | None
 ) -> tuple[Image.Image | Samples, int, tuple[int, int]]:
     """The picture as it lies in the file, its orientation, and (width, height) as stored."""
-    if kind == "tiff":
-        layout = first_page(data)
-        check_stored_pixels(layout.width, layout.height, limits)
-        return read_picture(layout, limits), layout.orientation, (layout.width, layout.height)
+    frame = read_frame(data) if kind == "jpeg" else None
+    if kind in _OWN or (frame is not None and not frame.is_read_by_pillow):
+        found = _header(kind, data)
+        size = found.width, found.height
+        check_stored_pixels(*size, limits)
+        own = read_rare(data, frame, limits) if frame else importlib.import_module(_OWN[kind]).read(data, limits)
+        return own, found.orientation, size
     with _decoder(kind)(io.BytesIO(data)) as image:
         size = image.size
         check_stored_pixels(*size, limits)
@@ -145,4 +160,6 @@ def _reason(kind: str, error: Exception) -> str:
     name, text = _NAMES.get(kind, kind.upper()), str(error).partition("\n")[0] or type(error).__name__
     if isinstance(error.__cause__ or error, (EOFError, IndexError, struct.error)):
         return f"truncated {name}: ends in the middle of a header"
+    if _UNREAD.search(text):
+        return f"not supported: {name} ({text}). Save it as PNG or JPEG"
     return f"{'truncated' if 'truncated' in text.lower() else 'damaged'} {name}: {text}"

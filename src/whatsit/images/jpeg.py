@@ -1,15 +1,21 @@
 """JPEG's own down-scaling: the decoder can skip most of the work of a photo far larger than the network.
 
 A 12-megapixel photo takes 32 ms so, and 160 ms in full. What it changes is measured where it is used, in
-`load.py`.
+`load.py`. And the kinds of JPEG that Pillow does not read, or not rightly: 12 bits, lossless, CMYK
+without Adobe's mark.
 """
 
 import re
+from dataclasses import dataclass
 
+import numpy as np
+from PIL import Image, ImageChops, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from whatsit.errors import ImageError
+from whatsit.images.extras import imagecodecs
 from whatsit.images.limits import Limits, check_pixels
+from whatsit.images.samples import Samples
 
 # libjpeg walks the whole image once a scan, so that scans without content are a way to keep it busy: 44 KB of them
 # at 24 megapixels for 20 s. Encoders write about ten. A billion pixels walked were measured to take a second.
@@ -17,13 +23,64 @@ _MAX_SCANS = 1024
 _MAX_WALKED = 1_500_000_000  # pixels: those of the image, times its scans
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # but restarts, which stand amid a scan's data
 _ALONE, _END, _SCAN = (0x01, 0xD8), 0xD9, 0xDA  # markers: without a segment; of the image's end; of a scan
+_FRAMES = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0), 0xF7)
+_LOSSLESS = 0xC3
+_READ = (0xC0, 0xC1, 0xC2, _LOSSLESS, 0xC9, 0xCA)  # baseline, extended, progressive; these with arithmetic coding
+_UNREAD = {0xF7: "JPEG-LS", 0xCB: "lossless JPEG with arithmetic coding"}
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A JPEG's kind and size, by its frame header (ITU-T T.81, B.2.2)."""
+
+    marker: int
+    bits: int
+    width: int
+    height: int
+    bands: int
+
+    @property
+    def is_read_by_pillow(self) -> bool:
+        return self.marker in _READ and self.bits == 8 and self.bands in (1, 3, 4)
+
+
+def read_frame(data: bytes) -> Frame | None:
+    """None where the file ends before."""
+    at = 2
+    while found := _MARKER.search(data, at):
+        at, kind = found.end(), data[found.end() - 1]
+        if kind in (_END, _SCAN):
+            return None
+        if kind in _FRAMES and at + 8 <= len(data):
+            height, width = (int.from_bytes(data[at + i : at + i + 2], "big") for i in (3, 5))
+            return Frame(kind, data[at + 2], width, height, data[at + 7])
+        if kind not in _ALONE:
+            at += max(2, int.from_bytes(data[at : at + 2], "big"))
+    return None
+
+
+def read_rare(data: bytes, frame: Frame, limits: Limits) -> Samples:
+    """A JPEG that Pillow does not read: of more than 8 bits, with the extra `science`. Raises `ImageError`."""
+    check_pixels(frame.width, frame.height, limits)
+    if frame.marker not in _READ:
+        name = _UNREAD.get(frame.marker, "hierarchical JPEG")
+        raise ImageError(f"not supported: {name}. Save it as PNG or as a common JPEG")
+    if frame.bands not in (1, 3):
+        raise ImageError(f"not supported: JPEG of {frame.bands} bands. Save it as PNG or as a common JPEG")
+    values = imagecodecs(f"JPEG of {frame.bits} bits").jpeg8_decode(data)
+    if values.shape[:2] != (frame.height, frame.width) or values.ndim != 2 + (frame.bands == 3):
+        raise ImageError("damaged JPEG: its pixels are of another size")
+    if frame.bits < 8:
+        values = np.rint(values * (255 / (2**frame.bits - 1))).astype(np.uint8)
+    return Samples(values, None, max(8, frame.bits))
 
 
 def scale_down(image: JpegImageFile, data: bytes, at_least: int | None, limits: Limits) -> None:
     """Have the decoder scale down by 2, 4 or 8, the shorter side no smaller than `at_least` pixels.
 
     A JPEG in several passes (progressive, or one component after the other) is held as coefficients in full
-    whatever the scale, so for it the limit is on the full size: `ImageError`.
+    whatever the scale, so for it the limit is on the full size: `ImageError`. A lossless one has no coefficients, and
+    no scale.
     """
     if not _in_one_pass(image, data):
         check_pixels(*image.size, limits)
@@ -32,8 +89,17 @@ def scale_down(image: JpegImageFile, data: bytes, at_least: int | None, limits: 
             raise ImageError(f"JPEG of more than {_MAX_SCANS} scans")
         if scans * image.width * image.height > _MAX_WALKED:
             raise ImageError(f"JPEG of {scans} scans, too many for its size")
-    if at_least is not None:
+    frame = read_frame(data)
+    if at_least is not None and (frame is None or frame.marker != _LOSSLESS):
         image.draft(None, (at_least, at_least))
+
+
+def load_jpeg(image: ImageFile.ImageFile, data: bytes) -> Image.Image | Samples:
+    """CMYK is inverted where Adobe's mark says who wrote it, as libvips and ImageMagick have it; Pillow always does."""
+    image.load()
+    if image.mode == "CMYK" and "adobe" not in image.info:
+        return ImageChops.invert(image)
+    return image
 
 
 def _count_scans(data: bytes) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImagePalette
 
+from whatsit.images.jpeg import load_jpeg
 from whatsit.images.samples import Samples
 
 _DEEP_PNG = {0: ("I;16B",), 2: ("RGB;16B", "RGB;16L"), 4: ("RGBA",), 6: ("RGBA;16B", "RGBA;16L")}  # by colour type
@@ -146,4 +147,7 @@ LOADERS: dict[str, Callable[[ImageFile.ImageFile, bytes], Image.Image | Samples]
     "gif": load_gif,
     "webp": load_webp,
     "bmp": load_bmp,
+    "dib": load_bmp,
+    "tga": load_opaque,
+    "jpeg": load_jpeg,
 }

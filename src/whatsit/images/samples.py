@@ -8,6 +8,16 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
+class Header:
+    """What a file says of its picture before it is decoded."""
+
+    width: int  # pixels, as stored
+    height: int
+    orientation: int  # EXIF's, 1 to 8
+    is_deep: bool  # more than 8 bits
+
+
+@dataclass(frozen=True)
 class Samples:
     """Grey (H, W) or RGB (H, W, 3), as stored and not turned upright.
 
@@ -18,8 +28,4 @@ class Samples:
     values: NDArray[Any]
     alpha: NDArray[np.uint8] | None = None  # (H, W), 255 is opaque; colours are not multiplied by it
     bits: int = 8  # per sample, as the file says; 12 bits come in uint16
-    white: float | None = None  # SMaxSampleValue, where a file names one
-
-    @property
-    def is_deep(self) -> bool:
-        return self.values.dtype != np.uint8
+    white: float | None = None  # the file's own word on its largest value: SMaxSampleValue, maxval

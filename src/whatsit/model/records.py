@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from whatsit.errors import ImageError, ModelFolderError
-from whatsit.images.formats import sniff
+from whatsit.images.formats import HEAD, sniff
 from whatsit.images.load import read_size
 from whatsit.model.folder import AGAIN, ModelFacts, read_beside
 
@@ -54,6 +54,6 @@ def in_base64(picture: bytes) -> str:
 def from_base64(text: str, kind: str, side: int) -> bytes:
     """A picture of that kind, neither side longer than `side` pixels. Raises a WhatsitError or ValueError."""
     picture = base64.b64decode(text, validate=True)
-    if sniff(picture[:32]) != kind or max(read_size(picture)) > side:
+    if sniff(picture[:HEAD]) != kind or max(read_size(picture)) > side:
         raise ModelFolderError(f"a picture is no {kind.upper()} of at most {side} pixels")
     return picture

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from whatsit.errors import WhatsitError
 from whatsit.files import plain_os_errors, write_atomically
-from whatsit.images.formats import sniff
+from whatsit.images.formats import HEAD, sniff
 from whatsit.text import clean_label, csv_cell
 
 if TYPE_CHECKING:  # `whatsit feedback` needs none of the server's libraries
@@ -167,7 +167,7 @@ def _total(database: sqlite3.Connection) -> int:
 
 def image_name(data: bytes) -> str:
     """`ab/abcd….jpg`: by content alone, never by a name that a client gave."""
-    digest, kind = hashlib.sha256(data).hexdigest(), sniff(data[:32])
+    digest, kind = hashlib.sha256(data).hexdigest(), sniff(data[:HEAD])
     return f"{digest[:2]}/{digest}{SUFFIX.get(kind or '', f'.{kind}' if kind else '')}"
 
 

@@ -12,11 +12,12 @@ MIB = 1024**2
 # eighth of its sides. The 258 KB PNG of 13,000 × 6,800 that would take 676 MB is refused by its header.
 # AVIF and HEIC keep the size in two places: a file of 3.6 KB that says 64 × 64 in one of them and holds a frame of
 # 16,384 × 16,384 took 548 MB. They are for servers whose clients are known.
+HEAVY = frozenset({"avif", "heic", "jp2", "dicom"})  # JPEG 2000's decoder takes four times the pixels, and more
 SERVER_LIMITS = Limits(
     max_bytes=10 * MIB,
     max_pixels=25_000_000,
     max_stored_pixels=120_000_000,
-    formats=FORMATS - {"avif", "heic"},
+    formats=FORMATS - HEAVY,
 )
 
 

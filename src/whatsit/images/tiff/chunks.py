@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from whatsit.errors import ImageError
 from whatsit.images.limits import Limits, check_pixels, check_samples
 from whatsit.images.tiff import pillow
+from whatsit.images.tiff.codecs import check_codec, decoded, is_codec
 from whatsit.images.tiff.layout import (
     CCITT,
     DEFLATE,
@@ -47,11 +48,11 @@ def read_samples(layout: Layout, wanted: Sequence[int], limits: Limits) -> tuple
     Raises `ImageError` where the data are cut off, damaged, too large, or in a form that is not read here.
     """
     _check(layout, limits, len(wanted))
-    if layout.compression in (*CCITT, *JPEG, *OLD_JPEG):
+    if layout.compression in (*CCITT, *JPEG, *OLD_JPEG) and not is_codec(layout):
         return _by_libtiff(layout, wanted)
     if layout.subsampling == (1, 1):
-        return _assembled(layout, wanted), layout
-    return _subsampled(layout), replace(layout, subsampling=(1, 1))
+        return _assembled(layout, wanted, limits), layout
+    return _subsampled(layout, limits), replace(layout, subsampling=(1, 1))
 
 
 def _check(layout: Layout, limits: Limits, wanted: int) -> None:
@@ -62,9 +63,11 @@ def _check(layout: Layout, limits: Limits, wanted: int) -> None:
     check_samples(layout.width * layout.height * max(wanted, 1) * item, limits)
     check_samples(layout.chunk[0] * layout.chunk[1] * held * item, limits)
     name = compression_name(layout.compression)
-    if name is not None:
+    if is_codec(layout):
+        check_codec(layout, name or f"{layout.bits}-bit JPEG")
+    elif name is not None:
         raise ImageError(f"not supported: TIFF compressed with {name}. Save it with LZW or deflate")
-    if layout.compression in (*JPEG, *OLD_JPEG, *WEBP) and (layout.bits != 8 or layout.kind != "u"):
+    elif layout.compression in (*JPEG, *OLD_JPEG, *WEBP) and (layout.bits != 8 or layout.kind != "u"):
         raise ImageError(f"not supported: TIFF with {layout.bits}-bit JPEG. Save it with LZW or deflate")
     if layout.compression in WEBP and layout.photometric != RGB:
         raise ImageError("not supported: TIFF with WebP of other colours than RGB. Save it with LZW or deflate")
@@ -95,11 +98,11 @@ def _by_libtiff(layout: Layout, wanted: Sequence[int]) -> tuple[NDArray[Any], La
     return pixels[:, :, list(wanted)], layout
 
 
-def _assembled(layout: Layout, wanted: Sequence[int]) -> NDArray[Any]:
+def _assembled(layout: Layout, wanted: Sequence[int], limits: Limits) -> NDArray[Any]:
     out = np.zeros((layout.height, layout.width, len(wanted)), _dtype(layout))
     planes = [(i, plane) for i, plane in enumerate(wanted)] if layout.separate else [(None, 0)]
     for target, plane in planes:
-        for (top, left), chunk in _chunks(layout, plane):
+        for (top, left), chunk in _chunks(layout, plane, limits):
             part = out[top : top + layout.chunk[0], left : left + layout.chunk[1]]
             chunk = chunk[: part.shape[0], : part.shape[1]]
             if target is None:
@@ -109,7 +112,7 @@ def _assembled(layout: Layout, wanted: Sequence[int]) -> NDArray[Any]:
     return out
 
 
-def _chunks(layout: Layout, plane: int) -> Iterator[tuple[tuple[int, int], NDArray[Any]]]:
+def _chunks(layout: Layout, plane: int, limits: Limits) -> Iterator[tuple[tuple[int, int], NDArray[Any]]]:
     """(top, left) in pixels and the samples of each chunk that the file holds; one that it leaves out stays 0."""
     rows, columns = layout.chunk
     samples = 1 if layout.separate else layout.samples
@@ -118,18 +121,23 @@ def _chunks(layout: Layout, plane: int) -> Iterator[tuple[tuple[int, int], NDArr
     def height(top: int) -> int:
         return rows if layout.tiled else min(rows, layout.height - top)
 
+    if is_codec(layout):
+        for place, stored in _stored_chunks(layout, plane, lambda top: (height(top), row_bytes)):
+            if stored is not None:
+                yield place, decoded(stored, (height(place[0]), columns, samples), layout, limits)
+        return
     for place, data in _decompressed(layout, plane, lambda top: (height(top), row_bytes)):
         yield place, _numbers(data, (len(data), columns, samples), layout)
 
 
-def _subsampled(layout: Layout) -> NDArray[np.uint8]:
+def _subsampled(layout: Layout, limits: Limits) -> NDArray[np.uint8]:
     """YCbCr whose chroma is shared by several pixels, or may be: (height, width, 3), chroma repeated.
 
     Data come in units: all luma of a block, then its Cb and Cr (TIFF 6.0, section 21).
     """
     if layout.separate or layout.bits != 8 or layout.kind != "u" or layout.samples != 3 or layout.predictor != 1:
         if layout.subsampling is None:
-            return _assembled(replace(layout, subsampling=(1, 1)), range(layout.samples))
+            return _assembled(replace(layout, subsampling=(1, 1)), range(layout.samples), limits)
         raise ImageError("not supported: TIFF with subsampled YCbCr of this form. Save it as RGB")
     if layout.subsampling is not None:
         return _blocks(layout, *layout.subsampling)
@@ -167,22 +175,30 @@ def _decompressed(
     layout: Layout, plane: int, shape_at: Callable[[int], tuple[int, int]]
 ) -> Iterator[tuple[tuple[int, int], Bytes]]:
     """(top, left) in pixels and bytes of each chunk of a plane, `shape_at(top)` of them: (rows, bytes a row)."""
-    across, down = -(-layout.width // layout.chunk[1]), -(-layout.height // layout.chunk[0])
-    first, count = (plane * across * down if layout.separate else 0), across * down
-    if len(layout.offsets) < first + count:
-        raise ImageError(f"damaged TIFF: {len(layout.offsets)} of its {first + count} strips or tiles")
     waiting: list[tuple[tuple[int, int], bytes]] = []  # of one shape, for one call of the decompressor
-    for index in range(count):
-        place = index // across * layout.chunk[0], index % across * layout.chunk[1]
+    for place, stored in _stored_chunks(layout, plane, shape_at):
         shape = shape_at(place[0])
         if waiting and (shape != shape_at(waiting[0][0][0]) or len(waiting) * shape[0] * shape[1] > _BYTES_AT_ONCE):
             yield from _decompress(waiting, shape_at(waiting[0][0][0]), layout)
             waiting = []
-        stored = _stored(layout, first + index, shape[0] * shape[1])
         if stored is not None:
             waiting.append((place, stored))
     if waiting:
         yield from _decompress(waiting, shape_at(waiting[0][0][0]), layout)
+
+
+def _stored_chunks(
+    layout: Layout, plane: int, shape_at: Callable[[int], tuple[int, int]]
+) -> Iterator[tuple[tuple[int, int], bytes | None]]:
+    """(top, left) in pixels of each chunk of a plane, and its bytes in the file."""
+    across, down = -(-layout.width // layout.chunk[1]), -(-layout.height // layout.chunk[0])
+    first, count = (plane * across * down if layout.separate else 0), across * down
+    if len(layout.offsets) < first + count:
+        raise ImageError(f"damaged TIFF: {len(layout.offsets)} of its {first + count} strips or tiles")
+    for index in range(count):
+        top, left = index // across * layout.chunk[0], index % across * layout.chunk[1]
+        rows, row_bytes = shape_at(top)
+        yield (top, left), _stored(layout, first + index, rows * row_bytes)
 
 
 def _stored(layout: Layout, index: int, size: int) -> bytes | None:
