@@ -4,6 +4,7 @@
     ├── ImageError         a file or bytes that are no readable image
     ├── DatasetError       a folder, manifest or label dictionary that cannot be used
     ├── BackboneError      an unknown backbone, or weights that cannot be read
+    ├── InferenceError     a network that fails on an image, or gives numbers that are no answer
     ├── EmbeddingError     vectors that do not fit: wrong file, wrong shape
     ├── ModelFolderError   a model folder that is missing, damaged or too new
     ├── DivergedError      a training whose loss is no number any more
@@ -29,6 +30,10 @@ class DatasetError(WhatsitError):
 
 class BackboneError(WhatsitError):
     """A backbone is unknown, or its weights cannot be read."""
+
+
+class InferenceError(WhatsitError):
+    """A network fails on an image. The message is the reason, without the image's name."""
 
 
 class EmbeddingError(WhatsitError):

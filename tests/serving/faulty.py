@@ -1,42 +1,61 @@
-"""A model whose network fails on one kind of picture, by ONNX Runtime's own error: no mock."""
+"""Models whose network fails, or has no answer, for pure white pictures: by ONNX Runtime's own doing, no mock."""
 
 import io
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 from PIL import Image
 
 from whatsit.model.folder import read_model, write_core
 
+Fault = Literal["fails", "nan", "inf", "seven"]
 
-def faulty_model(folder: Path, target: Path) -> tuple[Path, bytes]:
-    """A model folder that answers as `folder` does, but for pure white pictures, on which a lookup runs off its table;
-    and such a picture."""
+
+def faulty_model(folder: Path, target: Path, fault: Fault = "fails", output: str = "similarity") -> tuple[Path, bytes]:
+    """A model folder that answers as `folder` does, but for pure white pictures; and such a picture.
+
+    fault: a lookup runs off its table; or the output is not a number, infinite, or seven times what it was.
+    """
     facts, graph = read_model(folder)
-    model = onnx.load_from_string(graph)
     taken = facts.preprocessing
-    model.graph.initializer.extend(
-        [
-            numpy_helper.from_array(np.array([255.0], np.float32), "fault.white"),
-            numpy_helper.from_array(np.zeros(1, np.float32), "fault.table"),
-        ]
-    )
-    for node in model.graph.node:
-        node.output[:] = ["sound" if name == "similarity" else name for name in node.output]
-    model.graph.node.extend(
-        [
-            helper.make_node("Cast", ["image"], ["fault.float"], to=TensorProto.FLOAT),
-            helper.make_node("ReduceMin", ["fault.float"], ["fault.darkest"], axes=[1, 2, 3], keepdims=0),
-            helper.make_node("Equal", ["fault.darkest", "fault.white"], ["fault.is_white"]),
-            helper.make_node("Cast", ["fault.is_white"], ["fault.index"], to=TensorProto.INT64),
-            helper.make_node("Gather", ["fault.table", "fault.index"], ["fault.nothing"]),  # 1 is out of its bounds
-            helper.make_node("Add", ["sound", "fault.nothing"], ["similarity"]),
-        ]
-    )
     target.mkdir()
-    write_core(target, facts, model.SerializeToString())
+    write_core(target, facts, with_fault(graph, fault, output))
     white = io.BytesIO()
     Image.new("RGB", (taken.width, taken.height), "white").save(white, "PNG")
     return target, white.getvalue()
+
+
+def with_fault(graph: bytes, fault: Fault, output: str, always: bool = False) -> bytes:
+    """always: for every picture."""
+    model = onnx.load_from_string(graph)
+    for node in model.graph.node:
+        node.output[:] = ["sound" if name == output else name for name in node.output]
+        node.input[:] = ["sound" if name == output else name for name in node.input]
+    tables: dict[Fault, list[float]] = {"fails": [1], "nan": [1, np.nan], "inf": [1, np.inf], "seven": [1, 7]}
+    constants: dict[str, NDArray[Any]] = {
+        "fault.white": np.array([0.0 if always else 255.0], np.float32),
+        "fault.table": np.array(tables[fault], np.float32),
+        "fault.axis": np.array([1], np.int64),
+    }
+    model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
+    model.graph.node.extend(_nodes(output))
+    whole: bytes = model.SerializeToString()
+    return whole
+
+
+def _nodes(output: str) -> list[NodeProto]:
+    """The output times the table's first number, or its second (of which there may be none) for a white picture."""
+    factor = "fault.factor" if output == "similarity" else "fault.column"  # (n,) or (n, 1)
+    return [
+        helper.make_node("Cast", ["image"], ["fault.float"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMin", ["fault.float"], ["fault.darkest"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("GreaterOrEqual", ["fault.darkest", "fault.white"], ["fault.is_white"]),
+        helper.make_node("Cast", ["fault.is_white"], ["fault.index"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["fault.table", "fault.index"], ["fault.factor"]),
+        helper.make_node("Unsqueeze", ["fault.factor", "fault.axis"], ["fault.column"]),
+        helper.make_node("Mul", ["sound", factor], [output]),
+    ]

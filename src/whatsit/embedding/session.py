@@ -1,5 +1,6 @@
 """A graph on a device: ONNX Runtime sessions."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,11 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from whatsit.embedding.devices import DEVICES, find_device
-from whatsit.errors import BackboneError
+from whatsit.errors import BackboneError, InferenceError
+
+ADVICE = "Leave the photo out, or mend the network"
+DETAILS = "ONNX Runtime: "  # begins what it says itself, in an InferenceError
+_CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 
 
 def graph_device(device: str) -> str:
@@ -30,7 +35,7 @@ def open_session(graph: bytes | str, device: str = "cpu", threads: int = 1) -> o
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4 if device == "cpu" else 3  # errors are raised, too, but that of a missing GPU
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     providers = [wanted.provider] if device == "cpu" else [wanted.provider, "CPUExecutionProvider"]
     try:
@@ -41,6 +46,18 @@ def open_session(graph: bytes | str, device: str = "cpu", threads: int = 1) -> o
 
 
 def run(session: ort.InferenceSession, outputs: list[str], image: NDArray[np.uint8]) -> list[NDArray[Any]]:
-    """image: (n, size, size, 3) uint8 → the named outputs, each (n, …)."""
-    results: list[NDArray[Any]] = session.run(outputs, {"image": image})
+    """image: (n, height, width, 3) uint8 → the named outputs, each (n, …).
+
+    Raises InferenceError where the network fails, or its answers are not as many as the images.
+    """
+    try:
+        results: list[NDArray[Any]] = session.run(outputs, {"image": image})
+    except MemoryError:
+        raise
+    except Exception as error:  # as above
+        reason = _CODE.sub("", str(error).partition("\n")[0]) or type(error).__name__
+        raise InferenceError(f"the network fails on it ({DETAILS}{reason}). {ADVICE}") from error
+    counts = {len(result) if result.ndim else 0 for result in results}
+    if counts != {len(image)}:
+        raise InferenceError(f"the network gives {max(counts)} answers for {len(image)} images. Mend the network")
     return results

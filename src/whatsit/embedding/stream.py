@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.embedding.finite import usable, why_unusable
+from whatsit.errors import InferenceError
 
 T = TypeVar("T")
 Source = TypeVar("Source")
@@ -53,7 +54,7 @@ class Item(Generic[Source]):
 def _work(sources: Sequence[Source], load: Load[Source], run: Run) -> list[Item[Source]]:
     loaded = [load(source) for source in sources]
     pixels = [one.pixels for one in loaded if one.pixels is not None]
-    rows = iter(_rows(np.stack(pixels), run) if pixels else ())
+    rows = iter(rows_or_errors(np.stack(pixels), run) if pixels else ())
     return [
         Item(source, one.digest, None, one.thumbnail, one.error)
         if one.pixels is None
@@ -62,23 +63,36 @@ def _work(sources: Sequence[Source], load: Load[Source], run: Run) -> list[Item[
     ]
 
 
-def _rows(pixels: NDArray[np.uint8], run: Run) -> NDArray[np.float32]:
-    """(n, size, size, 3) → (n, columns). An image without usable numbers is asked for alone.
+def rows_or_errors(pixels: NDArray[np.uint8], run: Run) -> list[NDArray[np.float32] | str]:
+    """(n, size, size, 3) → of each image its row (columns,), or what is wrong with it.
 
-    For a network that scales all images of a call together, one of them may spoil the others' numbers.
+    An image without usable numbers is asked for alone, and so is each of a call on which the network failed: one of
+    them may spoil the others' answers.
     """
-    rows = run(pixels)
-    if len(rows) == 1 or (good := usable(rows)).all():
-        return rows
-    rows = rows.copy()
-    for i in np.flatnonzero(~good):
-        rows[i] = run(pixels[i : i + 1])[0]
-    return rows
+    if len(pixels) == 1:
+        return [_row_or_error(pixels, run)]
+    try:
+        rows = run(pixels)
+    except InferenceError:
+        return [_row_or_error(pixels[i : i + 1], run) for i in range(len(pixels))]
+    return [
+        row if good else _row_or_error(pixels[i : i + 1], run)
+        for i, (row, good) in enumerate(zip(rows, usable(rows), strict=True))
+    ]
 
 
-def _item(source: Source, loaded: Loaded, row: NDArray[np.float32]) -> Item[Source]:
-    if error := why_unusable(row):
-        return Item(source, loaded.digest, None, None, error)
+def _row_or_error(pixels: NDArray[np.uint8], run: Run) -> NDArray[np.float32] | str:
+    """Of one image: (1, size, size, 3)."""
+    try:
+        row = run(pixels)[0]
+    except InferenceError as error:
+        return str(error)
+    return why_unusable(row) or row
+
+
+def _item(source: Source, loaded: Loaded, row: NDArray[np.float32] | str) -> Item[Source]:
+    if isinstance(row, str):
+        return Item(source, loaded.digest, None, None, row)
     return Item(source, loaded.digest, row, loaded.thumbnail, None)
 
 
@@ -92,9 +106,10 @@ def stream(
     sources: Iterable[Source], load: Load[Source], run: Run, *, batch: int, workers: int
 ) -> Generator[Item[Source]]:
     """One `Item` a source, in the order given. `load` and `run` are called from several threads at once, or with
-    no workers from the caller's. A row of numbers that are not finite is an error of its source.
+    no workers from the caller's. Where `run` raises InferenceError for an image alone, or its row has numbers that are
+    not finite, that is an error of its source.
 
-    An error that either raises ends it. Closed early, it drops what waits and returns when its threads have.
+    Any other error that either raises ends it. Closed early, it drops what waits and returns when its threads have.
     """
     if not workers:
         for some in batched(sources, batch):

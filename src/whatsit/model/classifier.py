@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 else:
     ImageLike = Any
 
+ROUNDING = 1e-3  # of a probability, and of the sum of all; in evaluation, too
 FEW = 4  # images; so many or fewer share the cores one after the other
 
 
@@ -103,14 +104,18 @@ class Classifier:
     def answer_pixels(self, pixels: NDArray[np.uint8]) -> list["Classified"]:
         """All that the graph says of images that `pixels` has made ready: (n, height, width, 3) uint8 → n answers.
 
+        An image on which the network fails, or for which it has no finite numbers, has an error, and `failed` is true.
+
         On a CPU it runs on the caller's thread alone, and many threads may ask at once. Raises ImageError for any
         other array, and what `open` raises.
         """
         height, width = self.facts.preprocessing.height, self.facts.preprocessing.width
         if pixels.dtype != np.uint8 or pixels.shape[1:] != (height, width, 3):
             raise ImageError(f"array of {pixels.dtype} {pixels.shape}: expected uint8 (n, {height}, {width}, 3)")
-        rows = _rows_of(self._sessions.get(few=False), pixels)
-        return [self._classified(None, row) for row in rows]
+        session = self._sessions.get(few=False)
+        from whatsit.embedding.stream import rows_or_errors
+
+        return [self._classified(None, row) for row in rows_or_errors(pixels, lambda some: _rows_of(session, some))]
 
     def predict_proba(self, images: ImageLike | Iterable[ImageLike]) -> NDArray[np.float32]:
         """(n, classes) calibrated probabilities, columns as in `classes_`. Raises ImageError for a bad image."""
@@ -186,11 +191,15 @@ class Classifier:
         loaded = load_with_thumbnail(data, self.facts.preprocessing, self.limits)
         return Loaded(loaded.pixels, hashlib.sha256(data).digest(), loaded.thumbnail)
 
-    def _classified(self, source: Any, row: NDArray[np.float32]) -> "Classified":
-        """row: one of `_rows_of`."""
+    def _classified(self, source: Any, row: NDArray[np.float32] | str) -> "Classified":
+        """row: one of `_rows_of`, or why there is none."""
         from whatsit.model.prediction import Classified
 
+        if isinstance(row, str):
+            return Classified(source, error=row, failed=True)
         classes = len(self.classes_)
+        if error := _why_no_probabilities(row[:classes]):
+            return Classified(source, error=error, failed=True)
         return Classified(source, row[:classes], float(row[classes]), row[classes + 1 :])
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -209,6 +218,14 @@ def _rows_of(session: Any, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(n, height, width, 3) → (n, classes + 1 + dim): probabilities, similarity, embedding, side by side."""
     probabilities, similarity, embedding = run(session, OUTPUTS, pixels)
     return np.concatenate([probabilities, similarity[:, None], embedding], axis=1)
+
+
+def _why_no_probabilities(row: NDArray[np.float32]) -> str | None:
+    """(classes,) finite numbers → in words, what keeps them from being probabilities; None where they are."""
+    low, high, total = float(row.min()), float(row.max()), float(row.sum(dtype=np.float64))
+    if low >= -ROUNDING and high <= 1 + ROUNDING and abs(total - 1) <= ROUNDING:
+        return None
+    return f"the model's probabilities for it are none: from {low:.4g} to {high:.4g}, {total:.4g} in all"
 
 
 def _as_many(images: Any) -> Iterable[ImageLike]:

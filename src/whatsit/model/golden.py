@@ -50,25 +50,45 @@ class Golden:
 
 
 def golden_bytes(classifier: Classifier, photos: Iterable[Source]) -> bytes:
-    """golden.json of a model: the test card and the first few of the photos that can be read."""
-    photographed = islice(_readable(photos, classifier.limits, classifier.facts.preprocessing.value_range), MOST - 1)
-    return records_bytes(_record(classifier, png) for png in (as_png(_card()), *photographed))
+    """golden.json of a model: the test card and the first few of the photos that can be read.
+
+    An image that the network fails on, or has no finite numbers for, is left out: it is no answer to hold others to.
+    """
+    read = _readable(photos, classifier.limits, classifier.facts.preprocessing.value_range)
+    photographed = islice(_records(classifier, read), MOST - 1)
+    return records_bytes((*_records(classifier, [as_png(_card())]), *photographed))
 
 
 def check_golden(folder: Path, classifier: Classifier) -> int:
     """How many golden images are answered here as they were where the model was trained; 0 where it has none.
 
-    classifier: of that folder. Raises ModelFolderError where golden.json is damaged, or an answer differs.
+    classifier: of that folder. Raises ModelFolderError where golden.json is damaged, an answer differs, or there is
+    none: the network fails, or its numbers are not finite. A folder without golden answers is asked the test card.
     """
     golden = _read(folder, classifier.facts)
-    for number, one in enumerate(golden, start=1):
-        said = classifier.answer_pixels(one.pixels[None])[0]
+    for number, (said, one) in enumerate(zip(_said(folder, classifier, golden), golden, strict=False), start=1):
         if difference := _difference(said, one, classifier.classes_):
             raise ModelFolderError(
                 f"{folder}: this version answers differently here than where it was trained: golden image {number}, "
                 f"{difference}. Install the software that its {FILES.facts} names, or train anew on this machine"
             )
     return len(golden)
+
+
+def check_answers(folder: Path, classifier: Classifier) -> None:
+    """That it answers its golden images here at all, whatever it says of them. Raises ModelFolderError."""
+    list(_said(folder, classifier, _read(folder, classifier.facts)))
+
+
+def _said(folder: Path, classifier: Classifier, golden: list[Golden]) -> Iterator[Classified]:
+    """Of the golden images, or the test card where there are none. Raises ModelFolderError where it has no answer."""
+    images = [one.pixels for one in golden] or [_pixels(as_png(_card()), classifier.facts)]
+    for number, pixels in enumerate(images, start=1):
+        said = classifier.answer_pixels(pixels[None])[0]
+        if said.error is not None:
+            what = f"golden image {number}" if golden else "the test card"
+            raise ModelFolderError(f"{folder}: this version has no answer to {what}: {said.error}")
+        yield said
 
 
 def _difference(said: Classified, golden: Golden, classes: tuple[str, ...]) -> str | None:
@@ -103,13 +123,15 @@ def _read(folder: Path, facts: ModelFacts) -> list[Golden]:
     return read_records(folder, facts, FILES.golden, parse, most=MOST, bytes_each=bytes_each) or []
 
 
-def _record(classifier: Classifier, png: bytes) -> dict[str, Any]:
-    said = classifier.answer_pixels(_pixels(png, classifier.facts)[None])[0]
-    return {
-        "image": in_base64(png),
-        "probabilities": [round(float(p), DIGITS) for p in said.probabilities],
-        "similarity": round(said.similarity, DIGITS),
-    }
+def _records(classifier: Classifier, pngs: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    for png in pngs:
+        said = classifier.answer_pixels(_pixels(png, classifier.facts)[None])[0]
+        if said.error is None:
+            yield {
+                "image": in_base64(png),
+                "probabilities": [round(float(p), DIGITS) for p in said.probabilities],
+                "similarity": round(said.similarity, DIGITS),
+            }
 
 
 def _pixels(png: bytes, facts: ModelFacts) -> NDArray[np.uint8]:

@@ -107,6 +107,7 @@ class Classified:
     similarity: float = 0.0  # cosine to the most similar reference photo
     embedding: NDArray[np.float32] = field(default_factory=_no_numbers)  # (dim,)
     error: str | None = None
+    failed: bool = False  # whether the error is the model's, not the image's
     digest: bytes | None = None  # sha256 of the image's bytes, where it was asked for
     thumbnail: NDArray[np.uint8] | None = None  # (32, 32) grey, likewise
 

@@ -102,10 +102,12 @@ class Repository:
     ) -> Added:
         """Copies a model folder in as the next version. The first one is the default, a later one if asked.
 
-        name: without one, the model's own, made valid. Raises ModelFolderError for what is no sound model folder.
+        name: without one, the model's own, made valid. Raises ModelFolderError for what is no sound model folder, and
+        for one that does not answer its golden images with finite numbers.
         """
         source = Path(model)
         facts = _whole(source)
+        _check_answers(source)
         name = valid_name(facts.name) if name is None else check_name(name)
         for alias in aliases:
             check_alias(alias)
@@ -229,6 +231,14 @@ def _whole(model: Path) -> ModelFacts:
     facts, _ = read_model(model)
     check_beside(model, facts)
     return facts
+
+
+def _check_answers(model: Path) -> None:
+    """Raises ModelFolderError, or BackboneError where its graph does not load."""
+    from whatsit.model.classifier import Classifier  # with ONNX Runtime, which the other commands need not wait for
+    from whatsit.model.golden import check_answers
+
+    check_answers(model, Classifier.load(model))
 
 
 def _settle(folder: Path, aliases: Aliases) -> None:

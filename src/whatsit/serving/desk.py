@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
+from whatsit.embedding.session import DETAILS
 from whatsit.model.prediction import Classified
 from whatsit.serving.call import Call
 from whatsit.serving.catalogue import Catalogue
@@ -58,15 +59,21 @@ class Desk:
         return await asyncio.get_running_loop().run_in_executor(self._parsing, parse, body)
 
     async def classify(self, call: Call, images: Sequence[ImageData]) -> list[Classified]:
-        """Raises Refused; and Gone where the client leaves in a long wait."""
+        """Raises Refused, also where the model failed on all that can be read; and Gone where the client leaves in a
+        long wait."""
         assert call.version is not None
         self.check_count(len(images))
-        return await self.pool.classify(call.version, images, call.deadline, call.gone)
+        answers = await self.pool.classify(call.version, images, call.deadline, call.gone)
+        if any(answer.failed for answer in answers) and all(answer.error is not None for answer in answers):
+            raise _could_not(next(answer for answer in answers if answer.failed))
+        return answers
 
     async def classify_all_or_none(self, call: Call, images: Sequence[ImageData]) -> list[Classified]:
         """Raises Refused where an image is bad, too."""
         answers = await self.classify(call, images)
         for number, answer in enumerate(answers):
+            if answer.failed:
+                raise _could_not(answer)
             if answer.error is not None:
                 raise Refused("bad_input", f"instance {number}: {answer.error}")
         return answers
@@ -79,3 +86,13 @@ class Desk:
             raise Refused(
                 "too_large", f"{images} images in one request, at most {self.options.max_instances} are taken"
             )
+
+
+def _could_not(answer: Classified) -> Refused:
+    """The model's own failure is no client's fault. What a library says of it is for the log alone."""
+    return Refused("failed", f"this version could not answer. {without_details(answer.error or '')}")
+
+
+def without_details(error: str) -> str:
+    """What the model's operator reads in the log, for a client: nothing of this machine, nor of its libraries."""
+    return "The server's log says why" if DETAILS in error else error

@@ -16,7 +16,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.requests = self._counter("requests", "Requests by model, version and status", "model", "version", "code")
         self.refused = self._counter("refused", "Requests that got no answer, by reason", "reason")
-        self.images = self._counter("images", "Images that were answered or found bad", "outcome")
+        self.images = self._counter("images", "Images that were answered, found bad, or failed on", "outcome")
         self.duration = self._seconds("request_duration", "From the first byte of a request to its answer")
         self.queue = self._seconds("queue", "An image's wait for a thread")
         self.decode = self._seconds("decode", "From an image's bytes to the network's input")

@@ -176,11 +176,16 @@ class Pool:
             except ImageError as error:
                 errors.append(str(error))
             self._metrics.decode.observe(time.monotonic() - start)
-            self._metrics.images.labels("answered" if errors[-1] is None else "bad").inc()
         start = time.monotonic()
         rows = iter(version.classifier.answer_pixels(np.stack(pixels)) if pixels else ())
         self._metrics.inference.observe(time.monotonic() - start)
-        return [next(rows) if error is None else Classified(None, error=error) for error in errors]
+        answers = [next(rows) if error is None else Classified(None, error=error) for error in errors]
+        for answer in answers:
+            if answer.failed:
+                log.error("model %s, version %d could not answer: %s", version.model, version.number, answer.error)
+            outcome = "answered" if answer.error is None else "failed" if answer.failed else "bad"
+            self._metrics.images.labels(outcome).inc()
+        return answers
 
     def _settle(self, jobs: Sequence[Job], outcomes: Sequence[Any]) -> None:
         if jobs:

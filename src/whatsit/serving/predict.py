@@ -6,7 +6,7 @@ from typing import Any
 
 from whatsit.model.prediction import Classified
 from whatsit.serving.call import Call
-from whatsit.serving.desk import Desk
+from whatsit.serving.desk import Desk, without_details
 from whatsit.serving.feedback import Asked, Keepsakes
 from whatsit.serving.parts import Part
 from whatsit.serving.reply import Reply, json_reply
@@ -46,7 +46,7 @@ class Predict:
 def _item(version: Version, part: Part, answer: Classified, top: int, similar: int) -> dict[str, Any]:
     named = {"name": part.filename[:LONGEST_NAME]} if part.filename else {}
     if answer.error is not None:
-        return {**named, "error": answer.error}
+        return {**named, "error": without_details(answer.error)}
     facts = version.facts
     prediction = answer.prediction(facts.labels, facts.unsure, top)
     item = {**named, **prediction.to_dict(), "familiar": prediction.familiar}
