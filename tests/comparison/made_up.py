@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from whatsit.comparison.result import Comparison
 from whatsit.comparison.trial import Trial
-from whatsit.evaluation import Figure, wilson
+from whatsit.evaluation import Figure
+from whatsit.evaluation.units import share_interval
 from whatsit.learning.history import Epoch, History
 from whatsit.networks.options import Method
 
@@ -20,7 +21,13 @@ def rights(n: int, wrong: range | tuple[int, ...] = ()) -> NDArray[np.bool_]:
 
 
 def made_up(
-    name: str, right: NDArray[np.bool_], *, seconds: float = 1.0, log_loss: float = 0.3, found_rate: float | None = None
+    name: str,
+    right: NDArray[np.bool_],
+    *,
+    seconds: float = 1.0,
+    log_loss: float = 0.3,
+    found_rate: float | None = None,
+    units: NDArray[np.int64] | None = None,
 ) -> Trial:
     """Its method is the name's first word."""
     methods: dict[str, Method] = {"scratch": "scratch", "finetune": "finetune"}
@@ -31,7 +38,8 @@ def made_up(
         method=method,
         logits=np.where(right[:, None], [[-1, 1]], [[1, -1]]).astype(np.float32),
         right=right,
-        accuracy=Figure(hits / len(right), *wilson(hits, len(right))),
+        units=np.arange(len(right)) if units is None else units,
+        accuracy=Figure(hits / len(right), *share_interval(right, units)),
         log_loss=log_loss,
         seconds=seconds,
         megabytes=3.6,

@@ -1,5 +1,6 @@
 """Who wins, who is as good within noise, and what the numbers of a pair are."""
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +35,19 @@ def test_noise_ends_where_six_photos_are_one_sided() -> None:
         comparison = side_by_side(made_up("probe", rights(100, range(wrong))), made_up("scratch", rights(100)))
         assert comparison.pairs[0].by_chance is noise
         assert [t.name for t in comparison.as_good] == (["probe"] if noise else [])
+
+
+def test_photos_of_one_group_are_one_witness() -> None:
+    """0 : 6 photos are no noise; where they are of two patients, they are."""
+    units = np.arange(100) // 3
+    alone, grouped = (
+        side_by_side(made_up("probe", rights(100, range(6)), units=of), made_up("scratch", rights(100), units=of))
+        for of in (None, units)
+    )
+    assert (alone.test, grouped.test) == ("McNemar's test", "McNemar's test over groups")
+    assert (alone.pairs[0].by_chance, grouped.pairs[0].by_chance) == (False, True)
+    assert (alone.to_dict()["units"], grouped.to_dict()["units"]) == (100, 34)
+    assert grouped.trials[0].accuracy.low < alone.trials[0].accuracy.low
 
 
 def test_the_cheapest_is_as_good_as_the_winner() -> None:

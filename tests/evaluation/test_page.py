@@ -5,13 +5,15 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.resources import files
 
+import numpy as np
 import pytest
 
+from whatsit.evaluation import evaluate
 from whatsit.evaluation.report import Leak, Report, Seen, render_report
 from whatsit.evaluation.report.charts.confusion import DARK, SHADES, shown_classes
 from whatsit.learning import History
 
-from .made_up import HOSTILE, history, names, report
+from .made_up import HOSTILE, history, names, predictions, report
 
 VOID = {"meta", "img", "br", "link", "input"}
 Attributes = dict[str, str | None]
@@ -135,6 +137,17 @@ def test_a_figure_that_is_no_number_is_told() -> None:
 def test_no_mistake_is_no_proof() -> None:
     text = Page(render_report(report(perfect=True))).text
     assert "Not one mistake on 120 photos. So many photos still leave room for 3.1 % of mistakes." in text
+
+
+def test_the_page_says_what_intervals_count() -> None:
+    made = report()
+    truth, p = predictions(120, 4)
+    said = "All intervals count 12 groups, not 120 photos."
+    grouped = evaluate(truth, p, names(4), groups=np.arange(120) // 10)
+    text = Page(render_report(replace(made, evaluation=grouped))).text
+    assert said in text
+    assert "Korn & Graubard 1998" in text
+    assert "All intervals count" not in Page(render_report(made)).text
 
 
 def test_a_class_without_photos_says_so() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import whatsit.evaluation
 from whatsit.decide import Rule
-from whatsit.evaluation import Evaluation, evaluate, intervals, selective
+from whatsit.evaluation import Evaluation, evaluate, intervals, mcnemar, selective
 from whatsit.evaluation.report import DataFigures, Seen, Target, headline, render_report, suggest, summary, words
 from whatsit.evaluation.report.charts import svg, ticks
 from whatsit.evaluation.report.content import NEW
@@ -19,7 +19,7 @@ from whatsit.evaluation.report.content import NEW
 from .made_up import HOSTILE, history, names, predictions, report
 
 
-@pytest.mark.parametrize("module", [intervals, svg, ticks, words])
+@pytest.mark.parametrize("module", [intervals, mcnemar, svg, ticks, words])
 def test_docstrings(module: ModuleType) -> None:
     result = doctest.testmod(module)
     assert result.attempted > 0
@@ -148,6 +148,16 @@ def test_summary_tells_the_story() -> None:
         "12 labels to look at again", "model/report.html", "whatsit serve model/",
     ):  # fmt: skip
         assert part in text
+
+
+def test_summary_and_advice_say_what_intervals_count() -> None:
+    made = report(n=600)
+    truth, p = predictions(600, 4)
+    grouped = evaluate(truth, p, names(4), groups=np.arange(600) // 30)
+    assert "intervals " not in summary(made)
+    assert "\nintervals     count 20 groups, not 600 photos\n" in summary(replace(made, evaluation=grouped))
+    assert any("With 20 independent groups the interval is" in text for text in suggest(grouped, made.data))
+    assert not any("the interval is" in text for text in suggest(made.evaluation, made.data))
 
 
 @pytest.mark.parametrize("width", [80, 60])

@@ -48,7 +48,8 @@ def shown(c: Comparison) -> str:
 def test_photos_are_matched_by_their_bytes(two: Repository) -> None:
     def rename(rows: list[dict[str, str]]) -> None:
         for row in rows:
-            row["uri"] = f"elsewhere/{row['uri']}"
+            name = "uri" if "uri" in row else "path"
+            row[name] = f"elsewhere/{row[name]}"
 
     for name in (FILES.splits, FILES.predictions):
         rewrite(two.folder("fruit", 2) / name, rename)
@@ -85,6 +86,43 @@ def test_the_figures_are_counted_right(two: Repository) -> None:
     assert "version 1 on 9 photos, version 2 on 0 photos. Version 1 is better (p = 0.004" in text
     assert "They name 10 photos differently" in text
     assert "Version 1 is better" in shown(compare(two, "fruit", 2, 1))
+
+
+def test_photos_that_belong_together_count_as_one(two: Repository) -> None:
+    """Nine photos of three patients are not nine witnesses: 3 : 0 patients is what chance gives one time in four."""
+
+    def patients(rows: list[dict[str, str]]) -> None:
+        for i, row in enumerate(rows):
+            row["component"] = str(i // 3)
+
+    def wrong(n: int) -> Change:
+        def change(rows: list[dict[str, str]]) -> None:
+            for i, row in enumerate(sorted(rows, key=lambda row: row["path"])):
+                row["predicted"] = row["label"] if i >= n else "nuts"
+
+        return change
+
+    alone = two.folder("fruit", 1), two.folder("fruit", 2)
+    for folder, n in zip(alone, (0, 9), strict=True):
+        rewrite(folder / FILES.predictions, wrong(n))
+    by_photo = compare(two, "fruit", 1, 2)
+    for folder in alone:
+        rewrite(folder / FILES.splits, patients)
+    c = compare(two, "fruit", 1, 2)
+    assert (c.only_first, by_photo.only_first) == (9, 9)
+    assert (by_photo.p_value, c.p_value) == (mcnemar(9, 0), 0.25)
+    assert (by_photo.counted.units, c.counted.units) == (24, 8)
+    assert c.accuracies()[1].low < by_photo.accuracies()[1].low
+    assert "within chance (p = 0.250, McNemar's test over groups, which counts 8 groups, not 24 photos)" in shown(c)
+    assert "Version 1 is better (p = 0.004, McNemar's exact test)" in shown(by_photo)
+    assert c.to_dict()["shared"]["units"] == 8
+
+
+def test_groups_of_either_version_join_photos(two: Repository) -> None:
+    c = compare(two, "fruit", 1, 2)
+    ends = (("a", ""), ("a", "x"), ("", "x"), ("", ""), ("", ""))
+    pairs = tuple((Said("x", "a", "a", 1, one), Said("x", "a", "b", 1, other)) for one, other in ends)
+    assert Comparison(c.first, c.second, pairs).units.tolist() == [0, 0, 0, 1, 2]
 
 
 def test_a_relabelled_photo_does_not_count(two: Repository) -> None:

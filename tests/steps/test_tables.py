@@ -36,6 +36,15 @@ def test_any_name_comes_back() -> None:
     assert {row["left_out"] for row in rows} == {""}
 
 
+def test_what_belongs_together_can_be_told() -> None:
+    photos = make_photos([6, 5], groups=["left", "left", None, None, None, "right"] + [None] * 5)
+    rows = read(splits_csv(photos, make_plan(photos, TrainOptions())))
+    assert [row["group"] for row in rows] == ["left", "left", "", "", "", "right", *[""] * 5]
+    components = [row["component"] for row in rows]
+    assert components[0] == components[1]
+    assert len(set(components)) == 10
+
+
 def test_what_was_passed_over_is_listed_too() -> None:
     photos = make_photos([5, 5])
     skipped = (("notes.txt", "not an image"), ("x", "cannot be opened (a\nb)"))

@@ -8,7 +8,7 @@ from whatsit.evaluation.mcnemar import CHANCE
 from whatsit.evaluation.report.words import NBSP, count, interval, listed, percent, points, printable
 
 MUCH = 2.0  # times as long: below, a difference in time is none to speak of
-TEST, NOISE = "McNemar's test", f"p{NBSP}≥{NBSP}{CHANCE}"
+NOISE = f"p{NBSP}≥{NBSP}{CHANCE}"
 
 
 def advice(comparison: Comparison) -> list[str]:
@@ -48,12 +48,12 @@ def _others(comparison: Comparison) -> Iterator[str]:
     worse = [t for t in comparison.trials if t is not comparison.winner and t not in as_good]
     if as_good and not worse:
         who = _names(as_good) if len(as_good) == 1 else "All others"
-        yield f"{who} may differ from it by chance alone ({TEST}, {NOISE})."
+        yield f"{who} may differ from it by chance alone ({comparison.test}, {NOISE})."
     elif as_good:
-        yield f"Within noise of it: {_names(as_good)} ({TEST}, {NOISE}). Worse: {_names(worse)}."
+        yield f"Within noise of it: {_names(as_good)} ({comparison.test}, {NOISE}). Worse: {_names(worse)}."
     elif worse:
         who = f"{_names(worse)} is" if len(worse) == 1 else "All others are"
-        yield f"{who} worse by more than chance ({TEST}, p{NBSP}<{NBSP}{CHANCE})."
+        yield f"{who} worse by more than chance ({comparison.test}, p{NBSP}<{NBSP}{CHANCE})."
 
 
 def _cheaper(comparison: Comparison) -> Iterator[str]:

@@ -45,6 +45,12 @@ class Field:
         return labels
 
     @property
+    def valid_units(self) -> NDArray[np.int64]:
+        """(valid,) equal where photos belong together: what intervals and tests count."""
+        components: NDArray[np.int64] = self.photos.components[self._valid_rows]
+        return components
+
+    @property
     def valid(self) -> Dataset:
         """The photos to choose and compare on, in the order of `valid_labels`."""
         return self._part(self._valid_rows)

@@ -47,7 +47,7 @@ def made_from(options: TrainOptions, field: Field) -> Mapping[str, object]:
 def keep(trial: Trial, folder: Path) -> None:
     """The facts come last: a folder with them is whole."""
     arrays = io.BytesIO()
-    np.savez(arrays, logits=trial.logits, right=trial.right)
+    np.savez(arrays, logits=trial.logits, right=trial.right, units=trial.units)
     facts = {
         **{name: getattr(trial, name) for name in PLAIN},
         "accuracy": asdict(trial.accuracy),
@@ -62,13 +62,14 @@ def kept(name: str, folder: Path) -> Trial | None:
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
         with np.load(io.BytesIO((folder / ARRAYS).read_bytes()), allow_pickle=False) as arrays:
-            logits, right = arrays["logits"], arrays["right"]
+            logits, right, units = arrays["logits"], arrays["right"], arrays["units"]
         if facts["method"] not in get_args(Method):
             return None
         return Trial(
             name=name,
             logits=logits,
             right=right,
+            units=units,
             accuracy=Figure(**facts["accuracy"]),
             history=_history(facts["history"]) if facts["history"] else None,
             **{one: facts[one] for one in PLAIN},

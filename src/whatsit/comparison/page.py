@@ -8,7 +8,7 @@ from whatsit.comparison.result import Comparison
 from whatsit.evaluation.mcnemar import CHANCE
 from whatsit.evaluation.report import Report
 from whatsit.evaluation.report.page import environment
-from whatsit.evaluation.report.words import nats
+from whatsit.evaluation.report.words import counted, nats
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ def render_comparison(comparison: Comparison, test: Report, facts: Facts) -> str
     page = made.get_template("comparison.html.j2")
     return page.render(
         comparison=comparison,
+        counted=counted(comparison.counted),
         facts=facts,
         test=test,
         advice=advice(comparison),

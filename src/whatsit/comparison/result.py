@@ -5,9 +5,11 @@ from functools import cached_property
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from whatsit.comparison.trial import Trial
-from whatsit.evaluation.mcnemar import CHANCE, mcnemar
+from whatsit.evaluation.mcnemar import CHANCE, GROUPED, MCNEMAR, paired_test
+from whatsit.evaluation.units import Counted, count_units
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Pair:
     second: str
     only_first: int  # photos that the first alone has right
     only_second: int
-    p_value: float  # of McNemar's test
+    p_value: float  # of McNemar's test, or of the same over groups of photos
 
     @property
     def by_chance(self) -> bool:
@@ -36,6 +38,16 @@ class Comparison:
     def photos(self) -> int:
         """How many valid photos all were compared on."""
         return len(self.trials[0].right)
+
+    @property
+    def counted(self) -> Counted:
+        """What intervals and tests count."""
+        return count_units(self.trials[0].units, self.photos)
+
+    @property
+    def test(self) -> str:
+        """The name of the test behind `pairs`."""
+        return test_of(self.trials[0].units)
 
     @cached_property
     def winner(self) -> Trial:
@@ -61,10 +73,16 @@ class Comparison:
         """Plain values for JSON."""
         return {
             "valid_photos": self.photos,
+            "units": self.counted.units,
             "candidates": [_facts(trial) for trial in self.trials],
             "pairs": [asdict(pair) | {"within_noise": pair.by_chance} for pair in self.pairs],
             "winner": self.winner.name,
         }
+
+
+def test_of(units: NDArray[np.int64]) -> str:
+    """The name of the test on (valid,) units, for people."""
+    return GROUPED if count_units(units, len(units)).grouped else MCNEMAR
 
 
 def best(trials: tuple[Trial, ...]) -> Trial:
@@ -73,9 +91,9 @@ def best(trials: tuple[Trial, ...]) -> Trial:
 
 
 def pair_of(a: Trial, b: Trial) -> Pair:
-    """McNemar's exact test on the photos that one alone has right."""
+    """On the photos that one alone has right: McNemar's exact test, or the same over groups where photos have them."""
     only_a, only_b = int(np.sum(a.right & ~b.right)), int(np.sum(b.right & ~a.right))
-    return Pair(a.name, b.name, only_a, only_b, mcnemar(only_a, only_b))
+    return Pair(a.name, b.name, only_a, only_b, paired_test(a.right, b.right, a.units))
 
 
 def _facts(trial: Trial) -> dict[str, object]:

@@ -7,7 +7,7 @@ from whatsit.comparison.advice import duration
 from whatsit.comparison.result import Comparison, Pair
 from whatsit.comparison.run import Compared
 from whatsit.comparison.trial import Trial
-from whatsit.evaluation.report.words import NBSP, columns, count, nats, out_of_100, percent, printable
+from whatsit.evaluation.report.words import NBSP, columns, count, counted, nats, out_of_100, percent, printable
 from whatsit.text import shell_quoted
 
 WIDTH = 80
@@ -36,7 +36,9 @@ def summary(compared: Compared) -> str:
         f"{'model':<{LABEL}}{printable(str(trained.folder))}",
         f"{'next':<{LABEL}}{printable(f'whatsit predict {shell_quoted(trained.folder)} PHOTO…')}",
     ]
-    parts = [[*_table(comparison)], [*_pairs(comparison)], said, end, places]
+    units = counted(comparison.counted)
+    counting = _wrapped(f"Intervals and tests count {units}.") if units else []
+    parts = [[*_table(comparison)], [*_pairs(comparison)], counting, said, end, places]
     return "\n\n".join("\n".join(part) for part in parts if part).replace(NBSP, " ")
 
 
@@ -66,7 +68,7 @@ def _pairs(comparison: Comparison) -> Iterator[str]:
     pairs = [pair for pair in comparison.pairs if pair.by_chance]
     if not pairs:
         return
-    yield "Within noise (photos that one alone has right, p of McNemar's test):"
+    yield f"Within noise (photos that one alone has right, p of {comparison.test}):"
     for pair in pairs[:PAIRS]:
         yield from _pair(pair)
     if len(pairs) > PAIRS:

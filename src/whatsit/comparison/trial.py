@@ -18,7 +18,8 @@ from whatsit.comparison.field import Field
 from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.embedding.embedder import Embedder
 from whatsit.embedding.session import graph_device, open_session, run
-from whatsit.evaluation import Figure, wilson
+from whatsit.evaluation import Figure
+from whatsit.evaluation.units import share_interval
 from whatsit.images.preprocessing import Fit
 from whatsit.learning import FAMILIES, Head, History, Problem, choose, fit_temperature, log_loss, softmax
 from whatsit.learning.history import INTERRUPTED
@@ -47,6 +48,7 @@ class Trial:
     method: Method
     logits: NDArray[np.float32] = dataclasses.field(repr=False)  # (valid, classes)
     right: NDArray[np.bool_] = dataclasses.field(repr=False)  # (valid,)
+    units: NDArray[np.int64] = dataclasses.field(repr=False)  # (valid,) equal where photos belong together
     accuracy: Figure
     log_loss: float  # calibrated
     seconds: float  # to teach it: a probe with the embedding, a network without decoding its photos once
@@ -90,7 +92,8 @@ def run_trial(
         method=options.method,
         logits=taught.logits,
         right=right,
-        accuracy=Figure(hits / len(right), *wilson(hits, len(right))),
+        units=field.valid_units,
+        accuracy=Figure(hits / len(right), *share_interval(right, field.valid_units)),
         log_loss=log_loss(taught.logits, labels, temperature),
         seconds=taught.seconds,
         megabytes=len(graph) / 1e6,

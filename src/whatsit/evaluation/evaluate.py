@@ -15,7 +15,7 @@ from whatsit.evaluation.intervals import bootstrap, percentiles
 from whatsit.evaluation.outcome import Outcome, check, outcome
 from whatsit.evaluation.ranking import roc_curve, weighted_auroc
 from whatsit.evaluation.scores import mean_scores, precision_recall_f1
-from whatsit.evaluation.units import score_intervals, share_interval
+from whatsit.evaluation.units import count_units, score_intervals, share_interval
 
 Floats = NDArray[np.float64]
 
@@ -43,15 +43,15 @@ def evaluate(
     check(truth, probabilities, classes, groups)
     seen = outcome(truth, probabilities, familiar, groups)
     units, right = seen.units, seen.right
-    sizes = np.ones(len(truth), np.int64) if units is None else np.bincount(units)
+    counted = count_units(units, len(truth))
     k, n, hits = len(classes), len(truth), int(seen.right.sum())
     confusion = np.bincount(seen.truth * k + seen.predicted, minlength=k * k).reshape(k, k)
     ranked = seen.last if k == 2 and 0 < int(seen.truth.sum()) < n else None
     balanced, macro, weighted, log_loss, brier, *roc_auc = _figures(seen, k, ranked, seed)
     return Evaluation(
         n=n,
-        units=len(sizes),
-        single_units=int((sizes == 1).sum()),
+        units=counted.units,
+        single_units=counted.single,
         classes=tuple(classes),
         accuracy=Figure(hits / n, *share_interval(right, units)),
         balanced_accuracy=balanced,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.decide import Rule
+from whatsit.evaluation.units import Counted
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,11 @@ class Evaluation:
     coverage: tuple[CoveragePoint, ...]  # rising coverage, the last one answers every familiar photo
     truth_counts: tuple[int, ...]
     predicted_counts: tuple[int, ...]
+
+    @property
+    def counted(self) -> Counted:
+        """What its intervals count."""
+        return Counted(self.n, self.units, self.single_units)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON. The confusion becomes `[row, column, count]` for each cell above zero."""

@@ -28,6 +28,26 @@ def units_of(groups: Labels | None) -> Labels | None:
 
 
 @dataclass(frozen=True)
+class Counted:
+    """What intervals and tests count instead of photos."""
+
+    photos: int
+    units: int
+    single: int  # units of one photo
+
+    @property
+    def grouped(self) -> bool:
+        """Whether a unit holds more than one photo."""
+        return self.units < self.photos
+
+
+def count_units(groups: Labels | None, photos: int) -> Counted:
+    """groups: (photos,) equal where photos belong together; None: each is its own."""
+    sizes = np.ones(photos, np.int64) if groups is None else np.unique(groups, return_counts=True)[1]
+    return Counted(photos, len(sizes), int((sizes == 1).sum()))
+
+
+@dataclass(frozen=True)
 class Worth:
     """What photos in units are worth together, for a weighted mean over them.
 

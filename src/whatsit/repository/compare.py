@@ -2,12 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from whatsit.dataset import group_records
 from whatsit.errors import RepositoryError
-from whatsit.evaluation import Figure, wilson
-from whatsit.evaluation.mcnemar import mcnemar
+from whatsit.evaluation import Figure
+from whatsit.evaluation.mcnemar import paired_test
+from whatsit.evaluation.units import Counted, count_units, share_interval
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.model.classifier import Classifier
 from whatsit.repository.changes import change_of_classes
@@ -30,11 +36,28 @@ class Comparison:
     notes: tuple[str, ...] = ()  # sentences: why there are no pairs, or what else one has to know
 
     def accuracies(self) -> tuple[Figure, Figure]:
-        """On the photos of both, with Wilson's intervals; there must be some."""
-        n = len(self.pairs)
-        hits = [sum(pair[i].right for pair in self.pairs) for i in (0, 1)]
-        first, second = (Figure(hit / n, *wilson(hit, n)) for hit in hits)
+        """On the photos of both, with intervals that count units; there must be some."""
+        first, second = (Figure(float(right.mean()), *share_interval(right, self.units)) for right in self.right)
         return first, second
+
+    @cached_property
+    def right(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """(pairs,) whether each version is."""
+        first, second = (np.array([pair[i].right for pair in self.pairs], bool) for i in (0, 1))
+        return first, second
+
+    @cached_property
+    def units(self) -> NDArray[np.int64]:
+        """(pairs,) equal where photos belong together for either version's data."""
+        both = [[pair[i].unit or None for pair in self.pairs] for i in (0, 1)]
+        first: dict[str, int] = {}
+        same = [(first.setdefault(unit, i), i) for i, unit in enumerate(both[1]) if unit is not None]
+        return group_records(len(self.pairs), same, both[0])
+
+    @property
+    def counted(self) -> Counted:
+        """What intervals and test count."""
+        return count_units(self.units, len(self.pairs))
 
     @property
     def only_first(self) -> int:
@@ -47,7 +70,7 @@ class Comparison:
 
     @property
     def p_value(self) -> float:
-        return mcnemar(self.only_first, self.only_second)
+        return paired_test(*self.right, self.units)
 
     @property
     def differing(self) -> list[tuple[Said, Said]]:
@@ -74,6 +97,7 @@ class Comparison:
     def _shared(self) -> dict[str, Any]:
         return {
             "photos": len(self.pairs),
+            "units": self.counted.units,
             "accuracy": [asdict(figure) for figure in self.accuracies()],
             "right_alone": [self.only_first, self.only_second],
             "p_value": self.p_value,

@@ -22,6 +22,7 @@ class Said:
     label: str  # what the photo shows
     predicted: str
     probability: float  # of `predicted`, in [0, 1]
+    unit: str = ""  # equal where photos belong together; empty: the photo is its own
 
     @property
     def right(self) -> bool:
@@ -38,11 +39,12 @@ def recorded(model: Path) -> dict[str, Said]:
     name = "uri" if answers and "uri" in answers[0] else "path"  # as models of earlier versions of whatsit call it
     if any(row.get(name) is None for row in answers):
         raise _unusable(table, "expected the column path")
-    digests = {row["uri"]: row["sha256"] for row in _rows(model / FILES.splits, ("uri", "sha256"))}
+    splits = {row["uri"]: row for row in _rows(model / FILES.splits, ("uri", "sha256"))}
     said: dict[str, Said] = {}
     for row in answers:
-        if digest := digests.get(row[name]):
-            said.setdefault(digest, _said(row, row[name], table))  # a copy of a photo counts once
+        if (its := splits.get(row[name])) and (digest := its["sha256"]):
+            unit = its.get("component") or its.get("group") or ""  # as earlier versions of whatsit have it
+            said.setdefault(digest, _said(row, row[name], table, unit))  # a copy of a photo counts once
     return said
 
 
@@ -62,14 +64,14 @@ def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     return rows
 
 
-def _said(row: Mapping[str, str], uri: str, path: Path) -> Said:
+def _said(row: Mapping[str, str], uri: str, path: Path, unit: str) -> Said:
     try:
         probability = float(row["probability"])
     except ValueError:
         probability = -1
     if not 0 <= probability <= 1:
         raise _unusable(path, f"'{row['probability'][:20]}' is no probability")
-    return Said(uri, row["label"], row["predicted"], probability)
+    return Said(uri, row["label"], row["predicted"], probability, unit)
 
 
 def _unusable(path: Path, reason: str) -> RepositoryError:
@@ -110,5 +112,5 @@ def _as_known_to(classifier: Classifier, dataset: Dataset) -> Dataset:
 def _each(answers: Answers, classes: Sequence[str], label_of: Mapping[str, str]) -> dict[str, Said]:
     best = answers.probabilities.argmax(axis=1)  # (n,)
     top = answers.probabilities.max(axis=1)  # (n,)
-    answered = zip(answers.uris, best.tolist(), top.tolist(), strict=True)
-    return {uri: Said(uri, label_of[uri], classes[k], p) for uri, k, p in answered}
+    answered = zip(answers.uris, best.tolist(), top.tolist(), answers.components.tolist(), strict=True)
+    return {uri: Said(uri, label_of[uri], classes[k], p, str(unit)) for uri, k, p, unit in answered}

@@ -3,8 +3,8 @@
 import textwrap
 from collections.abc import Iterator
 
-from whatsit.evaluation.mcnemar import CHANCE
-from whatsit.evaluation.report.words import NBSP, columns, count, out_of_100, points, shorten
+from whatsit.evaluation.mcnemar import CHANCE, GROUPED
+from whatsit.evaluation.report.words import NBSP, columns, count, counted, out_of_100, points, shorten
 from whatsit.repository.compare import Comparison
 from whatsit.repository.entries import Entry
 from whatsit.repository.judged import Said
@@ -66,10 +66,12 @@ def _verdict(c: Comparison) -> str:
         f"version {second} on {count(c.only_second, 'photo')}."
     )
     p = "p < 0.001" if c.p_value < 0.001 else f"p = {c.p_value:.3f}"
+    units = counted(c.counted)
+    test = f"{GROUPED}, which counts {units}" if units else "McNemar's exact test"
     if c.p_value >= CHANCE:
-        return f"{alone} The difference is within chance ({p}, McNemar's exact test)."
+        return f"{alone} The difference is within chance ({p}, {test})."
     better = first if c.only_first > c.only_second else second
-    return f"{alone} Version {better} is better ({p}, McNemar's exact test)."
+    return f"{alone} Version {better} is better ({p}, {test})."
 
 
 def _photos(c: Comparison) -> Iterator[str]:

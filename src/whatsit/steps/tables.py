@@ -24,16 +24,21 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
 
 
 def splits_csv(photos: Photos, plan: Plan) -> bytes:
-    """Every file of the data set: its split, its sha256 and, where it was left out, why."""
+    """Every file of the data set: its split, its sha256 and, where it was left out, why.
+
+    `component`: a number, equal for photos that belong together (copies, near-copies, a group).
+    """
     dataset, digests = photos.dataset, photos.all_digests
     split_of = dict(zip(photos.places.tolist(), plan.splits, strict=True))
+    unit_of = dict(zip(photos.places.tolist(), photos.components.tolist(), strict=True))
     reason_of = {one.place: one.reason for one in photos.left_out}
     rows: list[Sequence[object]] = [
-        (record.uri, record.label, split_of.get(i, ""), digests[i] or "", reason_of.get(i, ""), record.group or "")
+        (record.uri, record.label, split_of.get(i, ""), digests[i] or "", reason_of.get(i, ""), *belongs)
         for i, record in enumerate(dataset.records)
+        for belongs in [(record.group or "", unit_of.get(i, ""))]
     ]
-    rows += [(uri, "", "", "", printable(reason), "") for uri, reason in dataset.skipped_files]
-    return _csv(("uri", "label", "split", "sha256", "left_out", "group"), rows)
+    rows += [(uri, "", "", "", printable(reason), "", "") for uri, reason in dataset.skipped_files]
+    return _csv(("uri", "label", "split", "sha256", "left_out", "group", "component"), rows)
 
 
 def leaks_csv(seen: Seen) -> bytes:

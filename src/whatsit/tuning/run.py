@@ -21,7 +21,7 @@ from filelock import FileLock
 from whatsit.comparison.field import find_field
 from whatsit.comparison.kept import made_from
 from whatsit.comparison.refit import refitted
-from whatsit.comparison.result import pair_of
+from whatsit.comparison.result import pair_of, test_of
 from whatsit.dataset import Dataset, read_dataset
 from whatsit.embedding.location import cache_folder
 from whatsit.errors import MissingExtraError, WhatsitError
@@ -194,6 +194,7 @@ def _summary(search: "Search", study: "Study", data: str, watch: Watch) -> Summa
         ranges=search.space.ranges,
         photos=len(search.field.valid_labels),
         pair=pair,
+        test=test_of(search.field.valid_units),
         importances=study.importances(),
         command=train_command(data, search.options(best)),
     )

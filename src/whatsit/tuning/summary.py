@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from math import isfinite
 
 from whatsit.comparison.result import Pair
-from whatsit.evaluation.mcnemar import CHANCE
+from whatsit.evaluation.mcnemar import CHANCE, MCNEMAR
 from whatsit.evaluation.report.words import NBSP, count, nats, percent, points
 from whatsit.tuning.rows import Row, best_of
 from whatsit.tuning.space import Range
@@ -24,6 +24,7 @@ class Summary:
     pair: Pair | None  # the best trial and the defaults; None where they are one, or the defaults came to nothing
     importances: Mapping[str, float]  # shares of 1, the largest first
     command: str  # that trains with the best options
+    test: str = MCNEMAR  # the name of the pair's
 
     @property
     def best(self) -> Row:
@@ -99,7 +100,7 @@ def _gain(summary: Summary, best: Row, defaults: Row | None) -> Iterator[str]:
         return
     gain = (best.figure("accuracy") or 0.0) - (defaults.figure("accuracy") or 0.0)
     more = f"{points(abs(gain))} {'more' if gain >= 0 else 'fewer'} right answers"
-    test = f"McNemar's test, p{NBSP}={NBSP}{summary.pair.p_value:.2g}"
+    test = f"{summary.test}, p{NBSP}={NBSP}{summary.pair.p_value:.2g}"
     if not gain:
         yield f"It has as many right answers as they: the gain is in how sure it is ({test})."
     elif summary.pair.by_chance:

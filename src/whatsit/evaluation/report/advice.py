@@ -233,11 +233,12 @@ def _untested_classes(case: _Case) -> str | None:
 
 
 def _few_tested_photos(case: _Case) -> str | None:
-    accuracy, n = case.evaluation.accuracy, case.evaluation.n
-    if n >= FEW_TESTED:
+    accuracy, units = case.evaluation.accuracy, case.evaluation.units
+    if units >= FEW_TESTED:
         return None
+    what = "tested photo" if units == case.evaluation.n else "independent group"
     return (
-        f"With {count(n, 'tested photo')} the interval is {points(accuracy.high - accuracy.low)} wide; "
+        f"With {count(units, what)} the interval is {points(accuracy.high - accuracy.low)} wide; "
         "four times as many would halve it."
     )
 

@@ -70,6 +70,7 @@ def _context(report: Report) -> dict[str, Any]:
     return {
         "report": report,
         "evaluation": evaluation,
+        "counted": words.counted(evaluation.counted),
         "tiles": tiles(report),
         "charts": _charts(report),
         "learning": _learning(report),

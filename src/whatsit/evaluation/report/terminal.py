@@ -8,7 +8,17 @@ import textwrap
 
 from whatsit.evaluation.report.advice import imbalance
 from whatsit.evaluation.report.content import Report
-from whatsit.evaluation.report.words import NBSP, columns, confused_pairs, count, percent, points, printable, shorten
+from whatsit.evaluation.report.words import (
+    NBSP,
+    columns,
+    confused_pairs,
+    count,
+    counted,
+    percent,
+    points,
+    printable,
+    shorten,
+)
 from whatsit.evaluation.report.words_on_learning import lesson
 
 LINES = 25
@@ -40,6 +50,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         ("left out", _left_out(report)),
         *_leaks(report),
         ("learning", lesson(report.history, report.valid_photos).brief if report.history else ""),
+        ("intervals", _intervals(report)),
         ("balanced", _balanced(report)),
         ("calibration", _calibration(report)),
         ("unsure", _unsure(report)),
@@ -92,6 +103,11 @@ def _end(path: str, width: int = 26) -> str:
     while columns(path) > width - 1:
         path = path[1:]
     return "…" + path
+
+
+def _intervals(report: Report) -> str:
+    units = counted(report.evaluation.counted)
+    return f"count {units}" if units else ""
 
 
 def _balanced(report: Report) -> str:

@@ -6,6 +6,7 @@ from math import isfinite
 import numpy as np
 
 from whatsit.evaluation.figures import Answered, Evaluation, Figure
+from whatsit.evaluation.units import Counted
 
 NBSP = "\N{NO-BREAK SPACE}"
 
@@ -98,6 +99,18 @@ def when_unsure(unsure: Answered) -> str:
     unlike = "where a photo is unlike the training photos"
     threshold = unsure.rule.threshold
     return f"Below a probability of {percent(threshold)}, and {unlike}" if threshold > 0 else unlike.capitalize()
+
+
+def counted(what: Counted) -> str:
+    """What intervals and tests count, where photos belong together: "20 groups, not 600 photos"; else empty.
+
+    >>> counted(Counted(600, 20, 0)), counted(Counted(600, 584, 570)), counted(Counted(9, 9, 9))
+    ('20 groups, not 600 photos', '584 photos and groups, not 600 photos', '')
+    """
+    if not what.grouped:
+        return ""
+    units = f"{what.units:,} photos and groups" if what.single else count(what.units, "group")
+    return f"{units}, not {count(what.photos, 'photo')}"
 
 
 def confused_pairs(evaluation: Evaluation) -> list[tuple[str, str, int, int]]:
