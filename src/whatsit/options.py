@@ -5,7 +5,7 @@ from typing import Literal
 
 from whatsit.embedding.backbones import DEFAULT_BACKBONE, Precision
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
-from whatsit.images.preprocessing import Fit
+from whatsit.images.preprocessing import Fit, ValueRange
 from whatsit.learning.names import HeadName
 from whatsit.networks.options import NETWORK_DEFAULTS, Method, NetworkOptions
 
@@ -24,6 +24,7 @@ class TrainOptions:
     weights: str | None = None  # a file of the backbone's weights, for timm:NAME
     image_size: tuple[int, int] | None = None  # (height, width) in pixels of what the network sees; None: its own
     fit: FitChoice = "auto"  # squash or crop: a probe tries both on a sample, a network goes by the photos' shape
+    value_range: ValueRange | None = None  # (black, white) of deep photos, of more than 8 bits; None: as measured
     bits: PrecisionChoice = "auto"  # 8 bits where this machine runs them faster: same accuracy within noise
     device: str = "cpu"
     head: HeadName = "logistic"

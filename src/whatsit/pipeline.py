@@ -25,6 +25,7 @@ from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
 from whatsit.options import TrainOptions
 from whatsit.steps.build import Tell, build_for, check_networks, introduce
+from whatsit.steps.depth import with_depth
 from whatsit.steps.drop import seen_anew
 from whatsit.steps.examine import FIGURES, answer, examine, test_part, write_examination
 from whatsit.steps.fit import better_fit, likely_fit
@@ -98,6 +99,7 @@ def train(
     dataset = read_dataset(data, valid=valid, test=test, label_dict=label_dict)
     folder = Path(output) if output else default_folder(dataset.name)
     check_folder(folder, FILES.facts, overwrite=overwrite)
+    dataset, options = with_depth(dataset, options)
     order, place = Order(options, folder, shell_quoted(data), overwrite, watch), cache_folder(cache)
     if options.method == "probe":
         return _train(dataset, FreshSight(options, place, watch), order)
@@ -245,7 +247,7 @@ def embed(
     Raises a WhatsitError for whatever the user can mend.
     """
     check_target(Path(output), overwrite=overwrite)
-    dataset = read_photos(data)
+    dataset, options = with_depth(read_photos(data), options)
     sight = FreshSight(options, cache_folder(cache), watch)
     fit, _ = sight.fits(dataset, *likely_fit(dataset, *sight.input_size()))
     with sight.embedder(fit) as embedder, watch("embedding", len(dataset.records)) as advance:

@@ -15,6 +15,7 @@ from whatsit.cli.progress import bar
 from whatsit.cli.shared import cache_option, device_option, json_line, json_option, limit_options, limits
 from whatsit.cli.train import SHARE
 from whatsit.cli.train import command as train
+from whatsit.cli.value_range import value_range_option
 from whatsit.options import TrainOptions
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ FORM = "METHOD [OPTION]..."
 @click.option("--valid", type=SHARE, default=DEFAULTS.valid, show_default=True, help="Share of photos to compare on.")
 @click.option("--test", type=SHARE, default=DEFAULTS.test, show_default=True, help="Share to judge the winner on.")
 @seed_option
+@value_range_option
 @balance_option
 @precision_option
 @device_option

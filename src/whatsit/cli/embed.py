@@ -7,6 +7,7 @@ import click
 from whatsit.cli.backbone import backbone_option, bits_option, image_size_option
 from whatsit.cli.progress import bar
 from whatsit.cli.shared import cache_option, device_option, limit_options, limits
+from whatsit.cli.value_range import value_range_option
 from whatsit.options import TrainOptions
 
 
@@ -19,6 +20,7 @@ from whatsit.options import TrainOptions
 @click.option(
     "--fit", type=click.Choice(["squash", "crop", "letterbox"]), help="How a photo becomes the network's input."
 )
+@value_range_option
 @bits_option
 @device_option
 @cache_option
@@ -31,6 +33,7 @@ def command(
     weights: str | None,
     image_size: tuple[int, int] | None,
     fit: str | None,
+    value_range: tuple[float, float] | None,
     bits: str,
     device: str,
     cache: str | None,
@@ -49,6 +52,7 @@ def command(
         weights=weights,
         image_size=image_size,
         fit=fit or "auto",  # type: ignore[arg-type]
+        value_range=value_range,
         bits=bits,  # type: ignore[arg-type]
         device=device,
         limits=limits(max_bytes, max_pixels),

@@ -4,6 +4,7 @@ import click
 
 from whatsit.cli.image_size import IMAGE_SIZE
 from whatsit.cli.shared import json_line, json_option, limit_options, limits
+from whatsit.cli.value_range import value_range_option
 from whatsit.errors import MissingExtraError
 from whatsit.text import number, printable
 
@@ -34,6 +35,7 @@ from whatsit.text import number, printable
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Another seed shows others, otherwise changed."
 )
+@value_range_option
 @limit_options
 @json_option
 def command(
@@ -48,6 +50,7 @@ def command(
     seed: int,
     max_bytes: int,
     max_pixels: int,
+    value_range: tuple[float, float] | None,
     as_json: bool,
 ) -> None:
     """Show what augmentation does to photos: each one, and copies as a network would learn from them.
@@ -60,9 +63,12 @@ def command(
         raise MissingExtraError("PyTorch", "networks") from None
     from whatsit.dataset import read_photos
     from whatsit.networks.preview import PreviewOptions, preview
+    from whatsit.steps.depth import look_at
     from whatsit.steps.fit import likely_fit
 
+    allowed = limits(max_bytes, max_pixels)
     dataset = read_photos(data)
+    depth = look_at(dataset, value_range, allowed)
     options = PreviewOptions(
         augment=augment,
         size=image_size,
@@ -70,7 +76,8 @@ def command(
         photos=photos,
         copies=copies,
         seed=seed,
-        limits=limits(max_bytes, max_pixels),
+        limits=allowed,
+        value_range=depth.value_range if depth else None,
     )
     done = preview(dataset, output, options, overwrite=force)
     for uri, reason in done.left_out:

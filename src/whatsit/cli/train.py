@@ -19,12 +19,13 @@ from whatsit.cli.backbone import (
 from whatsit.cli.networks import TrainCommand, check_method, chosen_network, network_options
 from whatsit.cli.progress import bar
 from whatsit.cli.shared import cache_option, device_option, json_line, json_option, limit_options, limits
+from whatsit.cli.value_range import value_range_option
 from whatsit.networks.options import Method
 from whatsit.options import TrainOptions
 
 SHARE = click.FloatRange(0, 1, max_open=True)
 # Settled by the file of embeddings.
-NOT_WITH_EMBEDDINGS = ("valid_data", "test_data", "image_size", "fit", "bits", "cache", "method")
+NOT_WITH_EMBEDDINGS = ("valid_data", "test_data", "image_size", "fit", "value_range", "bits", "cache", "method")
 
 
 @click.command(name="train", cls=TrainCommand, epilog="Example: whatsit train my_photos/ --output pets-model")
@@ -51,6 +52,7 @@ NOT_WITH_EMBEDDINGS = ("valid_data", "test_data", "image_size", "fit", "bits", "
     show_default=True,
     help="How a photo becomes the network's input.",
 )
+@value_range_option
 @bits_option
 @click.option(
     "--head",

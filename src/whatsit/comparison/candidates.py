@@ -19,7 +19,8 @@ CANDIDATES = {
 }
 """Every method once, as it comes."""
 
-COMMON = ("valid", "test", "seed", "limits")  # what decides which photos there are, and who learns and who chooses
+# What decides which photos there are, how they look, and who learns and who chooses.
+COMMON = ("valid", "test", "seed", "limits", "value_range")
 
 
 def default_candidates() -> dict[str, TrainOptions]:

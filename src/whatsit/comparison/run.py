@@ -7,7 +7,7 @@ when it is called again.
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from whatsit.comparison.advice import advice
@@ -25,6 +25,7 @@ from whatsit.files import plain_os_errors, write_atomically, write_json
 from whatsit.model.folder import FILES
 from whatsit.options import TrainOptions
 from whatsit.pipeline import Order, Trained
+from whatsit.steps.depth import with_depth
 from whatsit.steps.see import Advance, Watch, unwatched
 from whatsit.steps.target import check_results
 from whatsit.steps.unfinished import alone, begun_with, unfinished
@@ -85,6 +86,8 @@ def compare(
     folder = Path(output) if output else Path(f"{dataset.name}-comparison")
     own = (MODEL, PAGE) if _work_folder(folder).exists() else ()
     check_results(folder, FIGURES, own, "replace it with --force", overwrite=overwrite)
+    dataset, ranged = with_depth(dataset, next(iter(candidates.values())))
+    candidates = {name: replace(one, value_range=ranged.value_range) for name, one in candidates.items()}
     with _work(folder) as work:
         field = find_field(dataset, candidates, cache_folder(cache), watch)
         trials = []

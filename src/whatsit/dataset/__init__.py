@@ -4,11 +4,12 @@ from whatsit.dataset.folds import assign_folds
 from whatsit.dataset.grouping import distinct_by_class, duplicates, find_conflicts, group_records
 from whatsit.dataset.near import near_duplicates
 from whatsit.dataset.read import dataset_of, read_dataset, read_photos
-from whatsit.dataset.records import Dataset, Record, Split
+from whatsit.dataset.records import Dataset, Depth, Record, Split
 from whatsit.dataset.split import SplitOptions, assign_splits
 
 __all__ = [
     "Dataset",
+    "Depth",
     "Record",
     "Split",
     "SplitOptions",

@@ -40,6 +40,18 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Depth:
+    """What is known of a data set's deep photos, those of more than 8 bits: whoever decodes them says it."""
+
+    value_range: tuple[float, float]  # black and white, in the values of the files
+    measured_on: int  # photos: those deep ones that were looked at
+    given: bool = False  # by the user; else the range was measured on them
+    lost: tuple[str, ...] = ()  # URIs of those that show next to nothing by that range
+    always: tuple[str, ...] = ()  # classes whose photos are all deep
+    never: tuple[str, ...] = ()  # classes of which none is
+
+
+@dataclass(frozen=True)
 class Dataset:
     """A listed data set. No image has been decoded.
 
@@ -50,6 +62,7 @@ class Dataset:
         classes: The label dictionary's order where one was given, else sorted.
         skipped: How many files were passed over, by reason, e.g. ``{"hidden": 3, "not an image": 2}``.
         skipped_files: ``(uri, reason)`` of those that are not hidden.
+        depth: Of its deep photos, where they were looked at and there are any.
     """
 
     name: str
@@ -57,6 +70,7 @@ class Dataset:
     classes: tuple[str, ...]
     skipped: Mapping[str, int]
     skipped_files: tuple[tuple[str, str], ...]
+    depth: Depth | None = None
 
     @property
     def has_splits(self) -> bool:

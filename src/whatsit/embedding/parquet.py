@@ -27,7 +27,7 @@ from whatsit.embedding.stored import AT_ONCE, Provenance, Row, StoredEmbeddings
 from whatsit.embedding.stream import batched
 from whatsit.errors import EmbeddingError, MissingExtraError
 from whatsit.files import plain_os_errors
-from whatsit.images.preprocessing import is_size
+from whatsit.images.preprocessing import ValueRange, is_size, is_value_range
 
 FORMAT = 1
 KEY = b"whatsit"
@@ -82,7 +82,8 @@ def _pyarrow() -> ModuleType:
 
 def _schema(provenance: Provenance) -> Any:
     pa = _pyarrow()
-    described = json.dumps({"format": FORMAT, **asdict(provenance)})
+    made = {key: value for key, value in asdict(provenance).items() if key != "value_range" or value is not None}
+    described = json.dumps({"format": FORMAT, **made})
     columns = [(name, pa.string()) for name in TEXTS]
     columns.append(("embedding", pa.list_(pa.float32(), provenance.dim)))
     columns.append(("thumbnail", pa.binary(THUMBNAIL_BYTES)))
@@ -175,7 +176,8 @@ def _provenance(schema: Any) -> Provenance:
     try:
         values = json.loads(described)
         version = values.pop("format")
-        provenance = Provenance(**values | {"image_size": _size(values.get("image_size"))})
+        pairs = {"image_size": _size(values.get("image_size")), "value_range": _range(values.get("value_range"))}
+        provenance = Provenance(**values | pairs)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise EmbeddingError(f"its metadata are damaged ({error})") from error
     if type(provenance.dim) is not int or provenance.dim < 1:
@@ -196,6 +198,15 @@ def _size(value: object) -> tuple[int, int] | None:
         raise ValueError(f"image_size {value!r}")
     height, width = value
     return height, width
+
+
+def _range(value: object) -> ValueRange | None:
+    if value is None:
+        return None
+    if not (isinstance(value, list) and is_value_range(value)):
+        raise ValueError(f"value_range {value!r}")
+    black, white = value
+    return black, white
 
 
 def _check_content(texts: dict[str, list[str | None]]) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from whatsit.dataset import Record, Split
 from whatsit.embedding.backbones import FeatureExtractor, Precision
 from whatsit.embedding.embedder import Embedded, Embedder
-from whatsit.images.preprocessing import Fit
+from whatsit.images.preprocessing import Fit, ValueRange
 
 AT_ONCE = 1024  # rows read from the cache, and written, at a time: 6 MB for 1,280 numbers each
 
@@ -24,11 +24,13 @@ class Provenance:
     fingerprint: str
     dim: int
     image_size: tuple[int, int] | None = None  # (height, width) in pixels, where it was asked for
+    value_range: ValueRange | None = None  # (black, white) of deep photos, where there were any
 
     @classmethod
     def of(cls, extractor: FeatureExtractor, image_size: tuple[int, int] | None = None) -> "Provenance":
-        fit = extractor.preprocessing.fit
-        return cls(extractor.name, extractor.precision, fit, extractor.fingerprint, extractor.dim, image_size)
+        fit, value_range = extractor.preprocessing.fit, extractor.preprocessing.value_range
+        made = extractor.name, extractor.precision, fit, extractor.fingerprint, extractor.dim
+        return cls(*made, image_size, value_range)
 
 
 @dataclass(frozen=True, slots=True)

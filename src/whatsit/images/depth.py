@@ -22,6 +22,7 @@ OVER = 1.1  # times white: resampling overshoots at edges by some percent
 TAIL = 0.002  # share of all values that may lie outside, at either end: dead pixels, glints, overshoot
 FAINT = 1 / 16  # of white: a photo whose brightest value is below is black to the eye, so that is not its white
 HUGE = 1e30  # beyond, a float is a mark for "no data"
+FLAT = 8  # levels of 255: a photo of less contrast shows next to nothing
 STEPS = 50  # a measured end is a round number, as near as the range's fiftieth part
 SAMPLE = 100_000  # values of a photo that are looked at
 ROWS = 2**22  # values that are scaled at a time
@@ -92,6 +93,18 @@ def measured_range(samples: Sequence[Values]) -> ValueRange:
     if white is not None and low >= (1 - OVER) * white and high - max(low, 0) >= USED * white:
         return 0, white
     return _rounded(low, high)
+
+
+def shows_nothing(sample: NDArray[np.float64], value_range: ValueRange) -> bool:
+    """Whether a photo that has something to show is nearly of one shade by this range. sample: of `sample_of`."""
+    own = measured_range([sample])
+    return _contrast(sample, value_range) < FLAT < _contrast(sample, own)
+
+
+def _contrast(sample: NDArray[np.float64], value_range: ValueRange) -> float:
+    """Of nearly all pixels, in levels of 255."""
+    low, high = _ends(to_eight_bits(sample, value_range).astype(np.float64)) if len(sample) else (0, 0)
+    return high - low
 
 
 def sample_of(values: Values) -> NDArray[np.float64]:

@@ -7,10 +7,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from whatsit.errors import ImageError
-from whatsit.images.colour import to_rgb
+from whatsit.images.colour import is_deep, to_rgb
 from whatsit.images.depth import to_eight_bits
 from whatsit.images.orientation import orientation, turn_upright
 from whatsit.images.preprocessing import ValueRange
+
+
+def deep_values(image: Any) -> NDArray[Any] | None:
+    """The numbers of a deep Pillow image or array; None of anything else."""
+    if isinstance(image, Image.Image):
+        return np.asarray(image) if is_deep(image) else None
+    return image if isinstance(image, np.ndarray) and image.dtype != np.uint8 and image.dtype.kind in "uif" else None
 
 
 def from_memory(image: Image.Image | NDArray[Any], value_range: ValueRange | None = None) -> NDArray[np.uint8]:

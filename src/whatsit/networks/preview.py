@@ -18,7 +18,7 @@ from whatsit.errors import DatasetError, ImageError, WhatsitError
 from whatsit.files import check_target, write_atomically
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.images.load import load_for_network
-from whatsit.images.preprocessing import Fit, Preprocessing
+from whatsit.images.preprocessing import Fit, Preprocessing, ValueRange
 from whatsit.images.small import as_png
 from whatsit.learning import in_turn
 from whatsit.networks.augment import PRESETS
@@ -38,6 +38,7 @@ class PreviewOptions:
     copies: int = 5  # of each
     seed: int = 0  # another seed shows other photos, changed otherwise
     limits: Limits = DEFAULT_LIMITS
+    value_range: ValueRange | None = None  # of deep photos
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def _words(options: PreviewOptions) -> tuple[str, str]:
 
 def _read(dataset: Dataset, options: PreviewOptions) -> tuple[list[_Photo], tuple[tuple[str, str], ...]]:
     """Up to so many photos that can be read, in the order of their classes, and those that cannot, with the reason."""
-    preprocessing = Preprocessing(size=options.size, fit=options.fit)
+    preprocessing = Preprocessing(size=options.size, fit=options.fit, value_range=options.value_range)
     photos: list[_Photo] = []
     left_out: list[tuple[str, str]] = []
     for record in _spread(dataset, options.seed):

@@ -25,9 +25,10 @@ from whatsit.images.fit import fit_image
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.images.load import THUMBNAIL, load_with_thumbnail, thumbnail
 from whatsit.images.memory import from_memory
-from whatsit.images.preprocessing import Fit
+from whatsit.images.preprocessing import Fit, ValueRange, is_value_range
 from whatsit.machine import cores
 from whatsit.options import PrecisionChoice
+from whatsit.steps.depth import range_of_images
 
 
 @dataclass(frozen=True)
@@ -50,19 +51,23 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
     weights: str | Path | None
     image_size: tuple[int, int] | None
     image_fit: Fit
+    value_range: ValueRange | None  # (black, white) of deep images; None: measured by `fit`
     bits: PrecisionChoice
     device: str
     cache: str | Path | None
     limits: Limits | None  # of bytes and pixels, else the usual ones
 
-    def _prepare(self) -> None:
+    def _prepare(self, images: Sequence[Any]) -> None:
+        """images: those that are fitted on."""
         check_choice("image_fit", self.image_fit, get_args(Fit))
+        if self.value_range is not None and not is_value_range(self.value_range):
+            raise ValueError(f"value_range is {self.value_range!r}, expected (black, white), black below white")
         check_choice("bits", self.bits, ("auto", *get_args(Precision)))
         precision = settle_precision(self.bits, self.backbone, self.device, cache_folder(self.cache))
         make = feature_extractor if is_custom(self.backbone) else _made_once
-        self.extractor_: FeatureExtractor = make(
-            self.backbone, precision, self.image_fit, self.weights, self.cache, self.image_size
-        )
+        plain = make(self.backbone, precision, self.image_fit, self.weights, self.cache, self.image_size)
+        value_range = self.value_range or range_of_images(images, self._limits())
+        self.extractor_: FeatureExtractor = plain.with_range(value_range)
 
     def _see(self, images: Sequence[Any]) -> "Seen":
         """Raises ImageError, naming the image, for the first that cannot be read."""
@@ -106,7 +111,7 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
             if isinstance(image, bytes):
                 loaded = load_with_thumbnail(image, preprocessing, self._limits())
                 return Loaded(loaded.pixels, hashlib.sha256(image).digest(), loaded.thumbnail)
-            pixels = from_memory(image)
+            pixels = from_memory(image, preprocessing.value_range)
         except ImageError as error:
             return Loaded(None, error=str(error))
         digest = hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).digest()

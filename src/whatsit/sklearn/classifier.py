@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from whatsit.dataset import assign_folds, distinct_by_class, duplicates, group_records, near_duplicates
 from whatsit.embedding.backbones import DEFAULT_BACKBONE
 from whatsit.images.limits import Limits
-from whatsit.images.preprocessing import Fit
+from whatsit.images.preprocessing import Fit, ValueRange
 from whatsit.learning import FAMILIES, HeadName, Problem, choose, fold_rounds, softmax
 from whatsit.options import PrecisionChoice
 from whatsit.sklearn.base import ImageEstimator, Seen, check_choice, images_of
@@ -37,6 +37,7 @@ class ImageClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         head: HeadName = "logistic",
         balance: bool = False,
         image_fit: Fit = "crop",
+        value_range: ValueRange | None = None,
         bits: PrecisionChoice = "auto",
         random_state: int = 0,
         device: str = "cpu",
@@ -49,6 +50,7 @@ class ImageClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         self.head = head
         self.balance = balance
         self.image_fit = image_fit
+        self.value_range = value_range
         self.bits = bits
         self.random_state = random_state
         self.device = device
@@ -70,7 +72,7 @@ class ImageClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         classes, labels = np.unique(y, return_inverse=True)
         if len(classes) < 2:
             raise ValueError(f"The number of classes has to be greater than one; got {len(classes)} class")
-        self._prepare()
+        self._prepare(images)
         seen = self._see(images)
         components = _components(seen, groups)
         _check_distinct(classes, labels, components)

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from whatsit.embedding.backbones import DEFAULT_BACKBONE
 from whatsit.images.limits import Limits
-from whatsit.images.preprocessing import Fit
+from whatsit.images.preprocessing import Fit, ValueRange
 from whatsit.options import PrecisionChoice
 from whatsit.sklearn.base import ImageEstimator, images_of
 
@@ -20,7 +20,8 @@ class ImageEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEsti
 
     backbone: a name of whatsit's table, timm:NAME, or the path of an ONNX feature extractor; weights: a file instead of
     timm's; image_size: (height, width) in pixels, else the network's own; image_fit: "squash", "crop" or "letterbox";
-    bits: "auto", "int8" or "float32"; cache: a folder, else the user's own.
+    value_range: black and white in deep images, else as measured by `fit`; bits: "auto", "int8" or "float32"; cache: a
+    folder, else the user's own.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class ImageEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEsti
         weights: str | Path | None = None,
         image_size: tuple[int, int] | None = None,
         image_fit: Fit = "crop",
+        value_range: ValueRange | None = None,
         bits: PrecisionChoice = "auto",
         device: str = "cpu",
         cache: str | Path | None = None,
@@ -39,15 +41,15 @@ class ImageEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEsti
         self.weights = weights
         self.image_size = image_size
         self.image_fit = image_fit
+        self.value_range = value_range
         self.bits = bits
         self.device = device
         self.cache = cache
         self.limits = limits
 
     def fit(self, X: Any, y: Any = None) -> "ImageEmbedder":
-        """Learns nothing of the images: it makes the backbone ready, and settles its precision."""
-        images_of(X)
-        self._prepare()
+        """Learns of the images only the range of values of deep ones; it makes the backbone ready."""
+        self._prepare(images_of(X))
         self._n_features_out = self.extractor_.dim
         return self
 

@@ -56,7 +56,8 @@ def build(options: TrainOptions, classes: int, fit: Fit) -> Built:
 
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay his own
         torch.manual_seed(options.seed)
-        return _first(options, classes, fit)
+        first = _first(options, classes, fit)
+    return replace(first, preprocessing=replace(first.preprocessing, value_range=options.value_range))
 
 
 def _first(options: TrainOptions, classes: int, fit: Fit) -> Built:

@@ -17,6 +17,7 @@ from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.embedding.session import graph_device
 from whatsit.evaluation.report import DataFigures, LeftOut, Report, headline, render_report, suggest
 from whatsit.files import folder_written_atomically
+from whatsit.images.preprocessing import ValueRange
 from whatsit.learning import History, in_turn
 from whatsit.model.classifier import Classifier
 from whatsit.model.export import export_graph
@@ -24,6 +25,7 @@ from whatsit.model.folder import FILES, ModelFacts, Unsure, write_core
 from whatsit.model.golden import golden_bytes
 from whatsit.model.similar import thumbnails_bytes
 from whatsit.options import TrainOptions
+from whatsit.steps.depth import range_words, words
 from whatsit.steps.gallery import Shown, likely_labels
 from whatsit.steps.gather import Photos
 from whatsit.steps.judge import Judged, target_of
@@ -98,11 +100,18 @@ def model_facts(work: Work) -> ModelFacts:
             "counts": _counts(photos, work.plan),
             "left_out": len(photos.left_out),
             "fingerprint": data_fingerprint(photos),
+            **_depth(photos),
         },
         metrics=_metrics(work.judged),
         software=_software(),
         created=datetime.now().astimezone().isoformat(timespec="seconds"),
     )
+
+
+def _depth(photos: Photos) -> dict[str, Any]:
+    """Where the range of `preprocessing` comes from; nothing where no photo is deep."""
+    depth = photos.dataset.depth
+    return {} if depth is None else {"deep": {"measured_on": depth.measured_on, "given": depth.given}}
 
 
 def _counts(photos: Photos, plan: Plan) -> dict[str, dict[str, int]]:
@@ -114,7 +123,7 @@ def _counts(photos: Photos, plan: Plan) -> dict[str, dict[str, int]]:
     return {name: {label: counted[name, k] for k, label in enumerate(classes)} for name in order}
 
 
-def _data_figures(photos: Photos, plan: Plan) -> DataFigures:
+def _data_figures(photos: Photos, plan: Plan, value_range: ValueRange | None) -> DataFigures:
     records = photos.dataset.records
     return DataFigures(
         counts=_counts(photos, plan),
@@ -123,14 +132,22 @@ def _data_figures(photos: Photos, plan: Plan) -> DataFigures:
         exact_duplicates=photos.exact_duplicates,
         near_duplicate_groups=photos.near_duplicate_groups,
         conflicts=photos.conflicts,
+        deep=_deep(photos, value_range),
     )
+
+
+def _deep(photos: Photos, value_range: ValueRange | None) -> tuple[str, ...]:
+    """depth is not known of stored embeddings; their range is."""
+    if photos.dataset.depth is not None:
+        return words(photos.dataset.depth)
+    return () if value_range is None else (range_words(value_range),)
 
 
 def make_report(work: Work, classifier: Classifier, folder: Path, data: str) -> Report:
     """data: as the user named it, for the commands."""
     photos, plan, learned, judged = work.photos, work.plan, work.learned, work.judged
     facts = classifier.facts
-    figures = _data_figures(photos, plan)
+    figures = _data_figures(photos, plan, facts.preprocessing.value_range)
     p = learned.out_of_sample
     reasons = learned.verdict(np.arange(len(p))).reasons.tolist()
     shown = Shown([r.uri for r in photos.records], photos.labels, p, classifier, reasons)

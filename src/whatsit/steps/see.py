@@ -104,9 +104,10 @@ class FreshSight:
             options = self.options
             precision = settle_precision(options.bits, options.backbone, options.device, self.cache)
             with self._preparing():
-                self._made[fit] = feature_extractor(
+                made = feature_extractor(
                     options.backbone, precision, fit, options.weights, self.cache, options.image_size
                 )
+            self._made[fit] = made.with_range(options.value_range)
         return self._made[fit]
 
     def _preparing(self) -> AbstractContextManager[object]:
@@ -150,7 +151,8 @@ class StoredSight:
                 f"{path}: made with {made.backbone}, a network of your own. Name it: --backbone my.onnx"
             )
         name = made.backbone if known else backbone
-        self._extractor = feature_extractor(name, made.precision, made.fit, weights, size=made.image_size)
+        plain = feature_extractor(name, made.precision, made.fit, weights, size=made.image_size)
+        self._extractor = plain.with_range(made.value_range)
         if self._extractor.fingerprint != made.fingerprint:
             raise EmbeddingError(
                 f"{path}: made by another version of {made.backbone} ({made.fingerprint}, here "

@@ -15,7 +15,7 @@ from PIL import Image
 
 from whatsit.board.runs import check_board, run_folder
 from whatsit.errors import ImageError, WhatsitError
-from whatsit.images.preprocessing import Preprocessing
+from whatsit.images.preprocessing import Preprocessing, is_value_range
 from whatsit.images.small import small_photo
 from whatsit.learning import Problem, in_turn, log_loss, softmax
 from whatsit.learning.trace import trace
@@ -41,6 +41,8 @@ def check(options: TrainOptions) -> None:
     shares(options)
     if not 0 <= options.seed <= MOST_SEED:
         raise WhatsitError(f"a seed of {options.seed}, expected 0 to {MOST_SEED}")
+    if options.value_range is not None and not is_value_range(options.value_range):
+        raise WhatsitError(f"a value range of {options.value_range}, expected (black, white), black below white")
     if options.tensorboard is not None:
         check_board(options.tensorboard)
 

@@ -27,6 +27,8 @@ def _said(options: TrainOptions) -> Iterator[str]:
             yield f"--{name} {shell_quoted(str(value))}"
     if options.image_size:
         yield f"--image-size {spelled(options.image_size)}"
+    if options.value_range:
+        yield "--value-range {:.10g}:{:.10g}".format(*options.value_range)
     yield from (f"--{name}" for name in FLAGS if getattr(options, name))
     for name in ("max_bytes", "max_pixels"):
         if (value := getattr(options.limits, name)) != getattr(default.limits, name):

@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ from whatsit.model.folder import FILES
 from whatsit.options import TrainOptions
 from whatsit.pipeline import Order, Trained
 from whatsit.steps.build import check_networks
+from whatsit.steps.depth import with_depth
 from whatsit.steps.see import Watch, unwatched
 from whatsit.steps.show import check
 from whatsit.steps.target import check_results
@@ -106,6 +107,8 @@ def tune(
     again = "go on with its search, with more --trials: --force"
     journal = _journal(options, folder)
     check_results(folder, FIGURES, (MODEL, PAGE) if journal.exists() else (), again, overwrite=overwrite)
+    dataset, ranged = with_depth(dataset, options.train)
+    options = replace(options, train=ranged)
     search = _search(options, dataset, journal, cache, watch, start)
     with closing(search.opened()) as study:
         study.begin(_begun(search))

@@ -52,6 +52,7 @@ class DataFigures:
     exact_duplicates: int = 0  # copies, byte for byte, beyond the first
     near_duplicate_groups: int = 0  # kept together in one split
     conflicts: int = 0  # the same picture under two labels
+    deep: tuple[str, ...] = ()  # of photos of more than 8 bits: what is black and white, then what is odd
 
 
 @dataclass(frozen=True)

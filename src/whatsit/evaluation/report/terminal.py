@@ -47,6 +47,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         ("protocol", report.protocol),
         ("data", _data(report)),
         ("splits", _splits(report)),
+        *zip(["deep photos", "", ""], report.data.deep, strict=False),
         ("left out", _left_out(report)),
         *_leaks(report),
         ("learning", lesson(report.history, report.valid_photos).brief if report.history else ""),
