@@ -204,7 +204,17 @@ def test_nothing_is_left_to_do() -> None:
 
 
 def test_every_command_module_is_listed() -> None:
-    helpers = {"__init__", "answers", "backbone", "image_size", "networks", "progress", "shared", "value_range"}
+    helpers = {
+        "__init__",
+        "answers",
+        "backbone",
+        "image_size",
+        "networks",
+        "progress",
+        "reading",
+        "shared",
+        "value_range",
+    }
     files = {path.stem for path in (SOURCE / "cli").glob("*.py")} - helpers
     assert files == set(COMMANDS)
     for name in COMMANDS:

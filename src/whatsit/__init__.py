@@ -22,6 +22,7 @@ _WHERE = {
     "ImageEmbedder": "whatsit.sklearn",
     "Limits": "whatsit.images.limits",
     "NetworkOptions": "whatsit.networks.options",
+    "ReadOptions": "whatsit.dataset.options",
     "TrainOptions": "whatsit.options",
     "TuneOptions": "whatsit.tuning.options",
     "WhatsitError": "whatsit.errors",
@@ -36,6 +37,7 @@ __all__ = ["__version__", *_WHERE]
 
 if TYPE_CHECKING:
     from whatsit.comparison.run import compare as compare
+    from whatsit.dataset.options import ReadOptions as ReadOptions
     from whatsit.errors import WhatsitError as WhatsitError
     from whatsit.images.limits import Limits as Limits
     from whatsit.model.classifier import Classifier as Classifier

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from whatsit.dataset import Dataset, read_dataset, read_photos
+from whatsit.dataset import READ_DEFAULTS, Dataset, Listed, ReadOptions, read_dataset, read_photos, unheard
 from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.embedding.location import cache_folder
 from whatsit.embedding.parquet import write_parquet
@@ -81,26 +81,31 @@ def train(
     valid: str | Path | None = None,
     test: str | Path | None = None,
     label_dict: str | Path | None = None,
+    reading: ReadOptions = READ_DEFAULTS,
     cache: str | Path | None = None,
     overwrite: bool = False,
     resume: bool = False,
     watch: Watch = unwatched,
+    listed: Listed = unheard,
     tell: Tell | None = None,
     callbacks: Sequence["Callback"] = (),
 ) -> Trained:
     """Trains a classifier on a folder or CSV manifest, and writes its model folder.
 
     data: `<class>/…`, `train|valid|test/<class>/…`, or a manifest `uri,label[,split][,group]`; valid and test: others;
-    label_dict: a text file that fixes the order of the classes. Of a network: resume goes on with a training that was
-    broken off; tell hears of its layers; callbacks are Lightning's, called while it learns. Raises a WhatsitError, one
-    line, for whatever the user can mend.
+    label_dict: a text file that fixes the order of the classes; reading: how data is read where its folders or columns
+    do not say it; listed: hears of the data set before anything is learned. Of a network: resume goes on with a
+    training that was broken off; tell hears of its layers; callbacks are Lightning's, called while it learns. Raises a
+    WhatsitError, one line, for whatever the user can mend.
     """
     check(options)
-    dataset = read_dataset(data, valid=valid, test=test, label_dict=label_dict)
+    dataset = read_dataset(data, valid=valid, test=test, label_dict=label_dict, options=reading)
     folder = Path(output) if output else default_folder(dataset.name)
     check_folder(folder, FILES.facts, overwrite=overwrite)
+    listed(dataset)
     dataset, options = with_depth(dataset, options)
-    order, place = Order(options, folder, shell_quoted(data), overwrite, watch), cache_folder(cache)
+    typed = " ".join([shell_quoted(data), *reading.typed()])
+    order, place = Order(options, folder, typed, overwrite, watch), cache_folder(cache)
     if options.method == "probe":
         return _train(dataset, FreshSight(options, place, watch), order)
     return _train_network(dataset, place, resume, order, tell, tuple(callbacks))
@@ -207,7 +212,9 @@ def evaluate(
     device: str = "cpu",
     limits: Limits = DEFAULT_LIMITS,
     overwrite: bool = False,
+    reading: ReadOptions = READ_DEFAULTS,
     watch: Watch = unwatched,
+    listed: Listed = unheard,
 ) -> Evaluated:
     """Measures a model on labelled photos, and writes report.html, predictions.csv and evaluation.json.
 
@@ -215,9 +222,10 @@ def evaluate(
     counted, and the figures given with and without them. Raises a WhatsitError for whatever the user can mend.
     """
     classifier = Classifier.load(model, device=device, limits=limits)
-    dataset = test_part(read_dataset(data, classes=classifier.classes_))
+    dataset = test_part(read_dataset(data, classes=classifier.classes_, options=reading))
     folder = Path(output) if output else Path(f"{file_name(classifier.facts.name)}-on-{dataset.name}")
     check_folder(folder, FIGURES, overwrite=overwrite)
+    listed(dataset)
     answers = answer(classifier, dataset, watch)
     evaluation, report = examine(classifier, answers, Path(model), folder)
     write_examination(folder, answers, evaluation, report, classifier.facts.unsure, overwrite=overwrite)
@@ -240,14 +248,18 @@ def embed(
     *,
     cache: str | Path | None = None,
     overwrite: bool = False,
+    reading: ReadOptions = READ_DEFAULTS,
     watch: Watch = unwatched,
+    listed: Listed = unheard,
 ) -> Written:
     """Writes the embeddings of photos to a Parquet file, in constant memory. They need no labels.
 
     Raises a WhatsitError for whatever the user can mend.
     """
     check_target(Path(output), overwrite=overwrite)
-    dataset, options = with_depth(read_photos(data), options)
+    dataset = read_photos(data, reading)
+    listed(dataset)
+    dataset, options = with_depth(dataset, options)
     sight = FreshSight(options, cache_folder(cache), watch)
     fit, _ = sight.fits(dataset, *likely_fit(dataset, *sight.input_size()))
     with sight.embedder(fit) as embedder, watch("embedding", len(dataset.records)) as advance:

@@ -49,10 +49,11 @@ def process(
 
 
 def check_mistake(done: Done, *words: str) -> None:
-    """A user's mistake: one line on stderr, and nothing of Python's."""
+    """A user's mistake: one line on stderr, below what was read of the photos, and nothing of Python's."""
     assert done.code == 1, done
     assert done.out == ""
-    assert done.err.count("\n") == 1, done.err
-    assert done.err.startswith("Error: ")
+    *before, error = done.err.splitlines()
+    assert error.startswith("Error: ")
+    assert not [line for line in before if line.startswith(("Error", "Traceback"))], done.err
     for word in words:
-        assert word in done.err
+        assert word in error

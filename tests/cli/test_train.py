@@ -42,8 +42,10 @@ def test_the_summary_ends_with_the_next_commands(shell: Shell, fruit: Path, own:
     assert lines[-3].split(maxsplit=1) == ["report", str(model / "report.html")]
     assert lines[-2].split(maxsplit=1) == ["next", f"whatsit predict '{model}' PHOTO…"]
     assert lines[-1].strip() == f"whatsit evaluate '{model}' OTHER_PHOTOS"
-    assert done.err.startswith("Took ")
-    assert done.err.count("\n") == 1
+    said = done.err.splitlines()
+    assert said[0] == "24 photos of 2 classes: apples 12, pears 12"
+    assert said[1].startswith("Took ")
+    assert len(said) == 2
 
 
 def test_a_full_summary_still_fits(shell: Shell, own: str, tmp_path: Path) -> None:
@@ -60,6 +62,45 @@ def test_a_full_summary_still_fits(shell: Shell, own: str, tmp_path: Path) -> No
     assert done.code == 0
     for label in ("left out", "unbalanced"):
         assert any(line.startswith(label) for line in lines), label
+
+
+def test_the_classes_are_printed_before_it_begins(shell: Shell, own: str, tmp_path: Path) -> None:
+    """Also where it then fails; with --json what is to be looked at alone."""
+    counts = {f"kind {n:02}": 1 for n in range(30)}
+    many = make_folder(tmp_path / "many", counts)
+    done = shell("train", many, "-o", tmp_path / "model", *quick(own))
+    *said, error = done.err.splitlines()
+    assert (done.code, done.out, error[:7]) == (1, "", "Error: ")
+    assert said[0].startswith("30 photos of 30 classes, largest: kind 00 1, ")
+    assert max(map(columns, said)) <= 80
+    make_folder(tmp_path / "cased", {"Cat": 6, "cat": 6})
+    done = shell("train", tmp_path / "cased", "-o", tmp_path / "cased-model", *quick(own), "--json")
+    assert done.code == 0
+    assert done.err.startswith("Note: classes 'Cat' and 'cat' differ in spelling alone")
+    assert done.err.count("\n") == 1
+    report = (tmp_path / "cased-model" / "report.html").read_text(encoding="utf-8")
+    assert "differ in spelling alone" in report
+
+
+def test_folders_are_read_as_told(shell: Shell, own: str, tmp_path: Path) -> None:
+    for fold in range(3):
+        make_folder(tmp_path / "photos" / f"fold_{fold}", {"apples": 6, "pears": 6}, first_seed=10 * fold)
+    at = [str(tmp_path / "photos"), "-o", str(tmp_path / "model"), *quick(own)]
+    check_mistake(
+        shell("train", *at), "'fold_0', 'fold_1' and 'fold_2' hold folders of the same names", "--top-folders"
+    )
+    done = shell("train", *at, "--split-folders", "train=fold_0,train=fold_1,test=fold_2")
+    assert done.code == 0
+    assert done.err.startswith("36 photos of 2 classes (train 24, test 12): apples 18, pears 18\n")
+    report = (tmp_path / "model" / "report.html").read_text(encoding="utf-8")
+    assert "your own test split" in report
+    for wrong in ("fold_0", "sometimes=fold_0", "train=", "train=fold_0,test=fold_0"):
+        assert shell("train", *at, "--split-folders", wrong).code == 2
+    done = shell("evaluate", tmp_path / "model", tmp_path / "photos", "-o", tmp_path / "checked", "--json")
+    assert done.code == 0
+    assert done.err.startswith("Note: 'fold_0', 'fold_1' and 'fold_2' read as folders of classes")
+    done = shell("embed", tmp_path / "photos", "-o", tmp_path / "v.parquet", *quick(own), "--top-folders", "parts")
+    assert (done.code, done.err) == (0, "")
 
 
 def test_json_is_one_line(shell: Shell, fruit: Path, own: str, tmp_path: Path) -> None:
@@ -90,6 +131,7 @@ def test_mistakes_are_one_line(shell: Shell, fruit: Path, fruit_model: Path, own
     (tmp_path / "no photos").mkdir()
     make_folder(tmp_path / "one", {"apples": 3})
     make_folder(tmp_path / "few", {"apples": 3, "pears": 1})
+    make_folder(tmp_path / "strange", {"kiwis": 3, "figs": 3})
     (tmp_path / "columns.csv").write_text("path,class,x\na.jpg,b,c\n", encoding="utf-8")
     (tmp_path / "file").write_text("", encoding="utf-8")
     at = ["-o", str(tmp_path / "model"), *quick(own)]
@@ -105,7 +147,7 @@ def test_mistakes_are_one_line(shell: Shell, fruit: Path, fruit_model: Path, own
     check_mistake(shell("train", "two\nlines"), "two\\nlines: no such folder")
     check_mistake(shell("train", "--embeddings", tmp_path / "none.parquet"), "none.parquet")
     check_mistake(shell("evaluate", tmp_path, fruit), "not a model folder")
-    check_mistake(shell("evaluate", fruit_model, tmp_path / "one" / ".."), "no class of the model")
+    check_mistake(shell("evaluate", fruit_model, tmp_path / "strange"), "no class of the model")
     check_mistake(shell("embed", fruit, "-o", tmp_path / "file", *quick(own)), "file exists")
     assert not (tmp_path / "model").exists()
 
@@ -207,5 +249,5 @@ def test_output_in_a_pipe_is_plain(fruit: Path, own: str, tmp_path: Path) -> Non
     assert done.code == 0
     assert "\x1b" not in done.out + done.err
     assert "\r" not in done.out + done.err
-    assert done.err.count("\n") == 1  # how long it took
+    assert done.err.count("\n") == 2  # the classes, and how long it took
     assert os.listdir(tmp_path) == ["model"]  # noqa: PTH208 (names alone)

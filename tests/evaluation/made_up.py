@@ -66,7 +66,7 @@ def report(
     evaluation = evaluate(truth, p, labels)
     data = DataFigures(
         {"train": dict.fromkeys(labels, 30), "test": dict(zip(labels, evaluation.truth_counts, strict=True))},
-        skipped=2,
+        skipped={"not an image": 2},
         left_out=(LeftOut(f"{labels[0]}/broken.jpg", "not an image (got 0 bytes)"),),
         exact_duplicates=3,
         near_duplicate_groups=1,

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from whatsit.cli.backbone import DEFAULTS, balance_option, precision_option, seed_option
 from whatsit.cli.networks import NetworkOption, check_method, chosen_network
 from whatsit.cli.progress import bar
+from whatsit.cli.reading import ReadingCommand, chosen_reading, read_options, tell_classes
 from whatsit.cli.shared import cache_option, device_option, json_line, json_option, limit_options, limits
 from whatsit.cli.train import SHARE
 from whatsit.cli.train import command as train
@@ -28,6 +29,7 @@ FORM = "METHOD [OPTION]..."
 
 @click.command(
     name="compare",
+    cls=ReadingCommand,
     epilog='Example: whatsit compare my_photos/ -c probe -c "scratch --epochs 20" -c "finetune --unfreeze last-blocks"',
 )
 @click.argument("data")
@@ -51,6 +53,7 @@ FORM = "METHOD [OPTION]..."
 @cache_option
 @limit_options
 @json_option
+@read_options
 def command(
     data: str,
     candidates: tuple[str, ...],
@@ -71,12 +74,23 @@ def command(
     from whatsit.comparison.terminal import summary
 
     start = time.monotonic()
+    reading = chosen_reading(shared)
     common = TrainOptions(**shared, limits=limits(max_bytes, max_pixels))
     chosen = {text: parsed(text, common) for text in candidates or _default()}
     if len(chosen) < len(candidates):
         twice = next(text for text in chosen if candidates.count(text) > 1)
         raise click.UsageError(f"-c {twice!r} is given twice")
-    compared = compare(data, chosen, output, cache=cache, overwrite=force, watch=bar, told=_tell)
+    compared = compare(
+        data,
+        chosen,
+        output,
+        reading=reading,
+        cache=cache,
+        overwrite=force,
+        watch=bar,
+        listed=tell_classes(quiet=as_json),
+        told=_tell,
+    )
     if as_json:
         click.echo(json_line(compared.to_dict()))
     else:

@@ -1,17 +1,19 @@
 """`whatsit embed`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from whatsit.cli.backbone import backbone_option, bits_option, image_size_option
 from whatsit.cli.progress import bar
+from whatsit.cli.reading import ReadingCommand, chosen_reading, read_options, tell_classes
 from whatsit.cli.shared import cache_option, device_option, limit_options, limits
 from whatsit.cli.value_range import value_range_option
 from whatsit.options import TrainOptions
 
 
-@click.command(name="embed", epilog="Example: whatsit embed my_photos/ -o vectors.parquet")
+@click.command(name="embed", cls=ReadingCommand, epilog="Example: whatsit embed my_photos/ -o vectors.parquet")
 @click.argument("data")
 @click.option("-o", "--output", required=True, metavar="FILE", help="Parquet file to write.")
 @click.option("--force", is_flag=True, help="Replace the file where it exists.")
@@ -25,6 +27,7 @@ from whatsit.options import TrainOptions
 @device_option
 @cache_option
 @limit_options
+@read_options
 def command(
     data: str,
     output: str,
@@ -39,6 +42,7 @@ def command(
     cache: str | None,
     max_bytes: int,
     max_pixels: int,
+    **reading: Any,
 ) -> None:
     """Write the embeddings of photos to a Parquet file, for other tools or for 'whatsit train --embeddings'.
 
@@ -57,6 +61,15 @@ def command(
         device=device,
         limits=limits(max_bytes, max_pixels),
     )
-    written = embed(data, output, options, cache=cache, overwrite=force, watch=bar)
+    written = embed(
+        data,
+        output,
+        options,
+        cache=cache,
+        overwrite=force,
+        reading=chosen_reading(reading),
+        watch=bar,
+        listed=tell_classes(quiet=True),
+    )
     failed = f", {written.failed:,} of them unreadable" if written.failed else ""
     click.echo(f"{Path(output)}: {written.rows:,} rows{failed}; {written.computed:,} embedded anew")

@@ -1,12 +1,15 @@
 """`whatsit evaluate`."""
 
+from typing import Any
+
 import click
 
 from whatsit.cli.progress import bar
+from whatsit.cli.reading import ReadingCommand, chosen_reading, read_options, tell_classes
 from whatsit.cli.shared import device_option, json_line, json_option, limit_options, limits
 
 
-@click.command(name="evaluate", epilog="Example: whatsit evaluate pets-model photos_of_this_week/")
+@click.command(name="evaluate", cls=ReadingCommand, epilog="Example: whatsit evaluate pets-model photos_of_this_week/")
 @click.argument("model")
 @click.argument("data")
 @click.option("-o", "--output", metavar="DIR", help="Where the report goes (default: <model>-on-<data>).")
@@ -14,6 +17,7 @@ from whatsit.cli.shared import device_option, json_line, json_option, limit_opti
 @device_option
 @limit_options
 @json_option
+@read_options
 def command(
     model: str,
     data: str,
@@ -23,6 +27,7 @@ def command(
     max_bytes: int,
     max_pixels: int,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Measure MODEL on labelled photos: the same figures and report as after training.
 
@@ -38,7 +43,9 @@ def command(
         device=device,
         limits=limits(max_bytes, max_pixels),
         overwrite=force,
+        reading=chosen_reading(options),
         watch=bar,
+        listed=tell_classes(quiet=True),
     )
     if as_json:
         click.echo(json_line({"report": done.report.location, **done.figures}))

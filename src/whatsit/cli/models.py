@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from whatsit.cli.progress import bar
+from whatsit.cli.reading import ReadingCommand, chosen_reading, read_options
 from whatsit.cli.shared import device_option, json_line, json_option, limit_options, limits
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def alias(name: str, alias: str, version: str | None, remove: bool, root: str, a
     _say(f"{name}: {alias} {told}", {"name": name, "alias": alias, "version": number}, as_json)
 
 
-@command.command(epilog="Example: whatsit models compare pets default 4")
+@command.command(cls=ReadingCommand, epilog="Example: whatsit models compare pets default 4")
 @name_argument
 @click.argument("v1")
 @click.argument("v2")
@@ -145,6 +146,7 @@ def alias(name: str, alias: str, version: str | None, remove: bool, root: str, a
 @device_option
 @limit_options
 @json_option
+@read_options
 def compare(
     name: str,
     v1: str,
@@ -155,6 +157,7 @@ def compare(
     max_bytes: int,
     max_pixels: int,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Say which of two versions is better.
 
@@ -167,7 +170,8 @@ def compare(
     repository = _open(root)
     first, second = repository.version(name, v1), repository.version(name, v2)
     chosen = limits(max_bytes, max_pixels)
-    done = compared(repository, name, first, second, data, device=device, limits=chosen, watch=bar)
+    reading = chosen_reading(options)
+    done = compared(repository, name, first, second, data, device=device, limits=chosen, reading=reading, watch=bar)
     click.echo(json_line(done.to_dict()) if as_json else comparison(done))
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 from click.core import ParameterSource
 
+from whatsit.cli.reading import ReadingCommand
 from whatsit.cli.shared import F
 from whatsit.networks.architectures import DEFAULT_ARCHITECTURE, OptimizerName
 from whatsit.networks.options import FINETUNE, MOST_EPOCHS, SCRATCH, NetworkOptions, Unfreeze
@@ -75,15 +76,10 @@ class NetworkOption(click.Option):
     """Shown under a heading of its own."""
 
 
-class TrainCommand(click.Command):
-    """With two headings for its options."""
+class TrainCommand(ReadingCommand):
+    """With two headings more for its options."""
 
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for heading, wanted in (("Options", False), ("Networks (--method scratch or finetune)", True)):
-            options = [p for p in self.get_params(ctx) if isinstance(p, click.Option)]
-            shown = [p for p in options if isinstance(p, NetworkOption) is wanted]
-            with formatter.section(heading):
-                formatter.write_dl([record for p in shown if (record := p.get_help_record(ctx))])
+    headings = (*ReadingCommand.headings, ("Networks (--method scratch or finetune)", NetworkOption))
 
 
 def _option(*names: str, **settings: Any) -> Any:

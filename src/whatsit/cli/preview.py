@@ -1,15 +1,20 @@
 """`whatsit preview`."""
 
+from typing import Any
+
 import click
 
 from whatsit.cli.image_size import IMAGE_SIZE
+from whatsit.cli.reading import ReadingCommand, chosen_reading, read_options, tell_classes
 from whatsit.cli.shared import json_line, json_option, limit_options, limits
 from whatsit.cli.value_range import value_range_option
 from whatsit.errors import MissingExtraError
 from whatsit.text import number, printable
 
 
-@click.command(name="preview", epilog="Example: whatsit preview my_photos/ --augment light -o grid.png")
+@click.command(
+    name="preview", cls=ReadingCommand, epilog="Example: whatsit preview my_photos/ --augment light -o grid.png"
+)
 @click.argument("data")
 @click.option("-o", "--output", required=True, metavar="FILE", help="PNG file to write.")
 @click.option("--force", is_flag=True, help="Replace the file where it exists.")
@@ -38,6 +43,7 @@ from whatsit.text import number, printable
 @value_range_option
 @limit_options
 @json_option
+@read_options
 def command(
     data: str,
     output: str,
@@ -52,6 +58,7 @@ def command(
     max_pixels: int,
     value_range: tuple[float, float] | None,
     as_json: bool,
+    **reading: Any,
 ) -> None:
     """Show what augmentation does to photos: each one, and copies as a network would learn from them.
 
@@ -67,7 +74,8 @@ def command(
     from whatsit.steps.fit import likely_fit
 
     allowed = limits(max_bytes, max_pixels)
-    dataset = read_photos(data)
+    dataset = read_photos(data, chosen_reading(reading))
+    tell_classes(quiet=True)(dataset)
     depth = look_at(dataset, value_range, allowed)
     options = PreviewOptions(
         augment=augment,

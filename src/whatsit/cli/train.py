@@ -18,6 +18,7 @@ from whatsit.cli.backbone import (
 )
 from whatsit.cli.networks import TrainCommand, check_method, chosen_network, network_options
 from whatsit.cli.progress import bar
+from whatsit.cli.reading import FIELDS, chosen_reading, read_options, tell_classes
 from whatsit.cli.shared import cache_option, device_option, json_line, json_option, limit_options, limits
 from whatsit.cli.value_range import value_range_option
 from whatsit.networks.options import Method
@@ -25,7 +26,17 @@ from whatsit.options import TrainOptions
 
 SHARE = click.FloatRange(0, 1, max_open=True)
 # Settled by the file of embeddings.
-NOT_WITH_EMBEDDINGS = ("valid_data", "test_data", "image_size", "fit", "value_range", "bits", "cache", "method")
+NOT_WITH_EMBEDDINGS = (
+    "valid_data",
+    "test_data",
+    "image_size",
+    "fit",
+    "value_range",
+    "bits",
+    "cache",
+    "method",
+    *FIELDS,
+)
 
 
 @click.command(name="train", cls=TrainCommand, epilog="Example: whatsit train my_photos/ --output pets-model")
@@ -78,6 +89,7 @@ NOT_WITH_EMBEDDINGS = ("valid_data", "test_data", "image_size", "fit", "value_ra
 @cache_option
 @limit_options
 @json_option
+@read_options
 @network_options
 def command(
     data: str | None,
@@ -106,7 +118,7 @@ def command(
     if embeddings is not None:
         _check_settled()
     start = time.monotonic()
-    network = chosen_network(options)
+    network, reading = chosen_network(options), chosen_reading(options)
     chosen = TrainOptions(**options, limits=limits(max_bytes, max_pixels), network=network)
     if embeddings is not None and data is None:
         trained = train_from_embeddings(embeddings, output, chosen, label_dict=label_dict, overwrite=force, watch=bar)
@@ -118,10 +130,12 @@ def command(
             valid=valid_data,
             test=test_data,
             label_dict=label_dict,
+            reading=reading,
             cache=cache,
             overwrite=force,
             resume=resume,
             watch=bar,
+            listed=tell_classes(quiet=as_json),
             tell=_tell if sys.stderr.isatty() and not as_json else None,
         )
     else:

@@ -12,6 +12,7 @@ import click
 
 from whatsit.cli.networks import Duration, TrainCommand, check_method, chosen_network
 from whatsit.cli.progress import bar
+from whatsit.cli.reading import chosen_reading, tell_classes
 from whatsit.cli.shared import json_line, json_option, limits
 from whatsit.cli.train import command as train
 from whatsit.options import TrainOptions
@@ -80,11 +81,21 @@ def command(
     searched = tuple(
         name for name, one in SPACE.items() if options.get(name) is None and options["method"] in one.methods
     )
-    network = chosen_network(options)
+    network, reading = chosen_network(options), chosen_reading(options)
     fixed = TrainOptions(**options, limits=limits(max_bytes, max_pixels), network=network)
     wanted = TuneOptions(fixed, searched, trials, until, processes, Path(storage) if storage else None)
     with _bar(trials) as told:
-        tuned = tune(data, output, wanted, cache=cache, overwrite=force, watch=bar, told=told)
+        tuned = tune(
+            data,
+            output,
+            wanted,
+            reading=reading,
+            cache=cache,
+            overwrite=force,
+            watch=bar,
+            listed=tell_classes(quiet=as_json),
+            told=told,
+        )
     if as_json:
         click.echo(json_line(tuned.figures))
     else:

@@ -18,7 +18,7 @@ from whatsit.comparison.page import Facts, render_comparison
 from whatsit.comparison.refit import refitted
 from whatsit.comparison.result import Comparison
 from whatsit.comparison.trial import Trial, run_trial
-from whatsit.dataset import read_dataset
+from whatsit.dataset import READ_DEFAULTS, Listed, ReadOptions, read_dataset, unheard
 from whatsit.embedding.location import cache_folder
 from whatsit.errors import WhatsitError
 from whatsit.files import plain_os_errors, write_atomically, write_json
@@ -69,32 +69,37 @@ def compare(
     candidates: Mapping[str, TrainOptions] | None = None,
     output: str | Path | None = None,
     *,
+    reading: ReadOptions = READ_DEFAULTS,
     cache: str | Path | None = None,
     overwrite: bool = False,
     watch: Watch = unwatched,
+    listed: Listed = unheard,
     told: Callable[[Trial], None] = lambda trial: None,
 ) -> Compared:
     """Teaches several ways on the same splits, says which pays, and writes the winner's model folder.
 
-    data: as for `train`; candidates: name → options, all with the same splits (default: every method once); output: a
-    folder (default: <name of data>-comparison); told: called with each candidate's figures when they are there.
-    Called again after it was broken off, it goes on. Raises a WhatsitError, one line, for whatever the user can mend.
+    data, reading, listed: as for `train`; candidates: name → options, all with the same splits (default: every method
+    once); output: a folder (default: <name of data>-comparison); told: called with each candidate's figures when they
+    are there. Called again after it was broken off, it goes on. Raises a WhatsitError, one line, for whatever the user
+    can mend.
     """
     candidates = default_candidates() if candidates is None else candidates
     check_candidates(candidates)
-    dataset = read_dataset(data)
+    dataset = read_dataset(data, options=reading)
     folder = Path(output) if output else Path(f"{dataset.name}-comparison")
     own = (MODEL, PAGE) if _work_folder(folder).exists() else ()
     check_results(folder, FIGURES, own, "replace it with --force", overwrite=overwrite)
+    listed(dataset)
     dataset, ranged = with_depth(dataset, next(iter(candidates.values())))
     candidates = {name: replace(one, value_range=ranged.value_range) for name, one in candidates.items()}
+    typed = " ".join([shell_quoted(data), *reading.typed()])
     with _work(folder) as work:
         field = find_field(dataset, candidates, cache_folder(cache), watch)
         trials = []
         for name, options in candidates.items():
             trials.append(_trial(name, options, field, work, _named(watch, name)))
             told(trials[-1])
-        compared = _published(Comparison(tuple(trials)), candidates, field, folder, work, shell_quoted(data), watch)
+        compared = _published(Comparison(tuple(trials)), candidates, field, folder, work, typed, watch)
         facts = Facts(dataset.name, len(field.plan.rounds[0].fit), field.few_valid, f"{MODEL}/{FILES.report}")
         page = render_comparison(compared.comparison, compared.trained.report, facts)
         write_atomically(folder / PAGE, page.encode("utf-8", "backslashreplace"))

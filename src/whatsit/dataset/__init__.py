@@ -3,13 +3,17 @@
 from whatsit.dataset.folds import assign_folds
 from whatsit.dataset.grouping import distinct_by_class, duplicates, find_conflicts, group_records
 from whatsit.dataset.near import near_duplicates
-from whatsit.dataset.read import dataset_of, read_dataset, read_photos
+from whatsit.dataset.options import READ_DEFAULTS, ReadOptions
+from whatsit.dataset.read import Listed, dataset_of, read_dataset, read_photos, unheard
 from whatsit.dataset.records import Dataset, Depth, Record, Split
 from whatsit.dataset.split import SplitOptions, assign_splits
 
 __all__ = [
+    "READ_DEFAULTS",
     "Dataset",
     "Depth",
+    "Listed",
+    "ReadOptions",
     "Record",
     "Split",
     "SplitOptions",
@@ -23,4 +27,5 @@ __all__ = [
     "near_duplicates",
     "read_dataset",
     "read_photos",
+    "unheard",
 ]

@@ -8,12 +8,15 @@ only the files with an unknown suffix, and 100,000 photos are listed in about a 
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from whatsit.errors import DatasetError
 from whatsit.text import printable
+
+HIDDEN, SKIPPED = "hidden", "left out by --skip"
 
 IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".gif", ".bmp", ".dib", ".webp", ".tif"),
@@ -22,7 +25,12 @@ IMAGE_SUFFIXES = (
 )
 """Names that a user takes for a photo, readable or not: such a file is never passed over in silence."""
 
-_JUNK = frozenset(["thumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"])
+_JUNK = frozenset(
+    (
+        *("thumbs.db", "desktop.ini", "__macosx", "@eadir", "@tmp", "#recycle", "$recycle.bin"),
+        *("system volume information", "lost+found", "__pycache__", "lost.dir"),
+    )
+)
 
 
 @dataclass
@@ -37,7 +45,7 @@ class Tally:
     def skip(self, uri: str, reason: str) -> None:
         """Count a file under its reason, and name it unless it is hidden."""
         self.skipped[reason] += 1
-        if reason != "hidden":
+        if reason != HIDDEN:
             self.skipped_files.append((uri, reason))
 
 
@@ -47,6 +55,15 @@ class Listing:
 
     folders: list[str]
     images: list[str]
+    others: list[tuple[str, str]] = field(default_factory=list)  # (path, why it is no photo)
+    hidden_folders: list[str] = field(default_factory=list)  # names; among the others, too
+
+    def tell(self, tally: Tally) -> None:
+        """Counts the folder, and what was passed over in it."""
+        tally.folders += 1
+        tally.files += len(self.images) + sum(reason != HIDDEN for _, reason in self.others)
+        for path, reason in self.others:
+            tally.skip(path, reason)
 
 
 def list_folder(folder: str, tally: Tally) -> Listing:
@@ -55,33 +72,41 @@ def list_folder(folder: str, tally: Tally) -> Listing:
     Raises:
         DatasetError: The folder cannot be opened. To go on would lose photos in silence.
     """
+    listing = scan(folder)
+    listing.tell(tally)
+    return listing
+
+
+def scan(folder: str, skip: Sequence[str] = ()) -> Listing:
+    """The same without a tally. skip: patterns of names to leave out, as a shell knows them."""
     try:
         with os.scandir(folder) as found:
             entries = sorted(found, key=lambda entry: entry.name)
     except OSError as error:
         raise _cannot_be_listed(folder, error) from error
     listing = Listing([], [])
-    tally.folders += 1
     for entry in entries:
-        _sort_in(entry, listing, tally)
+        if is_hidden(entry.name):
+            listing.others.append((entry.path, HIDDEN))
+            if _is_folder(entry):
+                listing.hidden_folders.append(entry.name)
+        elif any(fnmatchcase(entry.name, pattern) for pattern in skip):
+            listing.others.append((entry.path, SKIPPED))
+        elif _is_folder(entry):
+            listing.folders.append(entry.path)
+        elif reason := _no_photo(entry):
+            listing.others.append((entry.path, reason))
+        else:
+            listing.images.append(entry.path)
     return listing
 
 
-def _sort_in(entry: os.DirEntry[str], listing: Listing, tally: Tally) -> None:
-    if is_hidden(entry.name):
-        tally.skip(entry.path, "hidden")
-    elif _is_folder(entry):
-        listing.folders.append(entry.path)
-    else:
-        tally.files += 1
-        if reason := _no_photo(entry):
-            tally.skip(entry.path, reason)
-        else:
-            listing.images.append(entry.path)
-
-
 def images_below(
-    folder: str, tally: Tally, seen: set[tuple[int, int]], unlisted: dict[str, str] | None = None
+    folder: str,
+    tally: Tally,
+    seen: set[tuple[int, int]],
+    unlisted: dict[str, str] | None = None,
+    look: Callable[[str], Listing] = scan,
 ) -> Iterator[str]:
     """Every photo in a folder and the folders below it, each folder once.
 
@@ -92,6 +117,7 @@ def images_below(
             what keeps a link to a folder above from running in circles.
         unlisted: Gets each folder that cannot be opened, with the reason; the folder then comes as if it were a photo,
             and the others go on. Without it, such a folder ends the listing.
+        look: Lists one folder; a memory of what was listed before saves the second look.
 
     Raises:
         DatasetError: A folder cannot be opened, and `unlisted` is not given.
@@ -104,7 +130,8 @@ def images_below(
                 tally.skip(here, "folder linked again")
                 continue
             seen.add(identity)
-            listing = list_folder(here, tally)
+            listing = look(here)
+            listing.tell(tally)
         except DatasetError as error:
             if unlisted is None:
                 raise

@@ -1,120 +1,117 @@
-"""Read a folder tree: `<class>/…`, or `train|valid|test/<class>/…`. The folder below the top is the label.
+"""Read a folder tree: its photos, each with the label of its class folder, and all that is passed over.
 
-A folder called `test` may be a split or a class. It is a split only where every visible folder at the top
-has a split's name and one of them is train; where that reading and the other are both likely, it is an error.
+Which folders are the classes, `layout` decides.
 """
 
 import os
-from collections.abc import Collection, Iterator
-from pathlib import Path
+from collections.abc import Collection
+from dataclasses import dataclass, field
 
-from whatsit.dataset.files import Tally, at_and_above, images_below, list_folder
-from whatsit.dataset.records import SPLIT_NAMES, Record, Split
+from whatsit.dataset.files import Tally, at_and_above, images_below
+from whatsit.dataset.layout import find_layout
+from whatsit.dataset.options import READ_DEFAULTS, ReadOptions
+from whatsit.dataset.records import Record
+from whatsit.dataset.tree import Tree
+from whatsit.dataset.unlike import boxes_hint
+from whatsit.dataset.words import is_pictures
 from whatsit.errors import DatasetError
-from whatsit.text import clean_label, number, printable, some
+from whatsit.text import number, printable, some
 
 NO_CLASS = "no class folder"
+NO_LABEL = "folder of photos without a label"
 
 
-def read_folder(root: str) -> tuple[list[Record], Tally]:
+@dataclass
+class Found:
+    """What one folder or manifest holds."""
+
+    records: list[Record]
+    tally: Tally = field(default_factory=Tally)
+    notes: list[str] = field(default_factory=list)  # what people should know of how it was read
+
+
+def read_folder(root: str, options: ReadOptions = READ_DEFAULTS, known: Collection[str] = ()) -> Found:
     """Every photo of a folder tree, sorted by path, and what was passed over.
+
+    Args:
+        root: The folder.
+        options: What the user says of it.
+        known: Classes that are known from elsewhere; they tell at which level the classes are.
 
     Raises:
         DatasetError: There is no photo in a class folder, the layout can be read in two ways, or a folder
             cannot be listed.
     """
-    records, tally = _list(root)
-    if not records:
-        raise DatasetError(_nothing_found(root, tally))
-    return records, tally
+    found, tree = _read(root, options, known)
+    if not found.records:
+        raise DatasetError(_nothing_found(root, found.tally, tree))
+    return found
 
 
-def read_all_photos(root: str) -> list[Record]:
+def read_all_photos(root: str, options: ReadOptions = READ_DEFAULTS) -> Found:
     """The same with the photos that are in no class folder, which have no label.
 
     Raises:
         DatasetError: As `read_folder`, but only where there is no photo at all.
     """
-    records, tally = _list(root)
-    records += [Record(uri, label="") for uri, reason in tally.skipped_files if reason == NO_CLASS]
-    if not records:
-        raise DatasetError(_nothing_found(root, tally))
-    return sorted(records, key=lambda record: record.uri)
+    found, tree = _read(root, options, ())
+    found.records += [Record(uri, label="") for uri, reason in found.tally.skipped_files if reason == NO_CLASS]
+    if not found.records:
+        raise DatasetError(_nothing_found(root, found.tally, tree))
+    found.records.sort(key=lambda record: record.uri)
+    return found
 
 
-def _list(root: str) -> tuple[list[Record], Tally]:
-    tally = Tally()
-    records: list[Record] = []
-    for folder, split in _sections(root, tally):
-        records.extend(_read_classes(folder, split, tally, at_and_above(folder)))
-    return sorted(records, key=lambda record: record.uri), tally
-
-
-def _sections(root: str, tally: Tally) -> list[tuple[str, Split | None]]:
-    """The folders that hold class folders: the root itself, or its splits."""
-    folders = list_folder(root, Tally()).folders
-    splits = {path: SPLIT_NAMES[word] for path in folders if (word := _name(path).lower()) in SPLIT_NAMES}
-    if "train" not in splits.values():
-        return [(root, None)]
-    if len(splits) < len(folders):
-        _check_flat(root, splits, len(folders))
-        return [(root, None)]
-    if len(set(splits.values())) < len(splits):
-        raise DatasetError(
-            f"{_shown(root)}: two folders for one split (got {_names(splits)}). "
-            "Expected one each of train, valid and test. Merge or rename them."
-        )
-    _pass_over(list_folder(root, tally).images, tally)
-    return list(splits.items())
-
-
-def _check_flat(root: str, splits: Collection[str], total: int) -> None:
-    """Refuse a split tree with a stray folder: read as flat, its splits would become classes."""
-    below = [{_name(path) for path in list_folder(path, Tally()).folders} for path in splits]
-    if len(below) > 1 and set.intersection(*below):
-        raise DatasetError(
-            f"{_shown(root)}: {_names(splits)} look like splits, but "
-            f"{number(total - len(splits), 'other folder')} beside them would make them classes. "
-            "Expected only train, valid and test, or only classes. Move the other folders away."
-        )
-
-
-def _read_classes(folder: str, split: Split | None, tally: Tally, above: set[tuple[int, int]]) -> Iterator[Record]:
-    listing = list_folder(folder, tally)
-    _pass_over(listing.images, tally)
-    for path in listing.folders:
-        label = clean_label(_name(path))
-        if not label:
-            raise DatasetError(f"{_shown(path)}: a folder with a blank name. Expected the name of a class.")
-        images = list(images_below(path, tally, set(above)))
+def _read(root: str, options: ReadOptions, known: Collection[str]) -> tuple[Found, Tree]:
+    tree = Tree(options.skip)
+    layout = find_layout(root, tree, options, known)
+    found = Found([], notes=layout.notes)
+    for folder in layout.levels:
+        tree.look(folder).tell(found.tally)
+        for image in tree.look(folder).images:
+            found.tally.skip(image, NO_CLASS)
+    for folder in layout.unlabelled:
+        if tree.count(folder):
+            found.tally.skip(folder, NO_LABEL)
+    for one in layout.classes:
+        above = at_and_above(os.path.dirname(one.path))  # noqa: PTH120
+        images = list(images_below(one.path, found.tally, above, look=tree.look))
         if not images:
-            tally.skip(path, "class folder without images")
-        yield from (Record(image, label, split) for image in images)
+            found.tally.skip(one.path, "class folder without images")
+        found.records += [Record(image, one.label, one.split, one.group) for image in images]
+    found.records.sort(key=lambda record: record.uri)
+    found.notes += _also_said(found, tree)
+    labels = {record.label for record in found.records}
+    if len(labels) == 1 and is_pictures(only := min(labels)) and only not in known:
+        found.notes.insert(0, f"'{only}' says nothing of what is on the photos.{boxes_hint(tree, root)}".rstrip("."))
+    return found, tree
 
 
-def _pass_over(images: list[str], tally: Tally) -> None:
-    for image in images:
-        tally.skip(image, NO_CLASS)
+def _also_said(found: Found, tree: Tree) -> list[str]:
+    notes = []
+    if loose := found.tally.skipped[NO_CLASS]:
+        where = next(path for path, reason in found.tally.skipped_files if reason == NO_CLASS)
+        notes.append(
+            f"{number(loose, 'photo')} in no class folder {'is' if loose == 1 else 'are'} passed over, "
+            f"such as {printable(where)}"
+        )
+    if hidden := tree.hidden_folders:
+        each = [f"{name} ({n} times)" if n > 1 else name for name, n in sorted(hidden.items())]
+        notes.append(f"hidden folders are passed over: {some(each)}")
+    return notes
 
 
-def _nothing_found(root: str, tally: Tally) -> str:
-    looked = f"looked at {number(tally.files, 'file')} in {number(tally.folders, 'folder')}"
+def _nothing_found(root: str, tally: Tally, tree: Tree) -> str:
+    shown = printable(root.rstrip(os.sep)) + os.sep
     if loose := tally.skipped[NO_CLASS]:
-        looked += f"; {number(loose, 'image')} in no class folder"
+        photos = "1 photo, which is" if loose == 1 else f"{loose:,} photos, but they are"
+        return (
+            f"{shown}: {photos} in no class folder, so nobody knows what they show. "
+            f"Expected {shown}<class>/<photo>: sort the photos into one folder for each class, or list them in a CSV "
+            f"manifest: uri,label.{boxes_hint(tree, root)}"
+        )
+    looked = f"looked at {number(tally.files, 'file')} in {number(tally.folders, 'folder')}"
     return (
-        f"{_shown(root)}: no images found ({looked}). "
-        "Expected <class>/<image> or {train,valid,test}/<class>/<image>. "
-        "Sort the photos into one folder a class, or list them in a CSV manifest: uri,label."
+        f"{shown}: no images found ({looked}). Expected {shown}<class>/<photo>. "
+        "Sort the photos into one folder for each class, or list them in a CSV manifest: uri,label."
     )
-
-
-def _names(paths: Collection[str]) -> str:
-    return some([_name(path) for path in paths])
-
-
-def _name(path: str) -> str:
-    return Path(path).name
-
-
-def _shown(folder: str) -> str:
-    return printable(folder.rstrip(os.sep)) + os.sep

@@ -44,13 +44,16 @@ def read_label_dict(path: Path) -> tuple[str, ...]:
     return labels
 
 
-def find_classes(records: Sequence[Record], name: str, dictionary: tuple[str, ...] | None) -> tuple[str, ...]:
+def find_classes(
+    records: Sequence[Record], name: str, dictionary: tuple[str, ...] | None, notes: Sequence[str] = ()
+) -> tuple[str, ...]:
     """The classes of a data set, in order, once they fit its records.
 
     Args:
         records: All of them; those without a split may be trained on.
         name: What to call the data set in a message.
         dictionary: The labels in their order, where the user fixed it.
+        notes: How the records were read, to be said where they have one class.
 
     Raises:
         DatasetError: There is no train split; fewer than two classes; labels that the dictionary or the train
@@ -71,6 +74,7 @@ def find_classes(records: Sequence[Record], name: str, dictionary: tuple[str, ..
         raise DatasetError(
             f"{name}: only one class, {some(sorted(trained))} ({number(len(records), 'photo')}). "
             "Expected two classes or more, each in a folder of its own. Check that this is the right folder."
+            + "".join(f" Note: {note}." for note in notes[:2])
         )
     return dictionary if dictionary is not None else tuple(sorted(trained))
 

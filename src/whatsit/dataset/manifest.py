@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from whatsit.dataset.labels import read_text
-from whatsit.dataset.records import SPLIT_NAMES, Record, Split
+from whatsit.dataset.records import Record, Split
+from whatsit.dataset.words import split_names
 from whatsit.errors import DatasetError
 from whatsit.text import clean_label, number, plain_cell, printable, some
 
@@ -114,9 +115,9 @@ def _row(path: Path, line: int, cells: list[str], columns: tuple[str, ...]) -> R
 def _split(word: str, where: str) -> Split | None:
     if not word:
         return None
-    if word.lower() not in SPLIT_NAMES:
+    if word not in (known := split_names([word])):
         raise DatasetError(f"{where}: unknown split '{printable(word)}'. Expected train, valid or test.")
-    return SPLIT_NAMES[word.lower()]
+    return known[word]
 
 
 def _located(uri: str, manifest: Path) -> str:

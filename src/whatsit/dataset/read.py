@@ -2,18 +2,27 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from whatsit.dataset.files import Tally
-from whatsit.dataset.folder import read_all_photos, read_folder
+from whatsit.dataset.folder import Found, read_all_photos, read_folder
+from whatsit.dataset.hints import class_hints
 from whatsit.dataset.labels import check_known, find_classes, read_label_dict
 from whatsit.dataset.local import check_files
 from whatsit.dataset.manifest import read_rows
+from whatsit.dataset.options import READ_DEFAULTS, ReadOptions
 from whatsit.dataset.records import Dataset, Record, Split
 from whatsit.errors import DatasetError
 from whatsit.text import printable
+
+Listed = Callable[[Dataset], None]
+"""Hears of a data set that was read, before it is used."""
+
+
+def unheard(dataset: Dataset) -> None:
+    """Nobody wants to hear of it."""
 
 
 def read_dataset(
@@ -23,6 +32,7 @@ def read_dataset(
     test: str | Path | None = None,
     label_dict: str | Path | None = None,
     classes: Sequence[str] | None = None,
+    options: ReadOptions = READ_DEFAULTS,
 ) -> Dataset:
     """List a data set. No image is decoded.
 
@@ -32,38 +42,43 @@ def read_dataset(
         test: The same, to test on.
         label_dict: A text file, one label a line, that fixes the classes and their order.
         classes: A model's classes, to evaluate it: labels must be among them, and some may be missing.
+        options: How to read it, where that is not plain.
 
     Raises:
         DatasetError: Whatever keeps the data from being used as asked, with the next step.
     """
-    apart = [(path, split) for path, split in ((valid, "valid"), (test, "test")) if path is not None]
-    parts = [_read_part(Path(source), "train" if apart else None)]
-    parts += [_read_part(Path(path), "valid" if split == "valid" else "test") for path, split in apart]
+    apart: list[tuple[str | Path, Split]] = [(valid, "valid")] if valid is not None else []
+    apart += [(test, "test")] if test is not None else []
+    known = tuple(classes or ()) or (read_label_dict(Path(label_dict)) if label_dict is not None else ())
+    parts = [_read_part(Path(source), "train" if apart else None, options, known)]
+    known = known or tuple({record.label for record in parts[0].records})
+    parts += [_read_part(Path(path), split, options, known) for path, split in apart]
     shown = printable(str(source))
     skipped = Counter[str]()
-    for _, tally in parts:
-        skipped.update(tally.skipped)
-    records = _listed_once([record for part, _ in parts for record in part], shown, skipped)
+    for part in parts:
+        skipped.update(part.tally.skipped)
+    records = _listed_once([record for part in parts for record in part.records], shown, skipped)
+    notes = list(dict.fromkeys(note for part in parts for note in part.notes))
+    dataset = dataset_of(records, _name(Path(source)), label_dict, shown, classes, notes)
     return replace(
-        dataset_of(records, _name(Path(source)), label_dict, shown, classes),
+        dataset,
         skipped=dict(sorted(skipped.items())),
-        skipped_files=tuple(sorted(file for _, tally in parts for file in tally.skipped_files)),
+        skipped_files=tuple(sorted(file for part in parts for file in part.tally.skipped_files)),
+        notes=(*notes, *class_hints(Counter(record.label for record in records))),
     )
 
 
-def read_photos(source: str | Path) -> Dataset:
+def read_photos(source: str | Path, options: ReadOptions = READ_DEFAULTS) -> Dataset:
     """List photos for what needs no classes: a folder of any shape, or a CSV manifest. No image is decoded.
 
     Raises:
         DatasetError: There is no photo, or the folder or manifest cannot be read.
     """
     path = Path(source)
-    if path.is_dir():
-        records: Sequence[Record] = read_all_photos(str(path))
-    else:
-        records, _ = _read_folder_or_manifest(path)
-    records = _listed_once(records, printable(str(source)), Counter())
-    return Dataset(_name(path), records, tuple(sorted({r.label for r in records if r.label})), {}, ())
+    found = read_all_photos(str(path), options) if path.is_dir() else _read_folder_or_manifest(path, options, ())
+    records = _listed_once(found.records, printable(str(source)), Counter())
+    classes = tuple(sorted({r.label for r in records if r.label}))
+    return Dataset(_name(path), records, classes, {}, (), notes=tuple(found.notes))
 
 
 def dataset_of(
@@ -72,8 +87,9 @@ def dataset_of(
     label_dict: str | Path | None = None,
     shown: str | None = None,
     classes: Sequence[str] | None = None,
+    notes: Sequence[str] = (),
 ) -> Dataset:
-    """A data set of records that are known already. `shown` names it in errors.
+    """A data set of records that are known already. `shown` names it in errors, `notes` say how it was read.
 
     Raises:
         DatasetError: One class, labels that train or the dictionary lacks.
@@ -82,28 +98,28 @@ def dataset_of(
         check_known(records, shown or name, classes)
         return Dataset(name, tuple(records), tuple(classes), {}, ())
     dictionary = read_label_dict(Path(label_dict)) if label_dict is not None else None
-    return Dataset(name, tuple(records), find_classes(records, shown or name, dictionary), {}, ())
+    return Dataset(name, tuple(records), find_classes(records, shown or name, dictionary, notes), {}, ())
 
 
-def _read_part(path: Path, split: Split | None) -> tuple[Sequence[Record], Tally]:
+def _read_part(path: Path, split: Split | None, options: ReadOptions, known: Sequence[str]) -> Found:
     """One folder or manifest, whose records all get `split` where it is given."""
-    records, tally = _read_folder_or_manifest(path)
+    found = _read_folder_or_manifest(path, options, known)
     if split is None:
-        return records, tally
-    if other := next((r.split for r in records if r.split not in (None, split)), None):
+        return found
+    if other := next((r.split for r in found.records if r.split not in (None, split)), None):
         raise DatasetError(
             f"{printable(str(path))}: given as {split}, but holds photos for {other}. Expected one split. "
             "Give the whole data set alone, or one folder or manifest for each split."
         )
-    return [replace(record, split=split) for record in records], tally
+    return Found([replace(record, split=split) for record in found.records], found.tally, found.notes)
 
 
-def _read_folder_or_manifest(path: Path) -> tuple[Sequence[Record], Tally]:
+def _read_folder_or_manifest(path: Path, options: ReadOptions, known: Sequence[str]) -> Found:
     if os.path.isdir(path):  # noqa: PTH112 (False, not an error, in a closed folder)
-        return read_folder(str(path))
+        return read_folder(str(path), options, known)
     if os.path.isfile(path):  # noqa: PTH113
         rows = check_files(read_rows(path), str(path))
-        return [row.record for row in rows], Tally(files=len(rows))
+        return Found([row.record for row in rows], Tally(files=len(rows)))
     raise DatasetError(
         f"{printable(str(path))}: no such folder or manifest. "
         "Expected a folder of class folders, or a CSV file on this computer. Check the path."

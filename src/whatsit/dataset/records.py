@@ -3,22 +3,12 @@
 Plain values that any other room can hold, sort and pickle. Nothing here reads a disk.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 Split = Literal["train", "valid", "test"]
-
-SPLIT_NAMES: Mapping[str, Split] = {
-    "train": "train",
-    "training": "train",
-    "val": "valid",
-    "valid": "valid",
-    "validation": "valid",
-    "test": "test",
-    "testing": "test",
-}
-"""How folders and manifests spell the three splits, in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +53,7 @@ class Dataset:
         skipped: How many files were passed over, by reason, e.g. ``{"hidden": 3, "not an image": 2}``.
         skipped_files: ``(uri, reason)`` of those that are not hidden.
         depth: Of its deep photos, where they were looked at and there are any.
+        notes: How it was read where that is not plain, and what to look at: a sentence each, for people.
     """
 
     name: str
@@ -71,6 +62,15 @@ class Dataset:
     skipped: Mapping[str, int]
     skipped_files: tuple[tuple[str, str], ...]
     depth: Depth | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> dict[str, Counter[str]]:
+        """Label → split → photos; the split of photos without one is ""."""
+        found = {label: Counter[str]() for label in self.classes}
+        for record in self.records:
+            found.setdefault(record.label, Counter())[record.split or ""] += 1
+        return found
 
     @property
     def has_splits(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.dataset import group_records
+from whatsit.dataset import READ_DEFAULTS, ReadOptions, group_records
 from whatsit.errors import RepositoryError
 from whatsit.evaluation import Figure
 from whatsit.evaluation.mcnemar import paired_test
@@ -121,6 +121,7 @@ def compare(
     *,
     device: str = "cpu",
     limits: Limits = DEFAULT_LIMITS,
+    reading: ReadOptions = READ_DEFAULTS,
     watch: Watch = unwatched,
 ) -> Comparison:
     """On the photos that both judged out of sample when they were made, or on labelled photos given now.
@@ -131,13 +132,13 @@ def compare(
     if data is None:
         return _on_record(*entries)
     models = [(e.folder, Classifier.load(e.folder, device=device, limits=limits)) for e in entries]
-    asked = ask(models, data, watch)
+    asked = ask(models, data, watch, reading)
     pairs = _paired(*asked.said)
     left_out = {
         "that cannot be read": asked.unreadable,
         f"that version {first} or {second} was made from": asked.known,
     }
-    notes = [note for entry in entries for note in _memory(entry)]
+    notes = [*asked.notes, *(note for entry in entries for note in _memory(entry))]
     if not pairs:
         notes.append("No photo is new to both versions. Give others as DATA.")
     return Comparison(*entries, pairs, {why: n for why, n in left_out.items() if n}, tuple(notes))

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from whatsit.dataset import Dataset, read_dataset
+from whatsit.dataset import READ_DEFAULTS, Dataset, ReadOptions, read_dataset
 from whatsit.errors import RepositoryError
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
@@ -85,12 +85,15 @@ class Asked:
     said: tuple[dict[str, Said], ...]
     unreadable: int  # photos
     known: int  # photos whose very bytes a version was made from, and which therefore no mapping has
+    notes: tuple[str, ...] = ()  # how the photos were read
 
 
-def ask(models: Sequence[tuple[Path, Classifier]], data: str | Path, watch: Watch) -> Asked:
+def ask(
+    models: Sequence[tuple[Path, Classifier]], data: str | Path, watch: Watch, reading: ReadOptions = READ_DEFAULTS
+) -> Asked:
     """Of a data set with splits the test split is taken. Raises DatasetError where the photos cannot be used."""
     classes = dict.fromkeys(label for _, classifier in models for label in classifier.classes_)
-    dataset = test_part(read_dataset(data, classes=tuple(classes)))
+    dataset = test_part(read_dataset(data, classes=tuple(classes), options=reading))
     label_of = {record.uri: record.label for record in dataset.records}
     said, unreadable, known = [], 0, set[str]()
     for folder, classifier in models:
@@ -100,7 +103,7 @@ def ask(models: Sequence[tuple[Path, Classifier]], data: str | Path, watch: Watc
         seen = known_to(classifier, folder, answers).known
         known.update(uri for uri, its in zip(answers.uris, seen, strict=True) if its)
     fresh = ({uri: one for uri, one in its.items() if uri not in known} for its in said)
-    return Asked(tuple(fresh), unreadable, len(known))
+    return Asked(tuple(fresh), unreadable, len(known), dataset.notes)
 
 
 def _as_known_to(classifier: Classifier, dataset: Dataset) -> Dataset:

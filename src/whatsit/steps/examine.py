@@ -110,7 +110,8 @@ def examine(classifier: Classifier, answers: Answers, model: Path, folder: Path)
         fresh = evaluate(truth[new], p[new], classes, familiar=familiar[new], groups=units[new])
     data = DataFigures(
         counts={"evaluated": {label: int(n) for label, n in zip(classes, evaluation.truth_counts, strict=True)}},
-        skipped=sum(answers.dataset.skipped.values()),
+        skipped=answers.dataset.skipped,
+        notes=tuple(map(printable, answers.dataset.notes)),
         left_out=answers.left_out,
     )
     shown = Shown(answers.uris, truth, p, classifier, verdict.reasons.tolist())

@@ -127,7 +127,8 @@ def _data_figures(photos: Photos, plan: Plan, value_range: ValueRange | None) ->
     records = photos.dataset.records
     return DataFigures(
         counts=_counts(photos, plan),
-        skipped=sum(photos.dataset.skipped.values()),
+        skipped=photos.dataset.skipped,
+        notes=tuple(map(printable, photos.dataset.notes)),
         left_out=tuple(LeftOut(printable(records[one.place].uri), one.reason) for one in photos.left_out),
         exact_duplicates=photos.exact_duplicates,
         near_duplicate_groups=photos.near_duplicate_groups,

@@ -22,7 +22,7 @@ from whatsit.comparison.field import find_field
 from whatsit.comparison.kept import made_from
 from whatsit.comparison.refit import refitted
 from whatsit.comparison.result import pair_of, test_of
-from whatsit.dataset import Dataset, read_dataset
+from whatsit.dataset import READ_DEFAULTS, Dataset, Listed, ReadOptions, read_dataset, unheard
 from whatsit.embedding.location import cache_folder
 from whatsit.errors import MissingExtraError, WhatsitError
 from whatsit.files import plain_os_errors, write_atomically, write_json
@@ -88,33 +88,37 @@ def tune(
     output: str | Path | None = None,
     options: TuneOptions | None = None,
     *,
+    reading: ReadOptions = READ_DEFAULTS,
     cache: str | Path | None = None,
     overwrite: bool = False,
     watch: Watch = unwatched,
+    listed: Listed = unheard,
     told: "Told" = lambda progress: None,
 ) -> Tuned:
     """Searches for the options that a network learns best with, and writes the model folder of the best.
 
-    data: as for `train`; output: a folder (default: <name of data>-tuned); told: how far it is, often. Called again
-    after it was broken off, it goes on; several calls at once share the trials. Raises a WhatsitError, one line, for
-    whatever the user can mend, KeyboardInterrupt after Ctrl-C.
+    data, reading, listed: as for `train`; output: a folder (default: <name of data>-tuned); told: how far it is, often.
+    Called again after it was broken off, it goes on; several calls at once share the trials. Raises a WhatsitError, one
+    line, for whatever the user can mend, KeyboardInterrupt after Ctrl-C.
     """
     options = options or TuneOptions()
     _check(options)
     start = time.time()
-    dataset = read_dataset(data)
+    dataset = read_dataset(data, options=reading)
     folder = Path(output) if output else Path(f"{dataset.name}-tuned")
     again = "go on with its search, with more --trials: --force"
     journal = _journal(options, folder)
     check_results(folder, FIGURES, (MODEL, PAGE) if journal.exists() else (), again, overwrite=overwrite)
+    listed(dataset)
     dataset, ranged = with_depth(dataset, options.train)
     options = replace(options, train=ranged)
+    typed = " ".join([shell_quoted(data), *reading.typed()])
     search = _search(options, dataset, journal, cache, watch, start)
     with closing(search.opened()) as study:
         study.begin(_begun(search))
         _run(search, study, options.processes, told)
         with _after_others(search, study, watch):
-            return _published(search, study, _Target(dataset.name, shell_quoted(data), folder, start), watch)
+            return _published(search, study, _Target(dataset.name, typed, folder, start), watch)
 
 
 def _check(options: TuneOptions) -> None:

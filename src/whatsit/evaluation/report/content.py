@@ -47,12 +47,13 @@ class DataFigures:
     """What went in. `counts` maps a split's name to its photos per class, by class name."""
 
     counts: Mapping[str, Mapping[str, int]]
-    skipped: int = 0  # files that are no pictures by their name
+    skipped: Mapping[str, int] = field(default_factory=dict)  # reason → files that were passed over
     left_out: tuple[LeftOut, ...] = ()
     exact_duplicates: int = 0  # copies, byte for byte, beyond the first
     near_duplicate_groups: int = 0  # kept together in one split
     conflicts: int = 0  # the same picture under two labels
     deep: tuple[str, ...] = ()  # of photos of more than 8 bits: what is black and white, then what is odd
+    notes: tuple[str, ...] = ()  # how folders and columns were read, and what to look at: a sentence each
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,9 @@ def environment(*packages: str) -> "Environment":
         number=_number,
         share=_share,
     )
-    made.globals.update(count=words.count, when_unsure=words.when_unsure, unsure_words=IN_WORDS)
+    made.globals.update(
+        count=words.count, passed_over=words.passed_over, when_unsure=words.when_unsure, unsure_words=IN_WORDS
+    )
     return made
 
 

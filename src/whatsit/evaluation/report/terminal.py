@@ -14,6 +14,7 @@ from whatsit.evaluation.report.words import (
     confused_pairs,
     count,
     counted,
+    passed_over,
     percent,
     points,
     printable,
@@ -83,7 +84,7 @@ def _splits(report: Report) -> str:
 def _left_out(report: Report) -> str:
     left = report.data.left_out
     if not left:
-        return f"{count(report.data.skipped, 'file')} that are no pictures" if report.data.skipped else ""
+        return passed_over({why: n for why, n in report.data.skipped.items() if why != "hidden"})
     return f"{count(len(left), 'file')}, first {shorten(left[0].path, 24)}: {left[0].reason}"
 
 

@@ -1,6 +1,7 @@
 """Figures as plain words: percentages that never round up to a lie, counted nouns, names cut to a width."""
 
 import unicodedata
+from collections.abc import Mapping
 from math import isfinite
 
 import numpy as np
@@ -59,6 +60,26 @@ def interval(figure: Figure) -> str:
 def count(n: int, noun: str, plural: str = "") -> str:
     """A counted noun: "1 photo", "1,204 photos"."""
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+PASSED_OVER = {  # reason → what was passed over, one and many
+    "no class folder": ("photo in no class folder", "photos in no class folder"),
+    "not an image": ("file that is no picture", "files that are no pictures"),
+    "class folder without images": ("folder without photos", "folders without photos"),
+    "folder of photos without a label": ("folder of photos without a label", "folders of photos without a label"),
+    "listed twice": ("photo listed twice", "photos listed twice"),
+    "hidden": ("hidden file", "hidden files"),
+}
+
+
+def passed_over(skipped: Mapping[str, int]) -> str:
+    """What took no part, by reason, most first.
+
+    >>> passed_over({"not an image": 1, "no class folder": 12, "broken link": 2})
+    '12 photos in no class folder, 2 files (broken link), 1 file that is no picture'
+    """
+    most_first = sorted(skipped.items(), key=lambda one: -one[1])
+    return ", ".join(count(n, *PASSED_OVER.get(why, (f"file ({why})", f"files ({why})"))) for why, n in most_first)
 
 
 def listed(names: list[str]) -> str:

@@ -1,0 +1,131 @@
+"""The options that say how DATA is read, for every command that reads labelled photos; and what people hear of it."""
+
+import textwrap
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+
+from whatsit.cli.shared import F
+from whatsit.dataset.options import ReadOptions, TopFolders
+from whatsit.dataset.records import Split
+
+if TYPE_CHECKING:
+    from whatsit.dataset import Dataset
+
+    _Splits = click.ParamType[dict[str, Split]]
+    _Names = click.ParamType[tuple[str, ...]]
+else:
+    _Splits = _Names = click.ParamType  # before click 8.3 it takes no parameters
+
+HEADING = "Reading DATA"
+WIDTH = 80  # columns
+
+
+class SplitFolders(_Splits):
+    """`train=training_set,test=test_set` → {"training_set": "train", "test_set": "test"}."""
+
+    name = "splits"
+
+    def convert(
+        self, value: str | dict[str, Split], param: click.Parameter | None, ctx: click.Context | None
+    ) -> dict[str, Split]:
+        from whatsit.dataset.words import split_names
+
+        if isinstance(value, dict):
+            return value
+        found: dict[str, Split] = {}
+        for one in value.split(","):
+            word, _, folder = (part.strip() for part in one.partition("="))
+            split = split_names([word]).get(word)
+            if split is None or not folder:
+                self.fail(f"{one!r} is no split. Expected train=FOLDER,valid=FOLDER,test=FOLDER", param, ctx)
+            if found.setdefault(folder.rstrip("/"), split) != split:
+                self.fail(f"{folder!r} is named for two splits", param, ctx)
+        return found
+
+
+class Names(_Names):
+    """`a,b` → ("a", "b")."""
+
+    name = "names"
+
+    def convert(
+        self, value: str | tuple[str, ...], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        return tuple(name for one in value.split(",") if (name := one.strip().rstrip("/")))
+
+
+class ReadOption(click.Option):
+    """Shown under a heading of its own."""
+
+
+class ReadingCommand(click.Command):
+    """With a heading for the options that say how DATA is read."""
+
+    headings: tuple[tuple[str, type[click.Option]], ...] = ((HEADING, ReadOption),)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        options = [p for p in self.get_params(ctx) if isinstance(p, click.Option)]
+        own = tuple(kind for _, kind in self.headings)
+        parts = [("Options", [p for p in options if not isinstance(p, own)])]
+        parts += [(heading, [p for p in options if isinstance(p, kind)]) for heading, kind in self.headings]
+        for heading, shown in parts:
+            with formatter.section(heading):
+                formatter.write_dl([record for p in shown if (record := p.get_help_record(ctx))])
+
+
+def _option(*names: str, **settings: Any) -> Any:
+    return click.option(*names, cls=ReadOption, **settings)
+
+
+OPTIONS = (
+    _option(
+        "--split-folders",
+        type=SplitFolders(),
+        metavar="SPLITS",
+        help="Which folder is which split: train=FOLDER,valid=FOLDER,test=FOLDER.",
+    ),
+    _option(
+        "--top-folders",
+        type=click.Choice(get_args(TopFolders)),
+        help="What the folders at the top are: classes; or above the classes, parts of no meaning, or groups whose "
+        "photos belong together.",
+    ),
+    _option("--skip", type=Names(), metavar="NAMES", help="Folders and files to leave out: masks,*_mask.png."),
+)
+FIELDS = tuple(ReadOptions.__dataclass_fields__)
+
+
+def read_options(command: F) -> F:
+    """How DATA is read; `chosen_reading` takes the values out of the command's."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+def chosen_reading(values: dict[str, Any]) -> ReadOptions:
+    """The options of reading, taken out of `values`."""
+    taken = {name: values.pop(name) for name in FIELDS if name in values}
+    return ReadOptions(**{name: value for name, value in taken.items() if value is not None})
+
+
+def tell_classes(*, quiet: bool) -> "Callable[[Dataset], None]":
+    """Prints what was read, before it is learned from: the classes, and what people should know of the reading.
+
+    quiet: the notes alone.
+    """
+
+    def tell(dataset: "Dataset") -> None:
+        from whatsit.dataset.hints import class_lines
+        from whatsit.text import printable
+
+        for line in () if quiet else class_lines(dataset.counts):
+            for row in textwrap.wrap(printable(line), WIDTH, subsequent_indent="  "):
+                click.echo(row, err=True)
+        for note in dataset.notes:
+            click.echo(f"Note: {printable(note)}", err=True)
+
+    return tell
