@@ -1,15 +1,26 @@
 """What is kept: bounded, the oldest out first, corrections last; and never in the way of an answer."""
 
 import asyncio
+import csv
+import json
+import logging
+import os
+import shutil
 import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from whatsit.errors import WhatsitError
-from whatsit.serving.feedback import DATABASE, Asked, Keepsakes, image_name, write_corrections
+from whatsit.pipeline import Trained
+from whatsit.serving.feedback import Keepsakes, write_corrections
+from whatsit.serving.kept import DATABASE, IMAGES, Asked, image_name
 from whatsit.serving.metrics import Metrics
+
+from .running import Running, serving
 
 SIZE = 1000  # bytes of each image here
 
@@ -78,3 +89,223 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / DATABASE).write_text("no database " * 100, encoding="utf-8")
     with pytest.raises(WhatsitError, match="cannot be opened"):
         Keepsakes(tmp_path, SIZE, Metrics())
+
+
+@pytest.fixture
+def keepsakes(tmp_path: Path) -> Iterator[Keepsakes]:
+    """With room for three images, in `tmp_path/kept`."""
+    keepsakes = Keepsakes(tmp_path / "kept", 3 * SIZE, Metrics())
+    yield keepsakes
+    keepsakes.close()
+
+
+def correct(keepsakes: Keepsakes, number: int, label: str = "dog") -> None:
+    """What waits before it is written when this returns."""
+    asyncio.run(keepsakes.correct(str(number), label))
+
+
+def test_an_older_answer_about_the_same_image_does_not_drag_a_correction_along(tmp_path: Path) -> None:
+    keepsakes = Keepsakes(tmp_path, 3 * SIZE, Metrics())
+    same = asked(0).data
+    for number in (0, 1):  # one image, asked about twice; the second answer is corrected
+        keepsakes.keep(asked(number, same))
+    correct(keepsakes, 1)
+    for number in range(2, 9):
+        keepsakes.keep(asked(number))
+    keepsakes.close()
+    assert kept(tmp_path) == ["1", "7", "8"]
+    assert images(tmp_path) == {image_name(same), *(image_name(asked(number).data) for number in (7, 8))}
+    assert write_corrections(tmp_path, tmp_path / "corrections.csv") == 1
+
+
+def test_room_full_of_corrections_takes_no_answer_and_says_so(
+    keepsakes: Keepsakes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(3):
+        keepsakes.keep(asked(number))
+        correct(keepsakes, number)
+    keepsakes.keep(asked(3))
+    with pytest.raises(KeyError):
+        correct(keepsakes, 3)
+    assert kept(tmp_path / "kept") == ["0", "1", "2"]
+    assert "corrections fill all the room. Give more: --keep-mb" in caplog.text
+
+
+def delete_database(folder: Path) -> None:
+    (folder / DATABASE).unlink()
+
+
+def delete_it_with_what_is_beside_it(folder: Path) -> None:
+    for path in folder.glob(f"{DATABASE}*"):
+        path.unlink()
+
+
+def replace_database(folder: Path) -> None:
+    delete_it_with_what_is_beside_it(folder)
+    other = Keepsakes(folder.parent / "other", SIZE, Metrics())
+    other.close()
+    shutil.move(folder.parent / "other" / DATABASE, folder / DATABASE)
+
+
+def replace_by_nothing(folder: Path) -> None:
+    (folder.parent / "empty").touch()
+    (folder.parent / "empty").replace(folder / DATABASE)
+
+
+def remove_images(folder: Path) -> None:
+    shutil.rmtree(folder / IMAGES)
+
+
+def remove_all(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+def move_away(folder: Path) -> None:
+    folder.rename(folder.with_name("elsewhere"))
+
+
+TROUBLES = [
+    delete_database,
+    delete_it_with_what_is_beside_it,
+    replace_database,
+    replace_by_nothing,
+    remove_images,
+    remove_all,
+    move_away,
+]
+POSIX = pytest.mark.skipif(os.name != "posix", reason="an open file cannot be deleted here")
+
+
+@POSIX
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_a_correction_of_what_is_gone_is_refused_and_the_next_one_kept(
+    trouble: Callable[[Path], None], keepsakes: Keepsakes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "kept"
+    keepsakes.keep(asked(0))
+    correct(keepsakes, 0)
+    trouble(folder)
+    with pytest.raises(WhatsitError, match=r"a correction was not kept: .* while the server ran"):
+        correct(keepsakes, 0, "cat")
+    said = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert any("It is made anew" in line for line in said), said
+    with pytest.raises(WhatsitError if trouble is remove_images else KeyError):  # its row is there, its image is not
+        correct(keepsakes, 0, "cat")
+    keepsakes.keep(asked(1))
+    correct(keepsakes, 1, "bird")
+    assert write_corrections(folder, tmp_path / "corrections.csv") == (2 if trouble is remove_images else 1)
+    with (tmp_path / "corrections.csv").open(encoding="utf-8") as file:
+        assert {"bird"} <= {row["label"] for row in csv.DictReader(file)}
+
+
+@POSIX
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_answers_are_kept_on_and_the_size_holds(
+    trouble: Callable[[Path], None], keepsakes: Keepsakes, tmp_path: Path
+) -> None:
+    folder = tmp_path / "kept"
+    for number in range(2):
+        keepsakes.keep(asked(number))
+    correct(keepsakes, 1)
+    trouble(folder)
+    for number in range(10, 16):
+        keepsakes.keep(asked(number))
+    correct(keepsakes, 15)
+    assert {"14", "15"} <= set(kept(folder))
+    assert len(images(folder)) <= 3
+    assert {image_name(asked(number).data) for number in (14, 15)} <= images(folder)
+
+
+def test_a_file_that_is_no_database_any_more(keepsakes: Keepsakes, tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    keepsakes.keep(asked(0))
+    correct(keepsakes, 0)
+    (tmp_path / "spoilt").write_bytes(b"no database " * 1000)
+    delete_it_with_what_is_beside_it(folder)
+    (tmp_path / "spoilt").replace(folder / DATABASE)
+    for _ in range(2):
+        with pytest.raises(WhatsitError, match=r"a correction was not kept: .* cannot be opened"):
+            correct(keepsakes, 0)
+    (folder / DATABASE).unlink()
+    with pytest.raises(WhatsitError, match="not kept"):
+        correct(keepsakes, 0)
+    keepsakes.keep(asked(1))
+    correct(keepsakes, 1)
+    assert kept(folder) == ["1"]
+
+
+def test_images_that_no_answer_names_count_and_go_first(tmp_path: Path) -> None:
+    """As a deleted database leaves them, or a kill between an image and its row, or within an image."""
+    for number in range(3):
+        data = asked(number).data
+        path = tmp_path / IMAGES / image_name(data)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        os.utime(path, (number, number))
+    (path.parent / f".{path.name}.x1y2").write_bytes(bytes(SIZE))
+    keepsakes = Keepsakes(tmp_path, 4 * SIZE, Metrics())
+    keepsakes.keep(asked(10))
+    correct(keepsakes, 10)
+    names = [image_name(asked(number).data) for number in (0, 1, 2, 10)]
+    assert images(tmp_path) == {*names[1:], f"{names[2][:3]}.{names[2][3:]}.x1y2"}
+    keepsakes.keep(asked(2))  # it is named again, so it stays
+    for number in (11, 12):
+        keepsakes.keep(asked(number))
+    keepsakes.close()
+    assert images(tmp_path) == {image_name(asked(number).data) for number in (2, 10, 11, 12)}
+
+
+async def correct_often(keepsakes: Keepsakes) -> None:
+    """More often than the database's own pages have room left for."""
+    for _ in range(1000):
+        await keepsakes.correct("0", "a long label" * 16_000)
+
+
+def test_a_full_disk_takes_no_correction_and_leaves_no_half(
+    keepsakes: Keepsakes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By SQLite's own bound on its pages, beyond which it says what it says of a full disk."""
+    folder = tmp_path / "kept"
+    keepsakes.keep(asked(0))
+    correct(keepsakes, 0)
+    keepsakes._kept._database.execute("PRAGMA max_page_count = 1")  # as many as there are already
+    with pytest.raises(WhatsitError, match=r"a correction was not kept: .*full"):
+        asyncio.run(correct_often(keepsakes))
+    answer = asked(1)
+    keepsakes.keep(replace(answer, answer={**answer.answer, "words": "a long answer" * 16_000}))
+    with pytest.raises(WhatsitError, match=r"full"):
+        asyncio.run(correct_often(keepsakes))
+    assert "an answer was not kept: database or disk is full" in caplog.text
+    assert images(folder) == {image_name(asked(0).data)}
+    keepsakes._kept._database.execute("PRAGMA max_page_count = 1000000")
+    keepsakes.keep(asked(2))
+    correct(keepsakes, 2)
+    assert kept(folder) == ["0", "2"]
+    assert images(folder) == {image_name(asked(number).data) for number in (0, 2)}
+
+
+def ask(server: Running, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
+    reply = server.ask("POST", path, body)
+    return reply.status, json.loads(reply.body)
+
+
+@POSIX
+def test_over_http_a_lost_correction_is_503(model: Trained, asked: list[bytes], tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    with serving(model.folder, "--quiet", "--keep", str(folder)) as server:
+
+        def prediction(photo: bytes) -> bytes:
+            """What corrects its answer."""
+            status, said = ask(server, "/predict", photo)
+            assert status == 200
+            return json.dumps({"id": said["predictions"][0]["id"], "label": "shells"}).encode()
+
+        first = prediction(asked[0])
+        assert ask(server, "/feedback", first)[0] == 200
+        delete_it_with_what_is_beside_it(folder)
+        status, said = ask(server, "/feedback", first)
+        assert (status, said) == (503, {"error": "the correction was not kept. The server's log says why"})
+        assert ask(server, "/feedback", prediction(asked[1]))[0] == 200
+        assert ask(server, "/feedback", first)[0] == 404
+    assert any(f"{DATABASE} was deleted while the server ran" in line for line in server.log)
+    assert write_corrections(folder, tmp_path / "corrections.csv") == 1

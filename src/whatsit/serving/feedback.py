@@ -1,194 +1,109 @@
-"""What was asked and answered, kept for those who will train the next version; off unless asked for.
+"""Keeping what was asked and answered, for those who will train the next version; off unless asked for.
 
-One SQLite file, and beside it each image once, under its sha256. One thread writes, so an answer never waits for the
-disk, and a full disk costs what was to be kept, never an answer. Beyond the size that is allowed the oldest go first,
-corrections last: those are people's work.
+One thread writes, so an answer never waits for the disk, and a full disk costs what was to be kept, never an answer.
+What could not be kept is said: in the log, in the metrics, and to whoever sent a correction.
 """
 
 import asyncio
 import csv
-import hashlib
 import io
-import json
 import logging
 import os
 import queue
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from whatsit.errors import WhatsitError
-from whatsit.files import plain_os_errors, write_atomically
-from whatsit.images.formats import HEAD, sniff
+from whatsit.files import write_atomically
+from whatsit.serving.kept import DATABASE, IMAGES, Asked, Kept, connect
 from whatsit.text import clean_label, csv_cell
 
 if TYPE_CHECKING:  # `whatsit feedback` needs none of the server's libraries
     from whatsit.serving.metrics import Metrics
-    from whatsit.serving.version import Version
 
 log = logging.getLogger("whatsit.serving")
 
-DATABASE, IMAGES = "feedback.sqlite", "images"
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS asked (
-    id TEXT PRIMARY KEY, at TEXT NOT NULL, model TEXT NOT NULL, version INTEGER NOT NULL, checksum TEXT NOT NULL,
-    image TEXT NOT NULL, bytes INTEGER NOT NULL, label TEXT NOT NULL, probability REAL NOT NULL,
-    unsure INTEGER NOT NULL, answer TEXT NOT NULL, correct TEXT, corrected_at TEXT
-);
-CREATE INDEX IF NOT EXISTS by_image ON asked (image);
-CREATE INDEX IF NOT EXISTS by_age ON asked (correct IS NOT NULL, at);
-"""
-WAITING = 256  # answers that wait to be written; beyond, they are not kept
-SUFFIX = {"jpeg": ".jpg"}  # the other kinds are their own
+WAITING = 256  # what waits to be written; beyond, it is not kept
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One image and its answer."""
-
-    id: str
-    at: str  # ISO 8601, UTC
-    model: str
-    version: int
-    checksum: str  # of the version's graph
-    data: bytes
-    answer: dict[str, Any]
-
-    @classmethod
-    def of(cls, answer: dict[str, Any], version: "Version", data: bytes) -> "Asked":
-        now = datetime.now(UTC).isoformat(timespec="microseconds")
-        without = {key: value for key, value in answer.items() if key != "similar"}
-        return cls(answer["id"], now, version.model, version.number, version.checksum, data, without)
+class _Task:
+    what: str
+    work: Callable[[Kept], None]
+    done: Callable[[Exception | None], None]
+    of_the_past: bool = False  # whether it is about what is kept already
 
 
 class Keepsakes:
     """Opens or makes the folder. Raises WhatsitError where it cannot be written."""
 
     def __init__(self, folder: Path, most_bytes: int, metrics: "Metrics") -> None:
-        self._folder = folder
-        self._most = most_bytes
         self._metrics = metrics
-        self._tasks: queue.Queue[Callable[[sqlite3.Connection], None] | None] = queue.Queue(WAITING)
-        with plain_os_errors(folder):
-            (folder / IMAGES).mkdir(parents=True, exist_ok=True)
-        with connect(folder) as database:
-            self._bytes = _total(database)
+        self._tasks: queue.Queue[_Task | None] = queue.Queue(WAITING)
+        self._kept = Kept(folder, most_bytes)
         self._thread = threading.Thread(target=self._write, name="keepsakes", daemon=True)
         self._thread.start()
 
     def keep(self, asked: Asked) -> None:
         """Returns at once."""
+
+        def done(error: Exception | None) -> None:
+            self._metrics.kept.labels("failed" if error else "kept").inc()
+
         try:
-            self._tasks.put_nowait(lambda database: self._insert(database, asked))
+            self._tasks.put_nowait(_Task("an answer", lambda kept: kept.insert(asked), done))
         except queue.Full:
             self._metrics.kept.labels("dropped").inc()
 
     async def correct(self, identity: str, label: str) -> None:
-        """Raises KeyError where there is no such answer, and WhatsitError where it cannot be written."""
+        """Raises KeyError where there is no such answer, and WhatsitError where it cannot be written, or where what was
+        kept is found to be gone."""
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
+        settled: asyncio.Future[None] = loop.create_future()
 
-        def work(database: sqlite3.Connection) -> None:
-            error = _outcome(lambda: _correct(database, identity, clean_label(label)))
-            loop.call_soon_threadsafe(_settle, done, error)
+        def done(error: Exception | None) -> None:
+            with suppress(RuntimeError):  # the loop has ended: forced, so nobody waits
+                loop.call_soon_threadsafe(_settle, settled, error)
 
+        label = clean_label(label)
         try:
-            self._tasks.put_nowait(work)
+            task = _Task("a correction", lambda kept: kept.correct(identity, label), done, of_the_past=True)
+            self._tasks.put_nowait(task)
         except queue.Full:
             raise WhatsitError("the disk is too slow: the correction was not kept. Try again") from None
-        await done
+        await settled
 
     def close(self) -> None:
         """Writes what waits, then ends."""
         self._tasks.put(None)
         self._thread.join()
+        self._kept.close()
 
     def _write(self) -> None:
-        with connect(self._folder) as database:
-            while (task := self._tasks.get()) is not None:
-                task(database)
+        while (task := self._tasks.get()) is not None:
+            task.done(self._outcome(task))
 
-    def _insert(self, database: sqlite3.Connection, asked: Asked) -> None:
-        error = _outcome(lambda: self._insert_one(database, asked))
-        if error:
-            log.error("an answer was not kept: %s", error)
-        self._metrics.kept.labels("failed" if error else "kept").inc()
-
-    def _insert_one(self, database: sqlite3.Connection, asked: Asked) -> None:
-        name = image_name(asked.data)
-        path, answer = self._folder / IMAGES / name, asked.answer
-        is_new = not path.exists()
-        if is_new:
-            write_atomically(path, asked.data)
-        with database:
-            database.execute(
-                "INSERT OR REPLACE INTO asked VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
-                (
-                    *(asked.id, asked.at, asked.model, asked.version, asked.checksum, name, len(asked.data)),
-                    *(answer["label"], answer["probability"], answer["unsure"], json.dumps(answer)),
-                ),
-            )
-        self._bytes += len(asked.data) if is_new else 0
-        while self._bytes > self._most and self._drop_oldest(database):
-            pass
-
-    def _drop_oldest(self, database: sqlite3.Connection) -> bool:
-        """The image that was asked about longest ago, with all its answers; False where nothing is left."""
-        row = database.execute("SELECT image, bytes FROM asked ORDER BY correct IS NOT NULL, at LIMIT 1").fetchone()
-        if row is None:
-            return False
-        with database:
-            database.execute("DELETE FROM asked WHERE image = ?", row[:1])
-        (self._folder / IMAGES / row[0]).unlink(missing_ok=True)
-        self._bytes -= row[1]
-        return True
-
-
-def connect(folder: Path) -> sqlite3.Connection:
-    """Raises WhatsitError."""
-    path = folder / DATABASE
-    try:
-        database = sqlite3.connect(path, timeout=30, check_same_thread=False)
-        database.execute("PRAGMA journal_mode=WAL")
-        database.executescript(SCHEMA)
-    except sqlite3.Error as error:
-        raise WhatsitError(f"{path}: cannot be opened ({error}). Name another folder with --keep") from None
-    return database
-
-
-def _total(database: sqlite3.Connection) -> int:
-    (total,) = database.execute("SELECT TOTAL(bytes) FROM (SELECT DISTINCT image, bytes FROM asked)").fetchone()
-    return int(total)
-
-
-def image_name(data: bytes) -> str:
-    """`ab/abcd….jpg`: by content alone, never by a name that a client gave."""
-    digest, kind = hashlib.sha256(data).hexdigest(), sniff(data[:HEAD])
-    return f"{digest[:2]}/{digest}{SUFFIX.get(kind or '', f'.{kind}' if kind else '')}"
-
-
-def _correct(database: sqlite3.Connection, identity: str, label: str) -> None:
-    now = datetime.now(UTC).isoformat(timespec="microseconds")
-    with database:
-        changed = database.execute(
-            "UPDATE asked SET correct = ?, corrected_at = ? WHERE id = ?", (label, now, identity)
-        )
-    if changed.rowcount == 0:
-        raise KeyError(identity)
-
-
-def _outcome(work: Callable[[], None]) -> Exception | None:
-    try:
-        work()
-    except (KeyError, WhatsitError) as error:
-        return error
-    except (OSError, sqlite3.Error) as error:
-        return WhatsitError(f"cannot write what is kept: {error}")
-    return None
+    def _outcome(self, task: _Task) -> Exception | None:
+        try:
+            if lost := self._kept.renew():
+                log.error("%s. It is made anew", lost)
+                if task.of_the_past:
+                    raise WhatsitError(lost)
+            task.work(self._kept)
+        except KeyError as error:
+            return error
+        except (WhatsitError, OSError, sqlite3.Error) as error:
+            log.error("%s was not kept: %s", task.what, error)
+            return WhatsitError(f"{task.what} was not kept: {error}")
+        except Exception as error:  # the thread must live on: others' answers wait for it
+            log.exception("%s was not kept", task.what)
+            return WhatsitError(f"{task.what} was not kept: {type(error).__name__}")
+        return None
 
 
 def _settle(future: "asyncio.Future[None]", error: Exception | None) -> None:

@@ -65,8 +65,8 @@ class ForPeople:
             await self._keepsakes.correct(asked, label.strip())
         except KeyError:
             raise Refused("unknown", "no such prediction is kept") from None
-        except WhatsitError as error:
-            raise Refused("failed", str(error)) from None
+        except WhatsitError:  # which is in the log, with what a client need not know
+            raise Refused("failed", "the correction was not kept. The server's log says why") from None
         return json_reply({"id": asked, "label": label.strip()})
 
 

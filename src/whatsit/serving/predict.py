@@ -7,7 +7,8 @@ from typing import Any
 from whatsit.model.prediction import Classified
 from whatsit.serving.call import Call
 from whatsit.serving.desk import Desk, without_details
-from whatsit.serving.feedback import Asked, Keepsakes
+from whatsit.serving.feedback import Keepsakes
+from whatsit.serving.kept import Asked
 from whatsit.serving.parts import Part
 from whatsit.serving.reply import Reply, json_reply
 from whatsit.serving.upload import named_version, number, photos
