@@ -84,9 +84,10 @@ def tiny_extractor(fit: Fit = "squash", precision: Precision = "float32") -> Fea
 
 def start_python(code: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     """A process of its own, which can import `embedding.samples`; its output is piped."""
+    path = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-c", code, *arguments],
-        env={**os.environ, "PYTHONPATH": str(TESTS), **environment},
+        env={**os.environ, "PYTHONPATH": path, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -95,6 +96,6 @@ def start_python(code: str, *arguments: str, **environment: str) -> subprocess.P
 
 def finish(process: subprocess.Popen[str]) -> str:
     """Its output, once it has ended well."""
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
     return out

@@ -1,62 +1,125 @@
-"""The precision that a machine runs faster is measured once and remembered; nothing damaged is believed."""
+"""The precision follows from the processor's instructions: the same at any time, whatever else the machine does."""
 
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from whatsit.embedding.precision import faster_precision
-from whatsit.errors import WhatsitError
+from whatsit.embedding import precision
+from whatsit.embedding.instructions import (
+    NATIVE,
+    eight_bit_instruction,
+    told_by_linux,
+    told_by_macos,
+    told_by_numpy,
+    told_by_windows,
+)
+from whatsit.embedding.precision import Settled, settle_precision
+from whatsit.machine import cores
+
+from .samples import finish, start_python
 
 LITE0 = "efficientnet-lite0"
-FILE = "precision.json"
+ASK = f"from whatsit.embedding.precision import settle_precision as s; print(*s('auto', '{LITE0}', 'cpu'), sep='|')"
+ZEN4 = "flags\t\t: fpu sse4_2 avx2 avx512f avx512bw avx512_vnni avx512_bitalg\n"
+HASWELL = "flags\t\t: fpu sse4_2 fma avx2\n"
+M_CLASS = "Features\t: fp asimd aes fphp asimdhp cpuid asimdrdm asimddp\n"
+CORTEX_A53 = "Features\t: fp asimd evtstrm crc32 cpuid\n"
 
 
-@pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the answer for this machine stands."""
-    folder = tmp_path_factory.mktemp("measured")
-    assert faster_precision(LITE0, folder) in ("int8", "float32")
-    return folder / FILE
+@contextmanager
+def busy(count: int) -> Iterator[None]:
+    """So many processes that compute all the time."""
+    spinning = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for one in spinning:
+            one.kill()
+            one.wait()
 
 
-def test_the_answer_names_backbone_and_machine(measured: Path) -> None:
-    (machine,) = json.loads(measured.read_text())
-    assert machine.startswith("efficientnet-lite0, onnxruntime ")
-
-
-@pytest.mark.parametrize("answer", ["int8", "float32"])
-def test_what_is_remembered_is_not_measured_again(measured: Path, tmp_path: Path, answer: str) -> None:
-    (machine,) = json.loads(measured.read_text())
-    (tmp_path / FILE).write_text(json.dumps({machine: answer, "another machine": "int8"}))
-    assert faster_precision(LITE0, tmp_path) == answer
+def test_it_is_the_same_beside_other_work() -> None:
+    idle = settle_precision("auto", LITE0, "cpu")
+    with busy(2 * cores()):
+        asked = [start_python(ASK) for _ in range(6)]
+        assert {finish(process).strip() for process in asked} == {"|".join(idle)}
 
 
 @pytest.mark.parametrize(
-    "damaged", ["", "{", "[1]", "null", '"int8"', '{"MACHINE": "int4"}', '{"MACHINE": [8]}', "\xff"]
+    ("told", "instruction"),
+    [
+        (f"processor\t: 0\nmodel name\t: AMD EPYC\n{ZEN4}\nprocessor\t: 1\n{ZEN4}", "avx512_vnni"),
+        ("flags : avx2 avx_vnni\n", "avx_vnni"),
+        (HASWELL, None),
+        ("flags : avx2 avx512f avx512bw avx512vl\n", None),
+        (f"processor : 0\n{M_CLASS}", "asimddp"),
+        (f"processor : 0\n{CORTEX_A53}processor : 4\n{M_CLASS}", None),  # it may run on either
+        ("flags : not_avx512_vnni avx512_vnni2\n", None),
+        ("", None),
+        ("\xff\x00", None),
+    ],
 )
-def test_a_damaged_file_is_measured_anew(measured: Path, tmp_path: Path, damaged: str) -> None:
-    (machine,) = json.loads(measured.read_text())
-    path = tmp_path / FILE
-    path.write_bytes(damaged.replace("MACHINE", machine).encode("latin-1"))
-    assert faster_precision(LITE0, tmp_path) == json.loads(path.read_text())[machine]
-    assert json.loads(path.read_text())[machine] in ("int8", "float32")
+def test_linux_tells_in_cpuinfo(tmp_path: Path, told: str, instruction: str | None) -> None:
+    (tmp_path / "cpuinfo").write_bytes(told.encode("latin-1"))
+    found = {NATIVE[name] for name in told_by_linux(tmp_path / "cpuinfo") if name in NATIVE}
+    assert found == ({instruction} if instruction else set())
+    assert told_by_linux(tmp_path / "missing") == set()
 
 
-def test_other_machines_answers_are_kept(tmp_path: Path) -> None:
-    (tmp_path / FILE).write_text('{"another machine": "float32"}')
-    faster_precision(LITE0, tmp_path)
-    known = json.loads((tmp_path / FILE).read_text())
-    assert known["another machine"] == "float32"
-    assert len(known) == 2
+def test_what_other_systems_are_asked_does_no_harm_here() -> None:
+    for told in (told_by_macos, told_by_windows, told_by_numpy):
+        assert isinstance(told(), set)
+    assert eight_bit_instruction() in {None, *NATIVE.values()}
 
 
-def test_your_own_backbone_has_no_8_bit_form(tmp_path: Path) -> None:
-    assert faster_precision("my.onnx", tmp_path) == "float32"
-    assert not list(tmp_path.iterdir())
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="Linux tells both")
+def test_numpy_finds_no_more_than_the_system_tells() -> None:
+    numpy = {NATIVE[name.lower()] for name in told_by_numpy() if name.lower() in NATIVE}
+    assert numpy <= {NATIVE[name] for name in told_by_linux(Path("/proc/cpuinfo")) if name in NATIVE}
 
 
-def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(WhatsitError, match=r"cannot write .*precision\.json"):
-        faster_precision(LITE0, tmp_path / "file")
+@pytest.mark.parametrize(("instruction", "chosen"), [("avx512_vnni", "int8"), ("asimddp", "int8"), (None, "float32")])
+def test_the_instruction_decides_and_is_named(
+    monkeypatch: pytest.MonkeyPatch, instruction: str | None, chosen: str
+) -> None:
+    monkeypatch.setattr(precision, "eight_bit_instruction", lambda: instruction)
+    settled = settle_precision("auto", LITE0, "cpu")
+    assert settled.precision == chosen
+    assert (instruction or "no instruction for 8-bit numbers is known") in settled.reason
+    assert settled.reason.endswith(f"--bits {'float32' if chosen == 'int8' else 'int8'}")
+
+
+def test_what_was_asked_for_and_what_has_no_choice() -> None:
+    assert settle_precision("int8", LITE0, "cpu") == Settled("int8", "asked for: --bits int8")
+    assert settle_precision("float32", LITE0, "cpu").precision == "float32"
+    assert settle_precision("auto", LITE0, "cuda") == Settled("float32", "it runs on cuda, not on the CPU")
+    for name in ("my.onnx", "timm:resnet18"):
+        assert settle_precision("int8", name, "cpu") == Settled("float32", f"{name} has no 8-bit form")
+
+
+TRAIN = """
+import sys
+from whatsit.pipeline import train
+train(sys.argv[1], sys.argv[2], cache=sys.argv[3])
+"""
+
+
+def test_the_same_photos_and_seed_give_the_same_model_beside_other_work(photos: Path, tmp_path: Path) -> None:
+    """Whatever an older version remembered of a stopwatch."""
+    models = []
+    for name in ("idle", "busy"):
+        cache = tmp_path / f"cache-{name}"
+        cache.mkdir()
+        (cache / "precision.json").write_text('{"efficientnet-lite0": "float32"}')
+        with busy(0 if name == "idle" else 2 * cores()):
+            finish(start_python(TRAIN, str(photos), str(tmp_path / name), str(cache)))
+        models.append(tmp_path / name)
+    one, other = ((model / "model.onnx").read_bytes() for model in models)
+    assert one == other
+    facts = json.loads((models[0] / "model.json").read_text(encoding="utf-8"))["backbone"]
+    assert Settled(facts["precision"], facts["precision_reason"]) == settle_precision("auto", LITE0, "cpu")

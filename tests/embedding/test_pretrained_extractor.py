@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from whatsit.embedding.backbones import FeatureExtractor, feature_extractor
 from whatsit.embedding.embedder import Embedder
 from whatsit.embedding.location import cache_contents, clear_cache
-from whatsit.embedding.precision import faster_precision
+from whatsit.embedding.precision import settle_precision
 from whatsit.embedding.pretrained import export as pretrained_export
 from whatsit.embedding.pretrained.export import by_torch, export
 from whatsit.embedding.pretrained.files import exported_file
@@ -75,7 +75,7 @@ def test_what_the_extractor_says_of_itself(folder: Path) -> None:
     assert one.preprocessing == Preprocessing(160, "crop", "bilinear")
     assert other.preprocessing == Preprocessing(160, "crop", "bicubic")
     assert "test_resnet.safetensors" in one.source
-    assert faster_precision(one.name, folder / "unused") == "float32"
+    assert settle_precision("auto", one.name, "cpu").precision == "float32"
 
 
 def test_the_map_is_named_for_explanations(folder: Path) -> None:

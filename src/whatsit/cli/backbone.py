@@ -50,5 +50,5 @@ bits_option = click.option(
     type=click.Choice(["auto", "int8", "float32"]),
     default=DEFAULTS.bits,
     show_default=True,
-    help="Precision of the backbone; auto is int8 where that is faster here.",
+    help="Precision of the backbone; auto is int8 where the processor multiplies 8-bit numbers natively.",
 )

@@ -69,6 +69,7 @@ class FeatureExtractor:
     source: str
     graph: bytes  # ONNX: `image` uint8 (n, height, width, 3) → `embedding` float32 (n, dim)
     has_features: bool  # whether the embedding is the mean of a tensor `features` (n, dim, h, w)
+    precision_reason: str = "it has no 8-bit form"  # why it runs in this precision
 
     def with_range(self, value_range: ValueRange | None) -> "FeatureExtractor":
         """The same for deep images of such values."""

@@ -30,7 +30,7 @@ _BUSY_SECONDS = 60.0
 Number = TypeVar("Number", bound=np.generic)
 
 FILES = "files.sqlite"
-PRECISION_FILE = "precision.json"  # of `precision.py`, in the same folder
+PRECISION_FILE = "precision.json"  # of older versions, in the same folder: what a stopwatch had said
 _FILES_TABLE = """CREATE TABLE IF NOT EXISTS files
     (path BLOB PRIMARY KEY, size INT, mtime INT, digest BLOB) WITHOUT ROWID"""
 _VECTORS_TABLE = """CREATE TABLE IF NOT EXISTS vectors

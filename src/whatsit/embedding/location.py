@@ -18,7 +18,7 @@ VARIABLE = "WHATSIT_CACHE"
 
 _VECTORS = re.compile(r"(?P<backbone>.+)-(?:int8|float32)-[0-9a-f]{16}\.sqlite")
 _LOGS = ("-wal", "-shm")  # SQLite's, beside a database
-_UNFINISHED = f".{PRECISION_FILE}."  # what a kill may leave of an atomic write
+_UNFINISHED = f".{PRECISION_FILE}."  # what a kill may have left of it
 
 
 @dataclass(frozen=True)

@@ -1,98 +1,34 @@
-"""Which precision a machine runs faster: measured once, then remembered in the cache folder.
+"""Which precision a backbone runs in, and why: as asked for, or by what the processor has, never by a stopwatch.
 
-8 bits pay where the processor multiplies them natively (VNNI on x86, dot products on ARM); elsewhere they may
-cost.
+8 bits pay where the processor multiplies them natively: 2.3 to 2.5 times as fast for the networks of the table with
+AVX-512 VNNI (docs/log.md). Elsewhere they may cost. A stopwatch beside other work was wrong 4 times in 25, and then the
+same photos and seed gave another model. So it is decided by instruction sets: the same on one machine at any time.
 """
 
-import json
-import platform
-import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple
 
-import numpy as np
-import onnxruntime as ort
-
-from whatsit.embedding.backbones import FeatureExtractor, Precision, feature_extractor, is_custom
-from whatsit.embedding.cache import ELSEWHERE, PRECISION_FILE
+from whatsit.embedding.backbones import Precision, is_custom
+from whatsit.embedding.instructions import eight_bit_instruction
 from whatsit.embedding.pretrained.names import is_timm
-from whatsit.embedding.session import open_session, run
-from whatsit.errors import EmbeddingError, WhatsitError
-from whatsit.files import write_atomically
-
-PAYS = 1.2  # 8 bits must be this many times as fast: beyond noise, and worth the rounding
-IMAGES = 4
-ROUNDS = 3
 
 
-def _seconds(extractor: FeatureExtractor) -> float:
-    """The best of a few runs on one thread: the least disturbed by whatever else runs."""
-    session = open_session(extractor.graph)
-    seen = extractor.preprocessing
-    image = np.zeros((IMAGES, seen.height, seen.width, 3), np.uint8)
-    run(session, ["embedding"], image)
-    return min(_timed(lambda: run(session, ["embedding"], image)) for _ in range(ROUNDS))
+class Settled(NamedTuple):
+    """The precision, and the reason in words, as `model.json` keeps it."""
+
+    precision: Precision
+    reason: str
 
 
-def _timed(call: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
-
-
-def settle_precision(wanted: Precision | Literal["auto"], backbone: str, device: str, folder: Path) -> Precision:
-    """What was asked for; by "auto" the faster one where that can be measured: a backbone of the table, on a CPU.
-
-    Raises EmbeddingError where the cache folder cannot be written.
-    """
-    if wanted != "auto":
-        return wanted
-    return faster_precision(backbone, folder) if device == "cpu" else "float32"
-
-
-def faster_precision(backbone: str, folder: Path) -> Precision:
-    """Gives "int8" where it pays on this machine, else "float32"; the answer is kept in `folder`.
-
-    A backbone of timm's or the user's own has no 8-bit form. Raises EmbeddingError where the folder cannot be written.
-    """
+def settle_precision(wanted: Precision | Literal["auto"], backbone: str, device: str) -> Settled:
+    """What was asked for; by "auto" the one that is faster here. Networks of timm and one's own have no 8-bit form."""
     if is_custom(backbone) or is_timm(backbone):
-        return "float32"
-    path = folder / PRECISION_FILE
-    machine = f"{backbone}, onnxruntime {ort.__version__}, {platform.machine()} {_processor()}"
-    known = _remembered(path)
-    if known.get(machine) not in get_args(Precision):
-        known[machine] = _measured(backbone)
-        _remember(path, known)
-    return known[machine]
-
-
-def _remember(path: Path, known: dict[str, Precision]) -> None:
-    try:
-        write_atomically(path, json.dumps(known, indent=1).encode())
-    except WhatsitError as error:
-        raise EmbeddingError(f"embedding cache: {error}. {ELSEWHERE}") from error
-
-
-def _measured(backbone: str) -> Precision:
-    slow, fast = (_seconds(feature_extractor(backbone, name, "squash")) for name in ("float32", "int8"))
-    return "int8" if slow / fast >= PAYS else "float32"
-
-
-def _remembered(path: Path) -> dict[str, Precision]:
-    """Machine → precision; nothing, so that it is measured anew, where the file is missing or damaged."""
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
-
-
-def _processor() -> str:
-    """The model's name, for a cache folder may be shared by unlike machines; Python knows none on Linux."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
+        return Settled("float32", f"{backbone} has no 8-bit form")
+    if wanted != "auto":
+        return Settled(wanted, f"asked for: --bits {wanted}")
+    if device != "cpu":
+        return Settled("float32", f"it runs on {device}, not on the CPU")
+    if instruction := eight_bit_instruction():
+        return Settled(
+            "int8", f"this processor multiplies 8-bit numbers natively ({instruction}). Else: --bits float32"
+        )
+    return Settled("float32", "no instruction for 8-bit numbers is known of this processor. Else: --bits int8")

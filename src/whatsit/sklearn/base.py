@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from os import PathLike, fspath
 from pathlib import Path
@@ -63,11 +63,11 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
         if self.value_range is not None and not is_value_range(self.value_range):
             raise ValueError(f"value_range is {self.value_range!r}, expected (black, white), black below white")
         check_choice("bits", self.bits, ("auto", *get_args(Precision)))
-        precision = settle_precision(self.bits, self.backbone, self.device, cache_folder(self.cache))
+        settled = settle_precision(self.bits, self.backbone, self.device)
         make = feature_extractor if is_custom(self.backbone) else _made_once
-        plain = make(self.backbone, precision, self.image_fit, self.weights, self.cache, self.image_size)
+        plain = make(self.backbone, settled.precision, self.image_fit, self.weights, self.cache, self.image_size)
         value_range = self.value_range or range_of_images(images, self._limits())
-        self.extractor_: FeatureExtractor = plain.with_range(value_range)
+        self.extractor_: FeatureExtractor = replace(plain, precision_reason=settled.reason).with_range(value_range)
 
     def _see(self, images: Sequence[Any]) -> "Seen":
         """Raises ImageError, naming the image, for the first that cannot be read."""

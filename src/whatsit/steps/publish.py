@@ -88,6 +88,7 @@ def model_facts(work: Work) -> ModelFacts:
         backbone={
             "name": extractor.name,
             "precision": extractor.precision,
+            "precision_reason": extractor.precision_reason,
             "dim": extractor.dim,
             "licence": extractor.licence,
             "source": extractor.source,
@@ -197,6 +198,7 @@ def _how_made(facts: ModelFacts, learned: Learned) -> Mapping[str, str]:
     chosen_on = f"{len(chosen.held_out_rows):,} held-out photos"
     return {
         "Backbone": f"{backbone['name']}, {backbone['precision']}, {backbone['dim']} features",
+        "Its precision": str(backbone["precision_reason"]),
         "Backbone's licence": f"{backbone['licence']}. {backbone['source']}",
         "Image": f"{facts.preprocessing.dimensions} pixels, by {facts.preprocessing.fit}",
         **_learned(facts, learned.history, chosen_on),

@@ -19,6 +19,7 @@ from whatsit.errors import EmbeddingError
 from whatsit.images.preprocessing import Fit
 from whatsit.options import TrainOptions
 from whatsit.steps.gather import Embeddings
+from whatsit.text import printable
 
 
 class Advance(Protocol):
@@ -102,12 +103,12 @@ class FreshSight:
     def extractor(self, fit: Fit) -> FeatureExtractor:
         if fit not in self._made:
             options = self.options
-            precision = settle_precision(options.bits, options.backbone, options.device, self.cache)
+            settled = settle_precision(options.bits, options.backbone, options.device)
             with self._preparing():
                 made = feature_extractor(
-                    options.backbone, precision, fit, options.weights, self.cache, options.image_size
+                    options.backbone, settled.precision, fit, options.weights, self.cache, options.image_size
                 )
-            self._made[fit] = made.with_range(options.value_range)
+            self._made[fit] = replace(made, precision_reason=settled.reason).with_range(options.value_range)
         return self._made[fit]
 
     def _preparing(self) -> AbstractContextManager[object]:
@@ -152,7 +153,9 @@ class StoredSight:
             )
         name = made.backbone if known else backbone
         plain = feature_extractor(name, made.precision, made.fit, weights, size=made.image_size)
-        self._extractor = plain.with_range(made.value_range)
+        self._extractor = replace(plain, precision_reason=f"as embedded in {printable(path.name)}").with_range(
+            made.value_range
+        )
         if self._extractor.fingerprint != made.fingerprint:
             raise EmbeddingError(
                 f"{path}: made by another version of {made.backbone} ({made.fingerprint}, here "
