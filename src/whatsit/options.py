@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from whatsit.dataset.choices import GroupByName, NearCopies
 from whatsit.embedding.backbones import DEFAULT_BACKBONE, Precision
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.images.preprocessing import Fit, ValueRange
@@ -30,6 +31,8 @@ class TrainOptions:
     head: HeadName = "logistic"
     balance: bool = False  # every class weighs the same: right where rare classes matter as much as common ones
     precision: float = 0.95  # of the answers given on held-out photos; below its threshold the answer is "unsure"
+    near_copies: NearCopies = "group"  # photos that look like one another's copies are kept on one side of every split
+    group_by_name: GroupByName = "auto"  # and so are photos of one source by their names, where the pictures agree
     valid: float = 0.15  # shares, where the data set brings no splits
     test: float = 0.15
     seed: int = 0

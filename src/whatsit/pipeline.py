@@ -24,10 +24,11 @@ from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
 from whatsit.options import TrainOptions
+from whatsit.steps.answers import answer
 from whatsit.steps.build import Tell, build_for, check_networks, introduce
 from whatsit.steps.depth import with_depth
 from whatsit.steps.drop import seen_anew
-from whatsit.steps.examine import FIGURES, answer, examine, test_part, write_examination
+from whatsit.steps.examine import FIGURES, examine, sound, test_part, write_examination
 from whatsit.steps.fit import better_fit, likely_fit
 from whatsit.steps.gather import Photos, gather
 from whatsit.steps.judge import judge
@@ -35,6 +36,7 @@ from whatsit.steps.learn import Learned, learn
 from whatsit.steps.plan import Plan, make_plan
 from whatsit.steps.publish import Work, publish
 from whatsit.steps.rate import with_rate
+from whatsit.steps.related import notice_proposals
 from whatsit.steps.see import FreshSight, Sight, StoredSight, Watch, common_sight, unwatched
 from whatsit.steps.show import check, show
 from whatsit.steps.target import check_folder, default_folder, file_name
@@ -180,7 +182,8 @@ def see(dataset: Dataset, sight: Sight, options: TrainOptions, watch: Watch) -> 
     fit, undecided = sight.fits(dataset, *likely_fit(dataset, *sight.input_size()))
     embeddings = sight.embed(dataset, fit, "embedding")
     with watch("finding copies", None):
-        photos = gather(dataset, embeddings)
+        photos = gather(dataset, embeddings, options)
+    notice_proposals(photos.related, "To keep each source together: --group-by-name always")
     plan = make_plan(photos, options)
     if undecided and options.method == "probe":
         better = better_fit(photos, plan, fit, lambda some, f: sight.embed(some, f, f"trying {f}"), options)
@@ -226,7 +229,7 @@ def evaluate(
     folder = Path(output) if output else Path(f"{file_name(classifier.facts.name)}-on-{dataset.name}")
     check_folder(folder, FIGURES, overwrite=overwrite)
     listed(dataset)
-    answers = answer(classifier, dataset, watch)
+    answers = sound(answer(classifier, dataset, watch))
     evaluation, report = examine(classifier, answers, Path(model), folder)
     write_examination(folder, answers, evaluation, report, classifier.facts.unsure, overwrite=overwrite)
     return Evaluated(evaluation, report, folder)

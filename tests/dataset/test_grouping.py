@@ -1,9 +1,9 @@
-"""Components, exact duplicates, conflicts and folds by example."""
+"""Components, exact duplicates and folds by example."""
 
 import numpy as np
 import pytest
 
-from whatsit.dataset import assign_folds, duplicates, find_conflicts, group_records
+from whatsit.dataset import assign_folds, duplicates, group_records
 from whatsit.errors import DatasetError
 
 from .build import digests, each_alone, ints, no_groups
@@ -27,12 +27,6 @@ def test_no_records_no_components() -> None:
 def test_duplicates_are_paired_with_the_first() -> None:
     assert duplicates(["x", "y", "x", "y", "x"]) == [(0, 2), (1, 3), (0, 4)]
     assert duplicates(digests(5)) == []
-
-
-def test_the_same_bytes_under_two_labels_are_a_conflict() -> None:
-    conflicts = find_conflicts(ints([0, 1, 0, 0, 2]), ["x", "x", "y", "y", "x"])
-    assert conflicts.tolist() == [0, 1, 4]
-    assert find_conflicts(ints([0, 1]), digests(2)).tolist() == []
 
 
 def test_one_fold_is_no_cross_validation() -> None:

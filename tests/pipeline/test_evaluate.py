@@ -1,13 +1,16 @@
 """A model measured on other photos."""
 
+import json
 import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import fsspec
+import numpy as np
 import pytest
-from steps.made import make_folder, save
+from PIL import Image
+from steps.made import make_folder, picture, save
 
 from whatsit.errors import DatasetError
 from whatsit.model.folder import FILES
@@ -124,7 +127,7 @@ def test_training_photos_are_known_by_whatever_name(
     assert done.report.leaks == done.evaluation.n == len(photos)
     assert "never saw" not in done.report.headline
     listed = rows(done.folder / FILES.leaks)
-    assert [row["uri"] for row in listed] == [name_of[spelled](path) for path in photos]
+    assert [row["path"] for row in listed] == [name_of[spelled](path) for path in photos]
     assert [row["training_photo"] for row in listed] == [str(path) for path in photos]
     assert {row["why"] for row in listed} == {"same bytes"}
 
@@ -153,3 +156,53 @@ def test_another_photo_of_a_patient_is_no_copy(quick: TrainOptions, tmp_path: Pa
     assert done.report.without_leaks is not None
     assert done.report.without_leaks.n == 3
     assert {one.why for one in done.report.seen.listed} == {"group patient 3", "group patient 0"}
+
+
+def test_the_same_checks_as_before_training(trained: Trained, tmp_path: Path) -> None:
+    """Copies within the test photos, near-copies under another label, and bytes under two labels."""
+    later = make_folder(tmp_path / "later", {"apples": 8, "pears": 8}, first_seed=800)
+    shutil.copy(later / "apples" / "800.jpg", later / "apples" / "copy.jpg")
+    shutil.copy(later / "apples" / "801.jpg", later / "pears" / "conflict.jpg")
+    save(later / "pears" / "again.jpg", 0, 802, quality=60)  # a near-copy of an apple
+    done = evaluate(trained.folder, later, tmp_path / "report")
+    data = done.report.data
+    assert {Path(one.path).name: one.reason for one in data.left_out} == dict.fromkeys(
+        ("801.jpg", "conflict.jpg"), "two labels for the same bytes: apples and pears"
+    )
+    assert (data.exact_duplicates, data.near_duplicate_groups, data.conflicts) == (1, 1, 2)
+    assert [(Path(one.path).name, one.label, Path(one.other).name, one.other_label) for one in data.torn] == [
+        ("802.jpg", "apples", "again.jpg", "pears")
+    ]
+    assert done.evaluation.n == 17
+    assert any("under a different label" in step for step in done.report.next_steps)
+    written = json.loads((done.folder / "evaluation.json").read_text())
+    assert (written["exact_copies"], written["near_copy_groups"], len(written["left_out"])) == (1, 1, 2)
+
+
+def test_nothing_but_conflicts_is_an_error(trained: Trained, small: Path, tmp_path: Path) -> None:
+    for label in ("apples", "pears"):
+        (tmp_path / "later" / label).mkdir(parents=True)
+        shutil.copy(small / "apples" / "000.jpg", tmp_path / "later" / label / "a.jpg")
+    with pytest.raises(DatasetError, match="later: every image stands under two labels"):
+        evaluate(trained.folder, tmp_path / "later", tmp_path / "report")
+
+
+def test_a_near_copy_of_a_known_photo_is_known(trained: Trained, small: Path, tmp_path: Path) -> None:
+    later = make_folder(tmp_path / "later", {"apples": 6, "pears": 6}, first_seed=800)
+    shutil.copy(small / "apples" / "000.jpg", later / "apples" / "a.jpg")
+    save(later / "apples" / "b.jpg", 0, 0, quality=60)
+    done = evaluate(trained.folder, later, tmp_path / "report")
+    listed = {Path(one.path).name: (Path(one.training_photo).name, one.why) for one in done.report.seen.listed}
+    assert listed == {"a.jpg": ("000.jpg", "same bytes"), "b.jpg": ("000.jpg", "near-copy")}
+
+
+def test_augmented_copies_count_as_their_sources(trained: Trained, tmp_path: Path) -> None:
+    """Kept together by the same function as before training, whichever way the photos come."""
+    for number in range(12):
+        for turn in range(4):
+            name = f"p{number}_jpg.rf.{4 * number + turn:032x}.jpg"
+            path = tmp_path / "later" / "apples" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.rot90(picture(0, 900 + number), turn)).save(path)
+    data = evaluate(trained.folder, tmp_path / "later", tmp_path / "report").report.data
+    assert (data.source_photos, data.sources, data.proposals) == (48, 12, ())

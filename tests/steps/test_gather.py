@@ -7,7 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from whatsit.dataset import Record, dataset_of
+from whatsit.dataset.choices import NearCopies
 from whatsit.errors import DatasetError
+from whatsit.options import TrainOptions
 from whatsit.steps.gather import Embeddings, Photos, gather, with_vectors
 
 from .made import DIM, make_embeddings
@@ -108,3 +110,42 @@ def test_a_photo_that_goes_between_two_looks() -> None:
     photos = photos_of("aabb", seen(4))
     with pytest.raises(DatasetError, match=r"2.jpg: no such file. It could be used a moment ago"):
         with_vectors(photos, seen(4, {2: None}, {2: "no such file"}))
+
+
+def near_copies(pairs: list[tuple[int, int]], near_copies: NearCopies = "group") -> Photos:
+    dataset, seen = make_embeddings([6, 6])
+    x, thumbnails = seen.vectors.copy(), seen.thumbnails.copy()
+    for copy, original in pairs:
+        x[copy], thumbnails[copy] = x[original], thumbnails[original]
+    options = TrainOptions(near_copies=near_copies)
+    return gather(dataset, replace(seen, vectors=x, thumbnails=thumbnails), options)
+
+
+def test_a_near_copy_under_another_label_is_told() -> None:
+    photos = near_copies([(1, 0), (7, 2)])
+    assert photos.related.torn(photos.labels) == ((2, 7),)
+    assert photos.components[2] == photos.components[7]
+    assert photos.left_out == ()
+
+
+def test_near_copies_are_ignored_where_asked() -> None:
+    """Twelve cells that all look alike: each is a photo of its own, if its owner says so."""
+    photos = near_copies([(1, 0), (7, 2)], "ignore")
+    assert len(set(photos.components.tolist())) == 12
+    assert photos.near_duplicate_groups == 0
+    assert photos.related.ignored == ((0, 1), (2, 7))
+    assert photos.related.torn(photos.labels) == ()
+
+
+def test_augmented_copies_are_one_component() -> None:
+    """Names of an export, and vectors that agree; the pictures need not look alike pixel by pixel."""
+    dataset, seen = make_embeddings([40, 40])
+    rng = np.random.default_rng(2)
+    x = (seen.vectors[::4].repeat(4, axis=0) + 0.3 * rng.normal(size=seen.vectors.shape)).astype(np.float32)
+    names = [f"p{i // 4}_jpg.rf.{i:032x}.jpg" for i in range(80)]
+    records = tuple(replace(record, uri=name) for record, name in zip(dataset.records, names, strict=True))
+    photos = gather(replace(dataset, records=records), replace(seen, vectors=x))
+    assert len(set(photos.components.tolist())) == 20
+    assert (photos.related.sources.photos, photos.related.sources.sources) == (80, 20)
+    never = gather(replace(dataset, records=records), replace(seen, vectors=x), TrainOptions(group_by_name="never"))
+    assert len(set(never.components.tolist())) == 80

@@ -4,6 +4,7 @@ import click
 
 from whatsit.cli.image_size import IMAGE_SIZE
 from whatsit.cli.shared import F
+from whatsit.dataset.choices import GROUP_BY_NAME, NEAR_COPIES
 from whatsit.options import MOST_SEED, TrainOptions
 
 DEFAULTS = TrainOptions()
@@ -25,6 +26,24 @@ seed_option = click.option(
     show_default=True,
     help="Another seed draws other splits.",
 )
+
+
+def group_options(command: F) -> F:
+    """`--near-copies` and `--group-by-name`."""
+    command = click.option(
+        "--group-by-name",
+        type=click.Choice(GROUP_BY_NAME),
+        default=DEFAULTS.group_by_name,
+        show_default=True,
+        help="Keep photos of one source by their names together: where they look alike, wherever proposed, or never.",
+    )(command)
+    return click.option(
+        "--near-copies",
+        type=click.Choice(NEAR_COPIES),
+        default=DEFAULTS.near_copies,
+        show_default=True,
+        help="Keep near-copies on one side of every split, or ignore that they look alike.",
+    )(command)
 
 
 def backbone_option(command: F) -> F:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from whatsit.cli.backbone import DEFAULTS, balance_option, precision_option, seed_option
+from whatsit.cli.backbone import DEFAULTS, balance_option, group_options, precision_option, seed_option
 from whatsit.cli.networks import NetworkOption, check_method, chosen_network
 from whatsit.cli.progress import bar
 from whatsit.cli.reading import ReadingCommand, chosen_reading, read_options, tell_classes
@@ -45,6 +45,7 @@ FORM = "METHOD [OPTION]..."
 @click.option("--force", is_flag=True, help="Replace that folder where it exists.")
 @click.option("--valid", type=SHARE, default=DEFAULTS.valid, show_default=True, help="Share of photos to compare on.")
 @click.option("--test", type=SHARE, default=DEFAULTS.test, show_default=True, help="Share to judge the winner on.")
+@group_options
 @seed_option
 @value_range_option
 @balance_option

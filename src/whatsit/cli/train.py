@@ -12,6 +12,7 @@ from whatsit.cli.backbone import (
     backbone_option,
     balance_option,
     bits_option,
+    group_options,
     image_size_option,
     precision_option,
     seed_option,
@@ -82,6 +83,7 @@ NOT_WITH_EMBEDDINGS = (
     show_default=True,
     help="Share of photos to judge on; 0: all judge, by cross-validation.",
 )
+@group_options
 @seed_option
 @click.option("--tensorboard", metavar="DIR", help="Also write a run for TensorBoard into DIR: how it went.")
 @click.option("--thumbnails", is_flag=True, help="Keep small training photos in the model, to show similar ones.")

@@ -1,7 +1,7 @@
 """Photos, their labels and their splits. Lists and splits; decodes nothing and knows no embeddings."""
 
 from whatsit.dataset.folds import assign_folds
-from whatsit.dataset.grouping import distinct_by_class, duplicates, find_conflicts, group_records
+from whatsit.dataset.grouping import distinct_by_class, duplicates, group_records
 from whatsit.dataset.near import near_duplicates
 from whatsit.dataset.options import READ_DEFAULTS, ReadOptions
 from whatsit.dataset.read import Listed, dataset_of, read_dataset, read_photos, unheard
@@ -22,7 +22,6 @@ __all__ = [
     "dataset_of",
     "distinct_by_class",
     "duplicates",
-    "find_conflicts",
     "group_records",
     "near_duplicates",
     "read_dataset",

@@ -59,16 +59,3 @@ def distinct_by_class(labels: NDArray[np.int64], components: NDArray[np.int64], 
     """
     pairs = np.unique(np.stack([labels, components]), axis=1)
     return np.bincount(pairs[0], minlength=classes)
-
-
-def find_conflicts(labels: NDArray[np.int64], digests: Sequence[str]) -> NDArray[np.int64]:
-    """Indices, ascending, of the records whose bytes also stand under another label.
-
-    >>> find_conflicts(np.array([0, 1, 0, 1]), ["aa", "aa", "bb", "cc"]).tolist()
-    [0, 1]
-    """
-    seen: dict[str, set[int]] = {}
-    for digest, label in zip(digests, labels.tolist(), strict=True):
-        seen.setdefault(digest, set()).add(label)
-    torn = [index for index, digest in enumerate(digests) if len(seen[digest]) > 1]
-    return np.array(torn, dtype=np.int64)

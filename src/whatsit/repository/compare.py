@@ -135,7 +135,7 @@ def compare(
     asked = ask(models, data, watch, reading)
     pairs = _paired(*asked.said)
     left_out = {
-        "that cannot be read": asked.unreadable,
+        "that cannot be used": asked.unusable,
         f"that version {first} or {second} was made from": asked.known,
     }
     notes = [*asked.notes, *(note for entry in entries for note in _memory(entry))]

@@ -2,14 +2,16 @@
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from whatsit.dataset import READ_DEFAULTS, Dataset, ReadOptions, read_dataset
+from whatsit.dataset import READ_DEFAULTS, ReadOptions, read_dataset
 from whatsit.errors import RepositoryError
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
-from whatsit.steps.examine import Answers, answer, known_to, test_part
+from whatsit.steps.answers import Answers, answer
+from whatsit.steps.examine import known_to, relate_answers, sound, test_part
+from whatsit.steps.related import Related
 from whatsit.steps.see import Watch
 from whatsit.text import plain_row
 
@@ -83,8 +85,8 @@ class Asked:
     """What some versions say of the same photos: uri → the answer, one mapping a version."""
 
     said: tuple[dict[str, Said], ...]
-    unreadable: int  # photos
-    known: int  # photos whose very bytes a version was made from, and which therefore no mapping has
+    unusable: int  # photos that cannot be read, or whose bytes stand under two labels
+    known: int  # photos that are not new to a version, and which therefore no mapping has
     notes: tuple[str, ...] = ()  # how the photos were read
 
 
@@ -95,25 +97,20 @@ def ask(
     classes = dict.fromkeys(label for _, classifier in models for label in classifier.classes_)
     dataset = test_part(read_dataset(data, classes=tuple(classes), options=reading))
     label_of = {record.uri: record.label for record in dataset.records}
-    said, unreadable, known = [], 0, set[str]()
+    said, unusable, known = [], 0, set[str]()
     for folder, classifier in models:
-        answers = answer(classifier, _as_known_to(classifier, dataset), watch)
-        said.append(_each(answers, classifier.classes_, label_of))
-        unreadable = max(unreadable, len(answers.left_out))
-        seen = known_to(classifier, folder, answers).known
+        answers = sound(answer(classifier, dataset, watch))
+        related = relate_answers(classifier, answers)
+        said.append(_each(answers, related, classifier.classes_, label_of))
+        unusable = max(unusable, len(answers.left_out))
+        seen = known_to(classifier, folder, answers, related).known
         known.update(uri for uri, its in zip(answers.uris, seen, strict=True) if its)
     fresh = ({uri: one for uri, one in its.items() if uri not in known} for its in said)
-    return Asked(tuple(fresh), unreadable, len(known), dataset.notes)
+    return Asked(tuple(fresh), unusable, len(known), dataset.notes)
 
 
-def _as_known_to(classifier: Classifier, dataset: Dataset) -> Dataset:
-    """`answer` wants labels that the model has; which one is of no account here, since labels are matched by name."""
-    label = classifier.classes_[0]
-    return replace(dataset, records=tuple(replace(record, label=label) for record in dataset.records))
-
-
-def _each(answers: Answers, classes: Sequence[str], label_of: Mapping[str, str]) -> dict[str, Said]:
+def _each(answers: Answers, related: Related, classes: Sequence[str], label_of: Mapping[str, str]) -> dict[str, Said]:
     best = answers.probabilities.argmax(axis=1)  # (n,)
     top = answers.probabilities.max(axis=1)  # (n,)
-    answered = zip(answers.uris, best.tolist(), top.tolist(), answers.components.tolist(), strict=True)
+    answered = zip(answers.uris, best.tolist(), top.tolist(), related.components.tolist(), strict=True)
     return {uri: Said(uri, label_of[uri], classes[k], p, str(unit)) for uri, k, p, unit in answered}

@@ -1,48 +1,30 @@
 """A model and labelled photos → the same figures and report as after training, at any later time."""
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.dataset import Dataset, duplicates
+from whatsit.dataset import Dataset
 from whatsit.decide import Rule, decide
 from whatsit.errors import DatasetError
 from whatsit.evaluation import Evaluation, evaluate, selective
-from whatsit.evaluation.report import DataFigures, LeftOut, Report, headline, render_report, suggest
+from whatsit.evaluation.report import DataFigures, Report, headline, render_report, suggest
 from whatsit.files import folder_written_atomically, write_json
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
+from whatsit.steps.answers import Answers
 from whatsit.steps.gallery import Shown
 from whatsit.steps.judge import target_of
 from whatsit.steps.known import Known, known_photos, read_training_photos
-from whatsit.steps.related import Related
-from whatsit.steps.see import Watch
+from whatsit.steps.related import TWO_LABELS, Related, conflicts, relate, with_related
 from whatsit.steps.tables import leaks_csv, predictions_csv
 from whatsit.text import printable, shell_quoted
 
 FIGURES = "evaluation.json"
-
-
-@dataclass(frozen=True)
-class Answers:
-    """The readable photos and what the model said of each: parallel, length n."""
-
-    dataset: Dataset
-    uris: tuple[str, ...]
-    digests: tuple[str, ...]  # sha256 of the bytes that were classified, hexadecimal
-    groups: tuple[str | None, ...]  # as their owner named them
-    labels: NDArray[np.int64]  # indices into the model's classes
-    probabilities: NDArray[np.float32]  # (n, classes)
-    similarity: NDArray[np.float32]  # (n,) to the training photos
-    left_out: tuple[LeftOut, ...]
-
-    @property
-    def components(self) -> NDArray[np.int64]:
-        """(n,), equal for copies and members of a group: the units that intervals count."""
-        return Related(self.groups, same=tuple(duplicates(self.digests))).components
 
 
 def test_part(dataset: Dataset) -> Dataset:
@@ -59,61 +41,63 @@ def _protocol(dataset: Dataset) -> str:
     return f"the {one} split of the photos that you gave" if one else "all labelled photos that you gave"
 
 
-def answer(classifier: Classifier, dataset: Dataset, watch: Watch) -> Answers:
-    """Raises DatasetError where no photo can be read."""
-    index = {label: i for i, label in enumerate(classifier.classes_)}
-    records, digests, rows, similarity, left_out = [], [], [], [], []
-    with watch("classifying", len(dataset.records)) as advance:
-        said = classifier.classify((record.uri for record in dataset.records), identify=True)
-        for record, one in zip(dataset.records, said, strict=True):
-            advance(1)
-            if one.error is not None or one.digest is None:
-                left_out.append(LeftOut(printable(record.uri), one.error or "not read"))
-                continue
-            records.append(record)
-            digests.append(one.digest.hex())
-            rows.append(one.probabilities.copy())  # without the embedding that lies beside them in memory
-            similarity.append(one.similarity)
-    if not rows:
-        first = left_out[0]
-        raise DatasetError(f"{dataset.name}: no image can be read (the first, {first.path}: {first.reason})")
-    return Answers(
-        dataset,
-        uris=tuple(record.uri for record in records),
-        digests=tuple(digests),
-        groups=tuple(record.group for record in records),
-        labels=np.array([index[record.label] for record in records], np.int64),
-        probabilities=np.array(rows),
-        similarity=np.array(similarity, np.float32),
-        left_out=tuple(left_out),
+def known_to(classifier: Classifier, model: Path, answers: Answers, related: Related) -> Known:
+    """model: the folder of the classifier."""
+    return known_photos(read_training_photos(model, classifier.facts), answers.uris, answers.digests, related)
+
+
+def sound(answers: Answers) -> Answers:
+    """Without photos whose very bytes stand under two labels. Raises DatasetError where no other is left."""
+    labels = [record.label for record in answers.records]
+    kept = answers.without(conflicts(labels, answers.digests))
+    if not len(kept.places):
+        raise DatasetError(f"{answers.dataset.name}: every image stands under two labels. Decide which is right")
+    return kept
+
+
+def relate_answers(classifier: Classifier, answers: Answers) -> Related:
+    """What belongs together among the photos, by the same function and options as when the model was trained."""
+    chosen = classifier.facts.training
+    names = {label: i for i, label in enumerate(sorted({record.label for record in answers.records}))}
+    return relate(
+        answers.records,
+        np.array([names[record.label] for record in answers.records], np.int64),
+        answers.digests,
+        answers.vectors,
+        answers.thumbnails,
+        chosen.get("near_copies", "group"),
+        chosen.get("group_by_name", "auto"),
     )
 
 
-def known_to(classifier: Classifier, model: Path, answers: Answers) -> Known:
-    """model: the folder of the classifier."""
-    learned = read_training_photos(model, classifier.facts)
-    return known_photos(learned, answers.uris, answers.digests, answers.groups)
+def labels_of(answers: Answers, classes: Sequence[str]) -> NDArray[np.int64]:
+    """(n,) indices into the model's classes."""
+    index = {label: i for i, label in enumerate(classes)}
+    return np.array([index[record.label] for record in answers.records], np.int64)
 
 
 def examine(classifier: Classifier, answers: Answers, model: Path, folder: Path) -> tuple[Evaluation, Report]:
     """folder: where the report will lie."""
     facts, classes = classifier.facts, classifier.classes_
-    seen = known_to(classifier, model, answers)
-    truth, p = answers.labels, answers.probabilities
+    related = relate_answers(classifier, answers)
+    seen = known_to(classifier, model, answers, related)
+    truth, p = labels_of(answers, classes), answers.probabilities
     verdict = decide(p.max(axis=1), answers.similarity, facts.unsure)
     familiar = ~verdict.unlike
-    units = answers.components
+    units = related.components
     evaluation = evaluate(truth, p, classes, familiar=familiar, groups=units)
     new = ~seen.known
     fresh = None
     if new.any() and not new.all():
         fresh = evaluate(truth[new], p[new], classes, familiar=familiar[new], groups=units[new])
-    data = DataFigures(
+    figures = DataFigures(
         counts={"evaluated": {label: int(n) for label, n in zip(classes, evaluation.truth_counts, strict=True)}},
         skipped=answers.dataset.skipped,
         notes=tuple(map(printable, answers.dataset.notes)),
         left_out=answers.left_out,
+        conflicts=sum(one.reason.startswith(TWO_LABELS) for one in answers.left_out),
     )
+    data = with_related(figures, related, answers.records, truth, classes)
     shown = Shown(answers.uris, truth, p, classifier, verdict.reasons.tolist())
     by_confidence = np.argsort(-p.max(axis=1), kind="stable")
     wrong = p.argmax(axis=1) != truth
@@ -154,16 +138,29 @@ def write_examination(
         (fresh / FILES.report).write_text(render_report(report), encoding="utf-8", errors="backslashreplace")
         (fresh / FILES.predictions).write_bytes(
             predictions_csv(
-                answers.uris, answers.labels, answers.probabilities, answers.similarity, evaluation.classes, rule
+                answers.uris,
+                labels_of(answers, evaluation.classes),
+                answers.probabilities,
+                answers.similarity,
+                evaluation.classes,
+                rule,
             )
         )
         if report.seen.listed:
             (fresh / FILES.leaks).write_bytes(leaks_csv(report.seen))
-        write_json(
-            fresh / FIGURES,
-            {
-                **evaluation.to_dict(),
-                "answered": report.unsure and report.unsure.to_dict(),
-                "seen": asdict(report.seen),
-            },
-        )
+        write_json(fresh / FIGURES, {**evaluation.to_dict(), **_checks(report)})
+
+
+def _checks(report: Report) -> dict[str, object]:
+    """What the photos were checked for, as plain values: which are not new, which are copies, which labels conflict."""
+    data = report.data
+    return {
+        "answered": report.unsure and report.unsure.to_dict(),
+        "seen": asdict(report.seen),
+        "exact_copies": data.exact_duplicates,
+        "near_copy_groups": data.near_duplicate_groups,
+        "sources_by_name": {"photos": data.source_photos, "sources": data.sources},
+        "proposed_sources": [asdict(one) for one in data.proposals],
+        "near_copies_under_two_labels": [asdict(one) for one in data.torn],
+        "left_out": [asdict(one) for one in data.left_out],
+    }

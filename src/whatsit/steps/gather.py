@@ -1,15 +1,17 @@
 """A listed data set and its embeddings → the photos that take part, which belong together, and which are left out."""
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.dataset import Dataset, Record, find_conflicts
+from whatsit.dataset import Dataset, Record
 from whatsit.errors import DatasetError
-from whatsit.steps.related import Related, relate
+from whatsit.options import TrainOptions
+from whatsit.steps.related import Related, conflicts, relate
+
+PLAIN = TrainOptions()
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Photos:
         return [record.group for record in self.records]
 
 
-def gather(dataset: Dataset, embeddings: Embeddings) -> Photos:
+def gather(dataset: Dataset, embeddings: Embeddings, options: TrainOptions = PLAIN) -> Photos:
     """Leaves out what cannot be read and what has two labels; finds what belongs together.
 
     Raises DatasetError where too little remains.
@@ -92,34 +94,35 @@ def gather(dataset: Dataset, embeddings: Embeddings) -> Photos:
         )
     labels = np.array([index[dataset.records[i].label] for i in readable], np.int64)
     digests = [embeddings.digests[i] or "" for i in readable]
-    torn = find_conflicts(labels, digests)
+    reasons = conflicts([dataset.records[i].label for i in readable], digests)
+    torn = np.array(list(reasons), np.int64)
     kept = np.setdiff1d(np.arange(len(readable)), torn)
     places, vectors = readable[kept], embeddings.vectors if not len(torn) else embeddings.vectors[kept]
-    groups = [dataset.records[i].group for i in places]
     photos = Photos(
         dataset=dataset,
         all_digests=embeddings.digests,
         places=places,
         x=vectors,
         labels=labels[kept],
-        related=relate([digests[i] for i in kept], vectors, embeddings.thumbnails[kept], groups),
-        left_out=_left_out(dataset, embeddings, readable[torn]),
+        related=relate(
+            [dataset.records[i] for i in places],
+            labels[kept],
+            [digests[i] for i in kept],
+            vectors,
+            embeddings.thumbnails[kept],
+            options.near_copies,
+            options.group_by_name,
+        ),
+        left_out=_left_out(embeddings, {int(readable[row]): reason for row, reason in reasons.items()}),
         conflicts=len(torn),
     )
     check_classes(photos)
     return photos
 
 
-def _left_out(dataset: Dataset, embeddings: Embeddings, torn: NDArray[np.int64]) -> tuple[LeftOut, ...]:
-    labels_of: dict[str | None, Counter[str]] = {}
-    for i in torn:
-        labels_of.setdefault(embeddings.digests[i], Counter())[dataset.records[i].label] += 1
-    conflicts = [
-        LeftOut(int(i), "two labels for the same bytes: " + " and ".join(sorted(labels_of[embeddings.digests[i]])))
-        for i in torn
-    ]
-    unreadable = [LeftOut(i, reason) for i, reason in embeddings.errors.items()]
-    return tuple(sorted(unreadable + conflicts, key=lambda one: one.place))
+def _left_out(embeddings: Embeddings, conflicts: dict[int, str]) -> tuple[LeftOut, ...]:
+    left = [LeftOut(place, reason) for place, reason in {**embeddings.errors, **conflicts}.items()]
+    return tuple(sorted(left, key=lambda one: one.place))
 
 
 def check_classes(photos: Photos) -> None:

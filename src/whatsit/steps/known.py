@@ -17,7 +17,7 @@ from whatsit.evaluation.report import Leak, Seen
 from whatsit.model.folder import FILES, ModelFacts
 from whatsit.steps.gather import Photos
 from whatsit.steps.plan import Plan
-from whatsit.steps.related import NEAR, SAME_BYTES
+from whatsit.steps.related import NEAR, SAME_BYTES, SOURCE, Related
 from whatsit.text import plain_row, printable
 
 
@@ -64,19 +64,32 @@ class Known:
         return self.copies | self.grouped
 
 
-def known_photos(
-    learned: TrainingPhotos, uris: Sequence[str], digests: Sequence[str], groups: Sequence[str | None]
-) -> Known:
-    """Parallel sequences of length n; digests: sha256 of each photo's bytes, hexadecimal."""
-    copies = np.array([digest in learned.uri_of for digest in digests], bool)
-    grouped = ~copies & np.array([group in learned.group_of for group in groups], bool)
+def known_photos(learned: TrainingPhotos, uris: Sequence[str], digests: Sequence[str], related: Related) -> Known:
+    """Of n photos: what they are called, sha256 of their bytes in hexadecimal, and which of them belong together.
+
+    A photo that is a near-copy of one that is known is known, too.
+    """
+    original = [learned.uri_of.get(digest) for digest in digests]
+    twins = _first_of(related.copies, original)
+    kin = _first_of(related.components, [learned.group_of.get(group or "") for group in related.groups])
+    copies = np.array([twin is not None for twin in twins], bool)
+    grouped = ~copies & np.array([one is not None for one in kin], bool)
     leaks = []
-    for uri, digest, group, copy, together in zip(uris, digests, groups, copies, grouped, strict=True):
-        if copy:
-            leaks.append(Leak(uri, learned.uri_of[digest], SAME_BYTES))
-        elif together and group is not None:
-            leaks.append(Leak(uri, learned.group_of[group], f"group {printable(group)}"))
+    for row, (uri, twin, one) in enumerate(zip(uris, twins, kin, strict=True)):
+        if twin is not None:
+            leaks.append(Leak(uri, twin, SAME_BYTES if original[row] else NEAR))
+        elif one is not None:
+            leaks.append(Leak(uri, one, f"group {printable(related.groups[row] or '')}".strip()))
     return Known(copies, grouped, _seen(copies, grouped, leaks, learned.unknown))
+
+
+def _first_of(components: NDArray[np.int64], found: Sequence[str | None]) -> list[str | None]:
+    """Of each row what was found of it, or of another in its component."""
+    of: dict[int, str] = {}
+    for component, one in zip(components.tolist(), found, strict=True):
+        if one is not None:
+            of.setdefault(component, one)
+    return [one or of.get(component) for component, one in zip(components.tolist(), found, strict=True)]
 
 
 def find_leaks(photos: Photos, plan: Plan) -> Known:
@@ -94,7 +107,8 @@ def find_leaks(photos: Photos, plan: Plan) -> Known:
         if (original := same.get(photos.digests[row])) is not None:
             leaks.append(_leak(photos, row, original, SAME_BYTES))
         elif mine >= 0:
-            leaks.append(_leak(photos, row, mine, NEAR))
+            looks = related.lookalikes[row] == related.lookalikes[mine]
+            leaks.append(_leak(photos, row, mine, NEAR if looks else SOURCE))
         elif its >= 0:
             leaks.append(_leak(photos, row, its, f"group {printable(photos.groups[row] or photos.groups[its] or '')}"))
     return Known(copies, grouped, _seen(copies, grouped, leaks))

@@ -31,6 +31,7 @@ from whatsit.steps.gather import Photos
 from whatsit.steps.judge import Judged, target_of
 from whatsit.steps.learn import Learned
 from whatsit.steps.plan import HELD_OUT, Plan
+from whatsit.steps.related import with_related
 from whatsit.steps.tables import leaks_csv, predictions_csv, splits_csv
 from whatsit.text import printable, shell_quoted
 
@@ -126,16 +127,15 @@ def _counts(photos: Photos, plan: Plan) -> dict[str, dict[str, int]]:
 
 def _data_figures(photos: Photos, plan: Plan, value_range: ValueRange | None) -> DataFigures:
     records = photos.dataset.records
-    return DataFigures(
+    figures = DataFigures(
         counts=_counts(photos, plan),
         skipped=photos.dataset.skipped,
         notes=tuple(map(printable, photos.dataset.notes)),
         left_out=tuple(LeftOut(printable(records[one.place].uri), one.reason) for one in photos.left_out),
-        exact_duplicates=photos.exact_duplicates,
-        near_duplicate_groups=photos.near_duplicate_groups,
         conflicts=photos.conflicts,
         deep=_deep(photos, value_range),
     )
+    return with_related(figures, photos.related, photos.records, photos.labels, photos.dataset.classes)
 
 
 def _deep(photos: Photos, value_range: ValueRange | None) -> tuple[str, ...]:

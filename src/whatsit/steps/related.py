@@ -1,73 +1,147 @@
 """Which photos belong together: the one function by which training and evaluation tell.
 
-It takes what is known of photos (bytes, vectors, thumbnails, groups) and knows nothing of models, labels or splits.
+Copies by their bytes, near-copies by their pictures, photos of a common source by their names and pictures, and the
+groups that their owner named. It knows nothing of models and splits.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.dataset import duplicates, group_records
+from whatsit.dataset import Record, duplicates, group_records
+from whatsit.dataset.choices import GroupByName, NearCopies
 from whatsit.dataset.near import near_duplicates
+from whatsit.dataset.sources import Pairs, Sources, find_sources
+from whatsit.evaluation.report import DataFigures, Proposal, Torn
+from whatsit.images.taken import taken_at
+from whatsit.notices import notice
+from whatsit.text import number, printable
 
-SAME_BYTES, NEAR = "same bytes", "near-copy"
-Pairs = tuple[tuple[int, int], ...]  # rows, the smaller one first
+SAME_BYTES, NEAR, SOURCE = "same bytes", "near-copy", "same source by name"
+NO_SOURCES = Sources()
+
+
+TWO_LABELS = "two labels for the same bytes"
+
+
+def conflicts(labels: Sequence[str], digests: Sequence[str]) -> dict[int, str]:
+    """Row → reason, of the photos whose very bytes also stand under another label: no figure on them means anything."""
+    labels_of: dict[str, set[str]] = {}
+    for digest, label in zip(digests, labels, strict=True):
+        labels_of.setdefault(digest, set()).add(label)
+    torn = ((row, labels_of[digest]) for row, digest in enumerate(digests) if len(labels_of[digest]) > 1)
+    return {row: f"{TWO_LABELS}: {' and '.join(sorted(found))}" for row, found in torn}
 
 
 @dataclass(frozen=True)
 class Related:
-    """What belongs together among n photos; enough pairs to connect a cluster, not all of them."""
+    """What belongs together among n photos; enough pairs of rows to connect a cluster, not all of them."""
 
     groups: tuple[str | None, ...]  # (n,) as their owner named them
     same: Pairs = ()  # the same bytes
     near: Pairs = ()  # near-copies: the same photo in other bytes
+    sources: Sources = NO_SOURCES  # of one source, by their names
+    ignored: Pairs = ()  # near-copies that are not kept together, as was asked for
 
     @cached_property
     def components(self) -> NDArray[np.int64]:
-        """(n,), equal for copies, near-copies and members of a group: the independent units."""
-        return group_records(len(self.groups), [*self.same, *self.near], self.groups)
+        """(n,), equal for all that belongs together: the independent units."""
+        return self._connected((*self.same, *self.near, *self.sources.pairs), self.groups)
 
     @cached_property
     def copies(self) -> NDArray[np.int64]:
+        """(n,), the same without the owner's groups."""
+        return self._connected((*self.same, *self.near, *self.sources.pairs))
+
+    @cached_property
+    def lookalikes(self) -> NDArray[np.int64]:
         """(n,), equal for copies and near-copies alone."""
-        return group_records(len(self.groups), [*self.same, *self.near], [None] * len(self.groups))
+        return self._connected((*self.same, *self.near))
 
     @property
     def near_copy_groups(self) -> int:
         """How many sets of near-copies there are."""
-        n = len(self.groups)
-        return int(np.count_nonzero(np.bincount(group_records(n, self.near, [None] * n)) > 1)) if n else 0
+        return int(np.count_nonzero(np.bincount(self._connected(self.near), minlength=1) > 1))
+
+    def _connected(self, pairs: Pairs, groups: Sequence[str | None] | None = None) -> NDArray[np.int64]:
+        return group_records(len(self.groups), pairs, groups or [None] * len(self.groups))
+
+    def torn(self, labels: NDArray[np.int64]) -> Pairs:
+        """Near-copies under two labels: one of them is likely wrong."""
+        return tuple((a, b) for a, b in self.near if labels[a] != labels[b])
 
     def without(self, lost: NDArray[np.bool_]) -> "Related":
-        """Of the photos that stay. Those that only a lost one (n,) connected stay together: as near-copies."""
-        kept = np.flatnonzero(~lost)
-        place = {int(row): i for i, row in enumerate(kept)}
-        same, near = (
-            tuple((place[a], place[b]) for a, b in pairs if a in place and b in place) for pairs in self._pairs
+        """Of the photos that stay. Those that only a lost one (n,) connected stay together."""
+        kept = ~lost
+        same, looks, copies = (rows[kept] for rows in (self._connected(self.same), self.lookalikes, self.copies))
+        left = Related(
+            tuple(group for group, stays in zip(self.groups, kept.tolist(), strict=True) if stays),
+            _stars(same),
+            _stars(looks, but=same),
+            replace(self.sources, pairs=_stars(copies, but=looks)),
+            _stars(self._connected(self.ignored)[kept]),
         )
-        components = self.components[kept]
-        torn = np.unique(self.components[lost])
-        chains = (np.flatnonzero(components == one).tolist() for one in torn)
-        return Related(
-            tuple(self.groups[i] for i in kept), same, near + tuple(pair for c in chains for pair in pairwise(c))
-        )
+        bridged = _stars(self.components[kept], but=left.components)  # a copy that was in a group
+        return replace(left, near=left.near + bridged)
 
-    @property
-    def _pairs(self) -> tuple[Pairs, Pairs]:
-        return self.same, self.near
+
+def _stars(components: NDArray[np.int64], but: NDArray[np.int64] | None = None) -> Pairs:
+    """Each row of a component with the first; but those that `but` has in one component already."""
+    first: dict[int, int] = {}
+    found = ((first.setdefault(component, row), row) for row, component in enumerate(components.tolist()))
+    return tuple((a, b) for a, b in found if a != b and (but is None or but[a] != but[b]))
 
 
 def relate(
+    records: Sequence[Record],
+    labels: NDArray[np.int64],
     digests: Sequence[str],
     vectors: NDArray[np.float32],
     thumbnails: NDArray[np.uint8],
-    groups: Sequence[str | None],
+    near_copies: NearCopies = "group",
+    group_by_name: GroupByName = "auto",
 ) -> Related:
-    """Of n photos: sha256 in hexadecimal, (n, dim), (n, 32, 32) grey, and the owner's groups."""
+    """Of n photos: records, (n,) labels, sha256 in hexadecimal, (n, dim) vectors, (n, 32, 32) grey thumbnails."""
     found = near_duplicates(vectors, thumbnails)
     near = tuple((a, b) for a, b in found if digests[a] != digests[b])
-    return Related(tuple(groups), tuple(duplicates(digests)), near)
+    return Related(
+        groups=tuple(record.group for record in records),
+        same=tuple(duplicates(digests)),
+        near=near if near_copies == "group" else (),
+        sources=find_sources([record.uri for record in records], labels, vectors, group_by_name, taken_at),
+        ignored=near if near_copies == "ignore" else (),
+    )
+
+
+def with_related(
+    figures: DataFigures, related: Related, records: Sequence[Record], labels: NDArray[np.int64], classes: Sequence[str]
+) -> DataFigures:
+    """The figures of a report, with what belongs together among the photos that it is about."""
+
+    def torn(a: int, b: int) -> Torn:
+        label, other = classes[labels[a]], classes[labels[b]]
+        return Torn(printable(records[a].uri), label, printable(records[b].uri), other)
+
+    sources = related.sources
+    return replace(
+        figures,
+        exact_duplicates=len(related.same),
+        near_duplicate_groups=related.near_copy_groups,
+        near_copies_ignored=len({row for pair in related.ignored for row in pair}),
+        torn=tuple(torn(a, b) for a, b in related.torn(labels)),
+        source_photos=sources.photos,
+        sources=sources.sources,
+        proposals=tuple(Proposal(printable(one.example), one.photos, one.sources) for one in sources.proposals),
+    )
+
+
+def notice_proposals(related: Related, what: str) -> None:
+    """Says before long work what names and looks suggest. what: to type, or to do, to keep each source together."""
+    for one in related.sources.proposals:
+        notice(
+            f"{one.photos:,} photos may be of {number(one.sources, 'source')}, by their names (such as {one.example}) "
+            f"and their looks. If so, the figures will be too good. {what}"
+        )

@@ -43,7 +43,7 @@ def splits_csv(photos: Photos, plan: Plan) -> bytes:
 
 def leaks_csv(seen: Seen) -> bytes:
     """Every judged photo that is not new to the classifier, beside the training photo that it repeats."""
-    return _csv(("uri", "training_photo", "why"), [(one.path, one.training_photo, one.why) for one in seen.listed])
+    return _csv(("path", "training_photo", "why"), [(one.path, one.training_photo, one.why) for one in seen.listed])
 
 
 PREDICTIONS = ("path", "label", "predicted", "probability", "probability_of_label", "similarity", "unsure", "reason")

@@ -15,10 +15,10 @@ def project(unit: Float) -> Float:
     """``(n, dim)`` → ``(n, at most 128)``, again of length 1: the set's main directions."""
     if unit.shape[1] <= _PROJECTED or len(unit) <= _PROJECTED:
         return unit
-    return unit_rows(unit @ _main_directions(unit))
+    return unit_rows(unit @ main_directions(unit))
 
 
-def _main_directions(unit: Float) -> Float:
+def main_directions(unit: Float) -> Float:
     """``(dim, 128)``, orthonormal and nearly the first principal ones (Halko et al. 2011), seeded."""
     sketch = np.random.default_rng(0).standard_normal((unit.shape[1], _PROJECTED), np.float32)
     for _ in range(_SKETCH_STEPS):

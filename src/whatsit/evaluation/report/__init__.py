@@ -10,7 +10,18 @@ Nothing here computes a metric, reads a file or prints.
 """
 
 from whatsit.evaluation.report.advice import suggest
-from whatsit.evaluation.report.content import DataFigures, ForeignPhotos, Leak, LeftOut, Photo, Report, Seen, Target
+from whatsit.evaluation.report.content import (
+    DataFigures,
+    ForeignPhotos,
+    Leak,
+    LeftOut,
+    Photo,
+    Proposal,
+    Report,
+    Seen,
+    Target,
+    Torn,
+)
 from whatsit.evaluation.report.headline import headline
 from whatsit.evaluation.report.page import render_report
 from whatsit.evaluation.report.terminal import summary
@@ -22,9 +33,11 @@ __all__ = [
     "Leak",
     "LeftOut",
     "Photo",
+    "Proposal",
     "Report",
     "Seen",
     "Target",
+    "Torn",
     "headline",
     "how_it_learned",
     "render_report",

@@ -161,6 +161,31 @@ def _conflicts(case: _Case) -> str | None:
     )
 
 
+def _torn(case: _Case) -> str | None:
+    torn = case.data.torn
+    if not torn:
+        return None
+    first = torn[0]
+    return (
+        f"{count(len(torn), 'photo')} {'looks' if len(torn) == 1 else 'look'} like a copy of another under a different "
+        f"label, such as {first.path} ({quoted(first.label)}) and {first.other} ({quoted(first.other_label)}): decide "
+        "which label is right."
+    )
+
+
+def _proposals(case: _Case) -> str | None:
+    found = case.data.proposals
+    if not found:
+        return None
+    photos, sources = sum(one.photos for one in found), sum(one.sources for one in found)
+    return (
+        f"{count(photos, 'photo')} may be of {count(sources, 'source')} by their names, such as "
+        f"{quoted(found[0].example)}, and they look it. If so, photos of one source stand on both sides and "
+        "the figures are too good: keep each source together with "
+        f"`{case.train} --group-by-name always`, or name it in a column `group`."
+    )
+
+
 def _mislabelled(case: _Case) -> str | None:
     if not case.mislabelled:
         return None
@@ -269,7 +294,9 @@ RULES = (
     _no_better_than_constant,
     _leaks,
     _not_known,
+    _proposals,
     _conflicts,
+    _torn,
     _mislabelled,
     _few_training_photos,
     _imbalance,

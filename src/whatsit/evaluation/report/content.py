@@ -43,6 +43,25 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Proposal:
+    """Photos that are of few sources, as their names say and their looks support; they are not kept together."""
+
+    example: str  # a file's name
+    photos: int
+    sources: int
+
+
+@dataclass(frozen=True)
+class Torn:
+    """A photo and its near-copy that stand under two labels: one of them is likely wrong."""
+
+    path: str
+    label: str
+    other: str  # path
+    other_label: str
+
+
+@dataclass(frozen=True)
 class DataFigures:
     """What went in. `counts` maps a split's name to its photos per class, by class name."""
 
@@ -51,7 +70,12 @@ class DataFigures:
     left_out: tuple[LeftOut, ...] = ()
     exact_duplicates: int = 0  # copies, byte for byte, beyond the first
     near_duplicate_groups: int = 0  # kept together in one split
-    conflicts: int = 0  # the same picture under two labels
+    near_copies_ignored: int = 0  # photos that look like a copy of another and are not kept together, as asked for
+    conflicts: int = 0  # the same picture under two labels, byte for byte
+    torn: tuple[Torn, ...] = ()  # the same picture under two labels, in other bytes
+    source_photos: int = 0  # photos that have others of the same source, by their names; kept together
+    sources: int = 0
+    proposals: tuple[Proposal, ...] = ()
     deep: tuple[str, ...] = ()  # of photos of more than 8 bits: what is black and white, then what is odd
     notes: tuple[str, ...] = ()  # how folders and columns were read, and what to look at: a sentence each
 
@@ -62,7 +86,7 @@ class Leak:
 
     path: str
     training_photo: str
-    why: str  # "same bytes", "near-copy", "group NAME"
+    why: str  # "same bytes", "near-copy", "same source by name", "group NAME"
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,7 @@ def _context(report: Report) -> dict[str, Any]:
         "confusion_classes": len(shown_classes(evaluation)),
         "distribution_classes": min(SHOWN, len(evaluation.classes)),
         "data_rows": _folded(_data_rows(report)),
+        "torn": report.data.torn[:LEFT_OUT],
         "leaks": report.seen.listed[:LEFT_OUT],
         "left_out": report.data.left_out[:LEFT_OUT],
         "guessing": log(len(evaluation.classes)),

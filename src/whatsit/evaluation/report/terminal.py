@@ -47,9 +47,12 @@ def _rows(report: Report) -> list[tuple[str, str]]:
     return [
         ("protocol", report.protocol),
         ("data", _data(report)),
+        ("sources", _sources(report)),
+        *_proposals(report),
         ("splits", _splits(report)),
         *zip(["deep photos", "", ""], report.data.deep, strict=False),
         ("left out", _left_out(report)),
+        ("two labels", _torn(report)),
         *_leaks(report),
         ("learning", lesson(report.history, report.valid_photos).brief if report.history else ""),
         ("intervals", _intervals(report)),
@@ -72,9 +75,37 @@ def _data(report: Report) -> str:
         parts.append(count(report.data.exact_duplicates, "exact copy", "exact copies"))
     if report.data.near_duplicate_groups:
         parts.append(count(report.data.near_duplicate_groups, "near-copy group"))
+    if report.data.near_copies_ignored:
+        parts.append(f"{count(report.data.near_copies_ignored, 'near-copy', 'near-copies')} not kept together")
     if report.data.conflicts:
         parts.append(count(report.data.conflicts, "conflicting label"))
     return ", ".join(parts) if total else ""
+
+
+def _sources(report: Report) -> str:
+    data = report.data
+    if not data.sources:
+        return ""
+    return (
+        f"{count(data.source_photos, 'photo')} are of {count(data.sources, 'source')} by name and look: kept together"
+    )
+
+
+def _proposals(report: Report) -> list[tuple[str, str]]:
+    """What may make the figures too good, and what to type."""
+    rows = []
+    for one in report.data.proposals:
+        rows.append(("sources?", f"{count(one.photos, 'photo')} may be of {count(one.sources, 'source')}, as"))
+        rows.append(("", f"{shorten(one.example, 32)}: --group-by-name always"))
+    return rows
+
+
+def _torn(report: Report) -> str:
+    torn = report.data.torn
+    if not torn:
+        return ""
+    first = f"{_end(torn[0].path, 20)} = {_end(torn[0].other, 20)}"
+    return f"{count(len(torn), 'near-copy', 'near-copies')}: {first}" + (" …" if len(torn) > 1 else "")
 
 
 def _splits(report: Report) -> str:

@@ -1,0 +1,96 @@
+"""A model and photos → what it says of each, and what tells copies, of one read of each photo.
+
+Kept of a photo are its probabilities and what `related.py` tells copies by: a thumbnail of 1 kB and, where photos are
+many, 512 bytes of its vector. Labels play no part here.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatsit.dataset import Dataset, Record
+from whatsit.dataset.near import Reduced
+from whatsit.errors import DatasetError
+from whatsit.evaluation.report import LeftOut
+from whatsit.model.classifier import Classifier
+from whatsit.steps.see import Watch
+from whatsit.text import printable
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The readable photos and what the model said of each: parallel, length n."""
+
+    dataset: Dataset
+    places: NDArray[np.int64]  # (n,) in the data set's records
+    digests: tuple[str, ...]  # sha256 of the bytes that were classified, hexadecimal
+    probabilities: NDArray[np.float32]  # (n, classes)
+    similarity: NDArray[np.float32]  # (n,) to the training photos
+    vectors: NDArray[np.float32]  # (n, dim), or fewer directions of them
+    thumbnails: NDArray[np.uint8]  # (n, 32, 32)
+    left_out: tuple[LeftOut, ...]
+
+    @cached_property
+    def records(self) -> list[Record]:
+        return [self.dataset.records[place] for place in self.places.tolist()]
+
+    @cached_property
+    def uris(self) -> list[str]:
+        return [record.uri for record in self.records]
+
+    def without(self, reasons: dict[int, str]) -> "Answers":
+        """Without some rows, which are left out for a reason each."""
+        if not reasons:
+            return self
+        kept = np.setdiff1d(np.arange(len(self.places)), np.array(list(reasons), np.int64))
+        gone = tuple(LeftOut(printable(self.uris[row]), reason) for row, reason in reasons.items())
+        return replace(
+            self,
+            places=self.places[kept],
+            digests=tuple(self.digests[row] for row in kept.tolist()),
+            probabilities=self.probabilities[kept],
+            similarity=self.similarity[kept],
+            vectors=self.vectors[kept],
+            thumbnails=self.thumbnails[kept],
+            left_out=(*self.left_out, *gone),
+        )
+
+
+def answer(classifier: Classifier, dataset: Dataset, watch: Watch) -> Answers:
+    """Raises DatasetError where no photo can be read."""
+    total = len(dataset.records)
+    probabilities = np.empty((total, len(classifier.classes_)), np.float32)
+    similarity = np.empty(total, np.float32)
+    thumbnails = np.empty((total, 32, 32), np.uint8)
+    vectors = Reduced(total, classifier.facts.backbone["dim"])
+    places: list[int] = []
+    digests: list[str] = []
+    left_out: list[LeftOut] = []
+    with watch("classifying", total) as advance:
+        said = classifier.classify((record.uri for record in dataset.records), identify=True)
+        for place, one in enumerate(said):
+            advance(1)
+            if one.digest is None or one.thumbnail is None or one.error is not None:
+                left_out.append(LeftOut(printable(dataset.records[place].uri), one.error or "not read"))
+                continue
+            n = len(places)
+            probabilities[n], similarity[n], thumbnails[n] = one.probabilities, one.similarity, one.thumbnail
+            vectors.add(one.embedding)
+            places.append(place)
+            digests.append(one.digest.hex())
+    if not places:
+        first = left_out[0]
+        raise DatasetError(f"{dataset.name}: no image can be read (the first, {first.path}: {first.reason})")
+    n = len(places)
+    return Answers(
+        dataset,
+        places=np.array(places, np.int64),
+        digests=tuple(digests),
+        probabilities=probabilities[:n],
+        similarity=similarity[:n],
+        vectors=vectors.rows(),
+        thumbnails=thumbnails[:n],
+        left_out=tuple(left_out),
+    )
