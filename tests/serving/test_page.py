@@ -161,8 +161,9 @@ def test_a_drop_without_a_photo_is_told(visit: Open, server: Running) -> None:
             "unsure, perhaps",
             "answers from > 99.9\N{NO-BREAK SPACE}% on",
         ),
+        (Unsure(threshold=1, precision=0.95, similarity=1.01), "unsure", "And even that one has only"),
     ],
-    ids=["unfamiliar", "close"],
+    ids=["unfamiliar", "close", "both"],
 )
 def test_it_says_why_it_is_unsure(
     visit: Open, model: Trained, tmp_path: Path, photos: Path, unsure: Unsure, answer: str, why: str
@@ -174,6 +175,18 @@ def test_it_says_why_it_is_unsure(
         expect(card.locator(".answer")).to_contain_text(answer)
         expect(card.locator(".why")).to_contain_text(why)
         visitor.check_quiet()
+
+
+def test_what_percentages_mean_comes_from_the_figures(visit: Open, model: Trained, tmp_path: Path) -> None:
+    """The report of this model says "do not read 90 % as 9 in 10"; so does the page. A missed target is said, too."""
+    figures = {**model.classifier.facts.metrics, "ece": 0.21, "ece_by_chance": 0.08, "mean_confidence": 0.99}
+    unsure = replace(model.classifier.facts.unsure, reached=False, held_out_precision=0.81)
+    with serving(rewritten(model, tmp_path, metrics=figures, unsure=unsure), "--quiet") as running:
+        page = visit(running).page
+        expect(page.locator("#meaning")).to_contain_text("Do not read 80\N{NO-BREAK SPACE}% as 80 in 100")
+        expect(page.locator("#meaning")).to_contain_text("off by 21.0 points on average, mostly too sure")
+        expect(page.locator("#meaning")).not_to_contain_text("about 80 in 100")
+        expect(page.locator("#unsure")).to_contain_text("it reached 81")
 
 
 def test_twenty_photos_are_asked_in_order_a_few_at_once(visit: Open, server: Running, photos: Path) -> None:

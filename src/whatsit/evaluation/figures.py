@@ -122,6 +122,11 @@ class Evaluation:
         """What its intervals count."""
         return Counted(self.n, self.units, self.single_units)
 
+    @property
+    def mean_confidence(self) -> float:
+        """The mean top probability: what was claimed, beside the accuracy that came true."""
+        return sum(one.confidence * one.count for one in self.reliability) / self.n
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON. The confusion becomes `[row, column, count]` for each cell above zero."""
         plain = asdict(self)

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from whatsit.evaluation import Figure
 from whatsit.evaluation.report.words import NBSP, columns, count, interval, out_of_100, percent, points, shorten
-from whatsit.model.folder import FILES
+from whatsit.model.folder import FILES, Unsure
 from whatsit.repository.entries import Entry, Model
 from whatsit.text import printable
 
@@ -80,12 +80,21 @@ def _details(entry: Entry) -> Iterator[tuple[str, str]]:
     if entry.ece is not None:
         yield "calibration", f"off by {points(entry.ece)}"
     yield "unsure", f"below {percent(facts.unsure.threshold)}, or a similarity of {facts.unsure.similarity:.3f}"
+    yield "target", _target(facts.unsure)
     yield "network", ", ".join(_text(facts.backbone.get(key)) for key in ("name", "precision", "licence"))
     yield "image", f"{facts.preprocessing.dimensions} pixels, by {facts.preprocessing.fit}"
     yield "head", ", ".join([_text(facts.head.get("name")), *head])
     yield "software", ", ".join(f"{name} {_text(number)}" for name, number in facts.software.items())
     yield FILES.graph, facts.checksums[FILES.graph]
     yield "size", f"{_megabytes(entry)} in {count(entry.files, 'file')}"
+
+
+def _target(unsure: Unsure) -> str:
+    """What was asked for, where it is known what became of it."""
+    if unsure.reached is None or unsure.held_out_precision is None:
+        return ""
+    asked = f"{percent(unsure.precision)} of the answers were to be right"
+    return asked if unsure.reached else f"{asked}; the surest reach {percent(unsure.held_out_precision)}"
 
 
 def _row(label: str, text: str) -> list[str]:

@@ -14,6 +14,7 @@ from whatsit.serving.refusal import Refused
 from whatsit.serving.reply import Reply, json_reply, parse_json
 from whatsit.serving.upload import named_version, photos
 from whatsit.serving.version import Version
+from whatsit.serving.words import percentages
 
 OVERLAY_SIDE = 800  # pixels of a heat map's longer side
 JPEG_QUALITY = 85
@@ -88,6 +89,8 @@ def _described(model: Model) -> dict[str, Any]:
             "labels": version.facts.labels,
             "created": version.facts.created,
             "metrics": version.facts.metrics,
+            "headline": version.facts.data.get("headline"),
+            "percentages": percentages(version.facts.metrics),
             "protocol": version.facts.data.get("protocol"),
             "unsure": asdict(version.facts.unsure),
             "checksum": version.checksum,

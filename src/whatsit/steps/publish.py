@@ -67,7 +67,8 @@ def _software() -> dict[str, str]:
 def _metrics(judged: Judged) -> dict[str, Any]:
     e = judged.evaluation
     figures = ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "log_loss", "brier")
-    return {"n": e.n, **{name: asdict(getattr(e, name)) for name in figures}, "ece": e.ece}
+    calibration = {"ece": e.ece, "ece_by_chance": e.ece_by_chance, "mean_confidence": e.mean_confidence}
+    return {"n": e.n, **{name: asdict(getattr(e, name)) for name in figures}, **calibration}
 
 
 def model_facts(work: Work) -> ModelFacts:
@@ -98,6 +99,7 @@ def model_facts(work: Work) -> ModelFacts:
         head=learned.head,
         training={name: value for name, value in asdict(options).items() if name != "tensorboard"},
         data={
+            "headline": _headline(work),
             "protocol": work.plan.protocol,
             "counts": _counts(photos, work.plan),
             "left_out": len(photos.left_out),
@@ -114,6 +116,15 @@ def _depth(photos: Photos) -> dict[str, Any]:
     """Where the range of `preprocessing` comes from; nothing where no photo is deep."""
     depth = photos.dataset.depth
     return {} if depth is None else {"deep": {"measured_on": depth.measured_on, "given": depth.given}}
+
+
+def _headline(work: Work) -> str:
+    return headline(
+        work.judged.evaluation,
+        cross_validated=work.plan.cross_validated,
+        seen=work.judged.seen,
+        without_leaks=work.judged.without_leaks,
+    )
 
 
 def _counts(photos: Photos, plan: Plan) -> dict[str, dict[str, int]]:
@@ -158,12 +169,7 @@ def make_report(work: Work, classifier: Classifier, folder: Path, data: str) -> 
     return Report(
         title=facts.name,
         created=facts.created,
-        headline=headline(
-            judged.evaluation,
-            cross_validated=plan.cross_validated,
-            seen=judged.seen,
-            without_leaks=judged.without_leaks,
-        ),
+        headline=facts.data["headline"],
         protocol=plan.protocol,
         evaluation=judged.evaluation,
         data=figures,

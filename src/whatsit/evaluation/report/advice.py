@@ -240,8 +240,7 @@ def _calibration(case: _Case) -> str | None:
     ece, chance = case.evaluation.ece, case.evaluation.ece_by_chance
     if ece <= chance:
         return None
-    claimed = sum(b.confidence * b.count for b in case.evaluation.reliability) / case.evaluation.n
-    way = "too sure" if claimed > case.evaluation.accuracy.value else "too modest"
+    way = "too sure" if case.evaluation.mean_confidence > case.evaluation.accuracy.value else "too modest"
     return (
         f"Its probabilities are off by {points(ece)} on average, mostly {way}, and more than chance explains "
         f"({points(chance)}): rank with them, but do not read 90 % as 9 in 10."

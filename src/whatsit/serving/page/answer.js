@@ -13,12 +13,13 @@ export function largeAnswer({ words, label, unsure, familiar }) {
   return how ? el("p", { class: size }, el("span", {}, how), el("strong", {}, label)) : el("p", { class: size }, words);
 }
 
-export function whyUnsure({ unsure, familiar, top }, threshold) {
+export function whyUnsure({ unsure, familiar, reason, top }, threshold) {
   if (!unsure) return [];
   const [first, second] = top;
   let why;
   if (!familiar) {
     why = `This photo is unlike those that it learned from. The closest of its classes is ${quoted(first.label)}.`;
+    if (reason.startsWith("probability")) why += ` And even that one has only ${percent(first.probability)}.`;
   } else if (second && second.probability >= CLOSE * first.probability) {
     why = `Two classes are close: ${quoted(first.label)} and ${quoted(second.label)}.`;
   } else {

@@ -147,16 +147,23 @@ function showFailed(model) {
 function showQuality(version) {
   const { n, accuracy } = version.metrics;
   const measured = n > 0 && typeof accuracy?.value === "number";
-  byId("measured").textContent = measured ? headline(version) : "How good it is on photos like yours was not measured.";
+  byId("measured").textContent = measured ? tied(version.headline ?? headline(version)) : "How good it is on photos like yours was not measured.";
   byId("protocol").textContent = measured && version.protocol ? `Measured by: ${version.protocol}.` : "";
   byId("dots").replaceChildren(...(measured ? dots(accuracy.value) : []));
-  const least = version.unsure?.threshold;
+  byId("percentages").textContent = tied(version.percentages);
+  const { threshold: least, reached, precision, held_out_precision: got } = version.unsure ?? {};
   show(byId("meaning"), measured);
   byId("unsure").textContent =
     "The photo is unlike those that it learned from" +
     (least > 0 ? `, or even its best class has less than ${percent(least)}.` : ".") +
-    " Then a person should look.";
+    " Then a person should look." +
+    (reached === false ? ` ${percent(precision)} of the other answers were to be right; it reached ${percent(got)}.` : "");
   show(byId("quality"), true);
+}
+
+/** Percent signs stay beside their numbers. */
+function tied(text) {
+  return text.replaceAll(" %", "\u00a0%");
 }
 
 function headline({ metrics: { n, accuracy }, protocol }) {
