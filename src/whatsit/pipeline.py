@@ -230,9 +230,9 @@ def evaluate(
     check_folder(folder, FIGURES, overwrite=overwrite)
     listed(dataset)
     answers = sound(answer(classifier, dataset, watch))
-    evaluation, report = examine(classifier, answers, Path(model), folder)
-    write_examination(folder, answers, evaluation, report, classifier.facts.unsure, overwrite=overwrite)
-    return Evaluated(evaluation, report, folder)
+    examined = examine(classifier, answers, Path(model), folder)
+    write_examination(folder, answers, examined, overwrite=overwrite)
+    return Evaluated(examined.evaluation, examined.report, folder)
 
 
 @dataclass(frozen=True)

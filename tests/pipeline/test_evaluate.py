@@ -35,6 +35,25 @@ def test_later_photos_are_matched_by_name(trained: Trained, tmp_path: Path) -> N
     assert done.report.commands == (f"whatsit predict '{trained.folder}' PHOTO…",)
 
 
+def test_wrong_labels_are_listed_beside_the_report(quick: TrainOptions, tmp_path: Path) -> None:
+    """Two apples among the pears, to learn from and to be examined: found, listed, shown, and named in next steps."""
+    photos = make_folder(tmp_path / "photos", {"apples": 20, "pears": 20})
+    later = make_folder(tmp_path / "later", {"apples": 12, "pears": 12}, first_seed=600)
+    for folder in (photos, later):
+        for number in (5, 6):
+            save(folder / "pears" / f"wrong{number}.jpg", 0, 3000 + number + 10 * (folder == later))
+    model = train(photos, tmp_path / "model", quick)
+    done = evaluate(model.folder, later, tmp_path / "report")
+    for folder, report in ((model.folder, model.report), (done.folder, done.report)):
+        listed = rows(folder / FILES.suspects)
+        wrong = {Path(row["path"]).name: row for row in listed}
+        assert {"wrong5.jpg", "wrong6.jpg"} <= wrong.keys()
+        assert (wrong["wrong5.jpg"]["label"], wrong["wrong5.jpg"]["likely_label"]) == ("pears", "apples")
+        assert len(listed) == report.mislabelled_count
+        assert [Path(one.path).name for one in report.mislabelled] == [Path(row["path"]).name for row in listed[:12]]
+        assert any("suspects.csv" in step for step in report.next_steps)
+
+
 def test_an_unknown_label_is_an_error(trained: Trained, tmp_path: Path) -> None:
     make_folder(tmp_path / "later", {"apples": 1, "plums": 1})
     with pytest.raises(DatasetError, match=r"'plums' is no class of the model\. Expected one of its 2 classes"):

@@ -10,7 +10,8 @@ from PIL import Image
 
 from whatsit.decide import Rule, decide
 from whatsit.pipeline import Trained
-from whatsit.steps.gallery import MOST, SIDE, Shown, likely_labels
+from whatsit.steps.gallery import HEAT_SIDE, MOST, SIDE, Shown
+from whatsit.steps.tables import likely_labels
 
 
 @pytest.fixture
@@ -37,11 +38,11 @@ def test_a_dozen_photos_in_the_order_asked(shown: Shown) -> None:
     assert first.truth == shown.classifier.classes_[2]
     assert first.probability == pytest.approx(shown.probabilities[14].max())
     assert first.reason == ("probability" if shown.probabilities[14].max() < 0.9 else "")
-    for data in (first.thumbnail, first.heat_map):
+    for data, side in ((first.thumbnail, min(SIDE, 256)), (first.heat_map, HEAT_SIDE)):
         assert data is not None
         with Image.open(io.BytesIO(data)) as image:
             assert image.format == "JPEG"
-            assert max(image.size) == SIDE
+            assert max(image.size) == side
 
 
 def test_a_missing_file_is_passed_over(shown: Shown) -> None:

@@ -11,7 +11,7 @@ import pytest
 from whatsit.decide import Rule
 from whatsit.options import TrainOptions
 from whatsit.steps.plan import make_plan
-from whatsit.steps.tables import predictions_csv, splits_csv
+from whatsit.steps.tables import predictions_csv, splits_csv, suspects_csv
 from whatsit.text import plain_row
 
 from .made import make_photos
@@ -67,6 +67,17 @@ def test_predictions_say_what_was_said() -> None:
     assert (two["label"], two["predicted"], two["unsure"]) == ("b,c", "ü", "True")
     assert two["reason"] == "probability and unlike"
     assert float(two["probability_of_label"]) == pytest.approx(0.35)
+
+
+def test_suspects_are_listed_with_the_label_that_they_likely_should_have() -> None:
+    p = np.array([[0.7, 0.2, 0.1], [0.25, 0.35, 0.4], [0.9, 0.06, 0.04]])
+    data = suspects_csv(np.array([2, 0]), ["1.jpg", "2.jpg", "3.jpg"], np.array([1, 1, 2]), p, ["a", "b", "c,d"])
+    first, second = read(data)
+    assert first == {
+        **{"path": "3.jpg", "label": "c,d", "likely_label": "a"},
+        **{"probability_of_label": "0.040000", "probability_of_likely_label": "0.900000"},
+    }
+    assert (second["path"], second["label"], second["likely_label"]) == ("1.jpg", "b", "a")
 
 
 def test_lines_end_alike_everywhere(tmp_path: Path) -> None:

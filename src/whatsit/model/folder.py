@@ -34,6 +34,7 @@ class FileNames:
     splits: str = "splits.csv"
     predictions: str = "predictions.csv"
     leaks: str = "leaks.csv"  # where judged photos are not new
+    suspects: str = "suspects.csv"  # where labels are likely wrong
     report: str = "report.html"
     golden: str = "golden.json"
     thumbnails: str = "thumbnails.json"

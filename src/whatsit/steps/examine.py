@@ -1,7 +1,7 @@
 """A model and labelled photos → the same figures and report as after training, at any later time."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from whatsit.dataset import Dataset
 from whatsit.decide import Rule, decide
 from whatsit.errors import DatasetError
-from whatsit.evaluation import Evaluation, evaluate, selective
+from whatsit.evaluation import Evaluation, evaluate, likely_mislabelled, selective
 from whatsit.evaluation.report import DataFigures, Report, headline, render_report, suggest
 from whatsit.files import folder_written_atomically, write_json
 from whatsit.model.classifier import Classifier
@@ -21,7 +21,7 @@ from whatsit.steps.gallery import Shown
 from whatsit.steps.judge import target_of
 from whatsit.steps.known import Known, known_photos, read_training_photos
 from whatsit.steps.related import TWO_LABELS, Related, conflicts, relate, with_related
-from whatsit.steps.tables import leaks_csv, predictions_csv
+from whatsit.steps.tables import leaks_csv, likely_labels, predictions_csv, suspects_csv
 from whatsit.text import printable, shell_quoted
 
 FIGURES = "evaluation.json"
@@ -76,7 +76,17 @@ def labels_of(answers: Answers, classes: Sequence[str]) -> NDArray[np.int64]:
     return np.array([index[record.label] for record in answers.records], np.int64)
 
 
-def examine(classifier: Classifier, answers: Answers, model: Path, folder: Path) -> tuple[Evaluation, Report]:
+@dataclass(frozen=True)
+class Examined:
+    """What is to be told of the answers."""
+
+    evaluation: Evaluation
+    report: Report
+    rule: Rule  # when the model is unsure
+    mislabelled: NDArray[np.int64]  # rows of the answers, the most suspicious first
+
+
+def examine(classifier: Classifier, answers: Answers, model: Path, folder: Path) -> Examined:
     """folder: where the report will lie."""
     facts, classes = classifier.facts, classifier.classes_
     related = relate_answers(classifier, answers)
@@ -102,6 +112,8 @@ def examine(classifier: Classifier, answers: Answers, model: Path, folder: Path)
     by_confidence = np.argsort(-p.max(axis=1), kind="stable")
     wrong = p.argmax(axis=1) != truth
     answered, target = selective(truth, p, facts.unsure, answers.similarity, groups=units), target_of(facts.unsure)
+    mislabelled = _mislabelled(truth, p, new & familiar)
+    likely = likely_labels(truth[mislabelled], p[mislabelled])
     report = Report(
         title=f"{facts.name} on {answers.dataset.name}",
         created=datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -116,38 +128,46 @@ def examine(classifier: Classifier, answers: Answers, model: Path, folder: Path)
         target=target,
         mistakes=shown.gallery(by_confidence[wrong[by_confidence]]),
         least_sure=shown.gallery(by_confidence[::-1]),
+        mislabelled=shown.gallery(mislabelled, likely),
+        mislabelled_count=len(mislabelled),
         facts={"Model": str(model), "Trained": facts.created, "Backbone": str(facts.backbone["name"])},
-        next_steps=suggest(evaluation, data, unsure=answered, target=target, seen=seen.seen, listed="The report"),
+        next_steps=suggest(
+            evaluation,
+            data,
+            unsure=answered,
+            target=target,
+            mislabelled=len(mislabelled),
+            seen=seen.seen,
+            listed="The report",
+        ),
         commands=(f"whatsit predict {shell_quoted(model)} PHOTO…",),
         location=str(folder / FILES.report),
     )
-    return evaluation, report
+    return Examined(evaluation, report, facts.unsure, mislabelled)
 
 
-def write_examination(
-    folder: Path,
-    answers: Answers,
-    evaluation: Evaluation,
-    report: Report,
-    rule: Rule,
-    *,
-    overwrite: bool,
-) -> None:
-    """Writes report.html, predictions.csv, evaluation.json and any leaks.csv: all at once, or nothing."""
+def _mislabelled(
+    truth: NDArray[np.int64], probabilities: NDArray[np.float32], eligible: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """eligible: (n,) that the model neither learned from nor finds unlike all that it did."""
+    rows = np.flatnonzero(eligible)
+    return rows[likely_mislabelled(truth[rows], probabilities[rows])] if len(rows) else rows
+
+
+def write_examination(folder: Path, answers: Answers, examined: Examined, *, overwrite: bool) -> None:
+    """Writes report.html, predictions.csv, evaluation.json, any leaks.csv and suspects.csv: all at once, or nothing."""
+    evaluation, report = examined.evaluation, examined.report
+    classes = evaluation.classes
+    uris, labels, p = answers.uris, labels_of(answers, classes), answers.probabilities
     with folder_written_atomically(folder, overwrite=overwrite) as fresh:
         (fresh / FILES.report).write_text(render_report(report), encoding="utf-8", errors="backslashreplace")
         (fresh / FILES.predictions).write_bytes(
-            predictions_csv(
-                answers.uris,
-                labels_of(answers, evaluation.classes),
-                answers.probabilities,
-                answers.similarity,
-                evaluation.classes,
-                rule,
-            )
+            predictions_csv(uris, labels, p, answers.similarity, classes, examined.rule)
         )
         if report.seen.listed:
             (fresh / FILES.leaks).write_bytes(leaks_csv(report.seen))
+        if len(examined.mislabelled):
+            (fresh / FILES.suspects).write_bytes(suspects_csv(examined.mislabelled, uris, labels, p, classes))
         write_json(fresh / FIGURES, {**evaluation.to_dict(), **_checks(report)})
 
 

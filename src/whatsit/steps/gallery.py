@@ -12,11 +12,12 @@ from PIL import Image
 
 from whatsit.errors import ImageError
 from whatsit.evaluation.report import Photo
-from whatsit.images.small import as_jpeg
+from whatsit.images.small import as_jpeg, shrunk
 from whatsit.model.classifier import Classifier
 from whatsit.text import printable
 
-SIDE = 240  # pixels: reads well, at about 10 kB
+SIDE = 480  # pixels: a click enlarges to it, at about 30 kB
+HEAT_SIDE = 240  # pixels of a heat map, which has no detail to enlarge
 MOST = 12  # photos a gallery
 
 
@@ -58,13 +59,6 @@ class Shown:
             predicted=classes[predicted],
             probability=float(p[predicted]),
             probability_of_truth=float(p[self.labels[row]]),
-            heat_map=as_jpeg(explanation.overlay()),
+            heat_map=as_jpeg(shrunk(np.asarray(explanation.overlay()), HEAT_SIDE)),
             reason=self.reasons[row],
         )
-
-
-def likely_labels(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> list[int]:
-    """The most probable class other than the given one: (n,) labels, (n, classes) probabilities → n indices."""
-    others = probabilities.copy()
-    others[np.arange(len(labels)), labels] = -1
-    return [int(k) for k in others.argmax(axis=1)]

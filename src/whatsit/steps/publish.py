@@ -26,13 +26,13 @@ from whatsit.model.golden import golden_bytes
 from whatsit.model.similar import thumbnails_bytes
 from whatsit.options import TrainOptions
 from whatsit.steps.depth import range_words, words
-from whatsit.steps.gallery import Shown, likely_labels
+from whatsit.steps.gallery import Shown
 from whatsit.steps.gather import Photos
 from whatsit.steps.judge import Judged, target_of
 from whatsit.steps.learn import Learned
 from whatsit.steps.plan import HELD_OUT, Plan
 from whatsit.steps.related import with_related
-from whatsit.steps.tables import leaks_csv, predictions_csv, splits_csv
+from whatsit.steps.tables import leaks_csv, likely_labels, predictions_csv, splits_csv, suspects_csv
 from whatsit.text import printable, shell_quoted
 
 SOFTWARE = ("numpy", "onnx", "onnxruntime", "pillow", "scikit-learn", "scipy")
@@ -237,6 +237,13 @@ def _beside(work: Work, classifier: Classifier) -> dict[str, bytes]:
     return beside
 
 
+def _suspects(work: Work) -> bytes | None:
+    photos, rows = work.photos, work.judged.mislabelled
+    uris = [record.uri for record in photos.records]
+    p = work.learned.out_of_sample
+    return suspects_csv(rows, uris, photos.labels, p, photos.dataset.classes) if len(rows) else None
+
+
 def publish(work: Work, folder: Path, *, data: str, overwrite: bool) -> tuple[Classifier, Report]:
     """Writes the model folder; all of it appears at once, or nothing. Raises WhatsitError where it cannot."""
     photos, plan, learned, limits = work.photos, work.plan, work.learned, work.options.limits
@@ -248,12 +255,15 @@ def publish(work: Work, folder: Path, *, data: str, overwrite: bool) -> tuple[Cl
     uris = [photos.records[i].uri for i in plan.judge]
     similarity = learned.similarity[plan.judge]
     predictions = predictions_csv(uris, photos.labels[plan.judge], learned.judged, similarity, classes, learned.rule)
+    suspects = _suspects(work)
     beside = _beside(work, classifier)
     with folder_written_atomically(folder, overwrite=overwrite) as fresh:
         (fresh / FILES.splits).write_bytes(splits_csv(photos, plan))
         (fresh / FILES.predictions).write_bytes(predictions)
         if work.judged.seen.listed:
             (fresh / FILES.leaks).write_bytes(leaks_csv(work.judged.seen))
+        if suspects:
+            (fresh / FILES.suspects).write_bytes(suspects)
         (fresh / FILES.report).write_text(render_report(report), encoding="utf-8", errors="backslashreplace")
         write_core(fresh, facts, graph, beside)
     return Classifier.load(folder, device=graph_device(work.options.device), limits=limits), report

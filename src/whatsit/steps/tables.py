@@ -1,4 +1,4 @@
-"""The CSV files of a model folder: who was where, what was said, and which judged photos are not new."""
+"""The CSV files beside a report: who was where, what was said, which photos are not new, and which labels doubtful."""
 
 import csv
 import io
@@ -69,3 +69,29 @@ def predictions_csv(
         numbers = (f"{p[best]:.6f}", f"{p[truth]:.6f}", f"{like:.6f}")
         rows.append((uri, classes[truth], classes[best], *numbers, unsure, reason))
     return _csv(PREDICTIONS, rows)
+
+
+SUSPECTS = ("path", "label", "likely_label", "probability_of_label", "probability_of_likely_label")
+
+
+def suspects_csv(
+    rows: NDArray[np.int64],
+    uris: Sequence[str],
+    labels: NDArray[np.int64],
+    probabilities: NDArray[np.floating[Any]],
+    classes: Sequence[str],
+) -> bytes:
+    """Photos whose label is likely wrong, the most suspicious first, as `rows` has them: places in the other arrays.
+
+    labels (n,), probabilities (n, classes) out of sample.
+    """
+    given, p = labels[rows], probabilities[rows]
+    found = zip(rows.tolist(), given.tolist(), likely_labels(given, p), p, strict=True)
+    return _csv(SUSPECTS, [(uris[i], classes[k], classes[to], f"{q[k]:.6f}", f"{q[to]:.6f}") for i, k, to, q in found])
+
+
+def likely_labels(labels: NDArray[np.int64], probabilities: NDArray[np.floating[Any]]) -> list[int]:
+    """The most probable class other than the given one: (n,) labels, (n, classes) probabilities → n indices."""
+    others = probabilities.copy()
+    others[np.arange(len(labels)), labels] = -1
+    return [int(k) for k in others.argmax(axis=1)]

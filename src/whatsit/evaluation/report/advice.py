@@ -191,7 +191,8 @@ def _mislabelled(case: _Case) -> str | None:
         return None
     return (
         f"{count(case.mislabelled, 'label')} may be wrong: classifiers that had not seen the photos were "
-        "sure of another class. Look under “Likely wrong labels”, mend what is wrong and train again."
+        "sure of another class. Look under “Likely wrong labels” or into suspects.csv, mend what is wrong and train "
+        "again."
     )
 
 
