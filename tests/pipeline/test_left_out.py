@@ -1,6 +1,7 @@
 """Photos that take no part: damaged, in conflict, near-duplicates across splits."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,29 @@ def test_leaking_test_photos_are_counted_and_taken_out(quick: TrainOptions, tmp_
     assert report.without_leaks.n == 12
     assert "2 of which have copies among its training photos" in report.headline
     assert "On the 12 that are new to it" in report.headline
+
+
+def test_missing_files_of_a_manifest_are_listed_as_unreadable_ones_are(
+    small: Path, quick: TrainOptions, tmp_path: Path
+) -> None:
+    lines = [f"{path},{path.parent.name}\n" for path in sorted(small.glob("*/*.jpg"))]
+    (tmp_path / "some.csv").write_text("uri,label\n" + "".join(lines) + "gone/1.jpg,pears\n")
+    trained = train(tmp_path / "some.csv", tmp_path / "model", quick)
+    (left_out,) = trained.report.data.left_out
+    assert (Path(left_out.path).name, left_out.reason) == ("1.jpg", "no such file")
+    assert trained.evaluation.n == 40
+
+
+def test_another_training_on_the_splits_of_a_model(small: Path, quick: TrainOptions, tmp_path: Path) -> None:
+    """The same folds, left-out photos among them, and the same drawn splits."""
+    photos = shutil.copytree(small, tmp_path / "photos")
+    (photos / "pears" / "bad.jpg").write_bytes(b"junk")
+    first = train(photos, tmp_path / "one", quick)
+    again = train(tmp_path / "one" / FILES.splits, tmp_path / "two", replace(quick, head="knn", seed=7))
+    assert "the folds are your own" in again.report.protocol
+    used = {uri: row["split"] for uri, row in splits(first).items() if row["split"]}
+    assert {uri: row["split"] for uri, row in splits(again).items() if row["split"]} == used
+    assert set(used.values()) == {f"fold {n}" for n in range(1, 6)}
+    drawn = train(split_folder(tmp_path / "parted", {"train": 12, "valid": 6, "test": 6}), tmp_path / "three", quick)
+    again = train(tmp_path / "three" / FILES.splits, tmp_path / "four", quick)
+    assert {u: row["split"] for u, row in splits(again).items()} == {u: r["split"] for u, r in splits(drawn).items()}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from whatsit.cli.shared import F
-from whatsit.dataset.options import ReadOptions, TopFolders
+from whatsit.dataset.options import READ_DEFAULTS, ReadOptions, TopFolders
 from whatsit.dataset.records import Split
 
 if TYPE_CHECKING:
@@ -93,6 +93,17 @@ OPTIONS = (
         type=click.Choice(get_args(TopFolders)),
         help="What the folders at the top are: classes; or above the classes, parts of no meaning, or groups whose "
         "photos belong together.",
+    ),
+    _option("--path-column", metavar="NAME", help="Of a manifest: the column of paths or URIs (default: uri)."),
+    _option("--label-column", metavar="NAME", help="The column of labels (default: label)."),
+    _option("--split-column", metavar="NAME", help="The column that says train, valid or test (default: split)."),
+    _option("--group-column", metavar="NAME", help="The column whose equal values stay together (default: group)."),
+    _option(
+        "--max-missing",
+        type=click.FloatRange(0, 1),
+        default=READ_DEFAULTS.max_missing,
+        show_default=True,
+        help="Share of a manifest's files that may be missing; they are left out and listed.",
     ),
     _option("--skip", type=Names(), metavar="NAMES", help="Folders and files to leave out: masks,*_mask.png."),
 )

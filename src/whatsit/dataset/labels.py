@@ -10,13 +10,14 @@ from whatsit.text import clean_label, number, printable, some
 
 
 def read_text(path: Path) -> str:
-    """A small text file in UTF-8, with or without a byte-order mark.
+    """A small text file in UTF-8, or in UTF-16 with a byte-order mark, as Excel's "Unicode text" is.
 
     Raises:
         DatasetError: It is missing, a folder, or not UTF-8.
     """
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        data = path.read_bytes()
+        return data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
     except OSError as error:
         raise DatasetError(
             f"{printable(str(path))}: cannot be read ({error.strerror}). Expected a text file."

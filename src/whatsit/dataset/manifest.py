@@ -1,25 +1,35 @@
 """Read a CSV manifest: which photos, with which label, split and group. One row, one photo.
 
-The header is `uri,label[,split][,group]` in any order and among other columns; without a header there are two
-columns, uri and label. Commas, semicolons or tabs, as spreadsheets write them. URIs are relative to the
-manifest's folder. Whether the files exist is not asked here: see `local`.
+The header is `uri,label[,split][,group]` in any order and among other columns, or other names that are asked for;
+without a header there are two columns, uri and label. Commas, semicolons or tabs, as spreadsheets write them. Where the
+files are, is not asked here: see `local`.
+
+A model's own `splits.csv` is a manifest, too: what was left out stays so, what was held out to choose on is valid, and
+the folds of a cross-validation are the same again.
 """
 
-import csv
-import io
-import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from whatsit.dataset.labels import read_text
+from whatsit.dataset.columns import EXPECTED, Columns, find_columns, is_header, unused
+from whatsit.dataset.options import READ_DEFAULTS, ReadOptions
 from whatsit.dataset.records import Record, Split
-from whatsit.dataset.words import split_names
+from whatsit.dataset.table import Cells, read_table
+from whatsit.dataset.words import is_plain_split, split_names
 from whatsit.errors import DatasetError
-from whatsit.text import clean_label, number, plain_cell, printable, some
+from whatsit.text import clean_label, number, printable, some
 
-_HEADERLESS = ("uri", "label")
-_EXPECTED = "Expected the header uri,label[,split][,group], or two columns without a header"
+_FOLD = re.compile(r"(?:k?-?fold\s*[_-]?\s*)?(\d{1,3})", re.IGNORECASE)
+_HELD_OUT = "held-out"  # of a model's splits.csv: chosen on, where valid is what judges
+_YES, _NO = frozenset(["true", "1", "yes", "y", "t", "1.0"]), frozenset(["false", "0", "no", "n", "f", "0.0"])
+_BOOLEAN: Mapping[str, tuple[Split, Split]] = {  # column → what yes and what no is
+    **dict.fromkeys(("isvalid", "isval", "valid", "isvalidation"), ("valid", "train")),
+    **dict.fromkeys(("istest", "test", "isholdout"), ("test", "train")),
+    **dict.fromkeys(("istrain", "train", "istraining"), ("train", "valid")),
+}
 
 
 @dataclass(frozen=True)
@@ -30,105 +40,135 @@ class Row:
     record: Record
 
 
-def read_rows(path: Path) -> list[Row]:
-    """Every row of a manifest, in order, with its uri made to open from the working directory.
+@dataclass
+class Manifest:
+    """What a manifest says, its uris as they stand there."""
+
+    rows: list[Row]
+    is_own: bool = False  # the splits.csv of a model
+    left_out: list[tuple[str, str]] = field(default_factory=list)  # (uri, why) of rows that take no part
+    notes: list[str] = field(default_factory=list)
+
+
+def read_manifest(path: Path, options: ReadOptions = READ_DEFAULTS) -> Manifest:
+    """Every row of a manifest, in order.
 
     Raises:
         DatasetError: The manifest cannot be read, lacks a column, or has a row that is not as its header
-            says; a row's uri or label is empty; its split is unknown, or given for some rows only.
+            says; a row's uri is empty, or the labels of many; its split is unknown, or given for some rows only.
     """
-    text = read_text(path)
     shown = printable(str(path))
-    lines = _cells(text, _delimiter(text), shown)
-    first = next(lines, None)
-    if first is None:
-        raise DatasetError(f"{shown}: no rows (got an empty file). {_EXPECTED}.")
-    columns = _columns(first[1], shown)
-    rows = [] if columns else [_row(path, *first, _HEADERLESS)]
-    rows += [_row(path, line, cells, columns or _HEADERLESS) for line, cells in lines]
-    if not rows:
+    table = read_table(path, partial(is_header, options=options))
+    if not table:
+        raise DatasetError(f"{shown}: no rows (got an empty file). {EXPECTED}.")
+    columns = find_columns(table[0][1], options, shown, table[1][1] if len(table) > 1 else None)
+    body = table[1:] if columns.header else table
+    if not body:
         raise DatasetError(f"{shown}: no images found (only a header). Expected one row an image below it.")
-    _check_splits(rows, shown)
-    return rows
+    for line, cells in body:
+        _check_width(cells, columns, f"{shown}, line {line}")
+    manifest = Manifest([], is_own=columns.is_own, notes=[*columns.notes, *unused(columns, [row for _, row in body])])
+    body = [row for row in body if not _is_left_out(row, columns, manifest, shown)]
+    _check_labelled(manifest, len(body), options, shown, body, columns)
+    splits = _Splits(columns, body, manifest, shown)
+    for line, cells in body:
+        label = clean_label(columns.cell(cells, "label"))
+        if label:
+            split, fold = splits.of(line, columns.cell(cells, "split"))
+            group = columns.cell(cells, "group") or None
+            manifest.rows.append(Row(line, Record(columns.cell(cells, "path"), label, split, group, fold)))
+    if not manifest.rows:
+        raise DatasetError(f"{shown}: all of its {number(len(table) - 1, 'row')} left out. Expected photos to use.")
+    return manifest
 
 
-def _delimiter(text: str) -> str:
-    """The delimiter that makes most of the first line with content; a comma in doubt."""
-    first = next((line for line in text.split("\n") if line.strip()), "")
-    widths = {delimiter: len(next(csv.reader([first], delimiter=delimiter), [])) for delimiter in ",;\t"}
-    return max(widths, key=lambda delimiter: (_is_table(first, delimiter), widths[delimiter]))
-
-
-def _is_table(line: str, delimiter: str) -> bool:
-    cells = next(csv.reader([line], delimiter=delimiter), [])
-    return len(cells) == len(_HEADERLESS) or {"uri", "label"} <= set(_lowered(cells))
-
-
-def _cells(text: str, delimiter: str, shown: str) -> Iterator[tuple[int, list[str]]]:
-    """Line number and trimmed cells of every row that is not blank."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        for cells in reader:
-            trimmed = [plain_cell(cell.strip()) for cell in cells]
-            if any(trimmed):
-                yield reader.line_num, trimmed
-    except csv.Error as error:
+def _check_width(cells: Cells, columns: Columns, where: str) -> None:
+    if len(cells) > len(columns.names):
         raise DatasetError(
-            f"{shown}, line {reader.line_num}: not CSV ({error}). "
-            "Expected cells with commas or quotes in double quotes. Mend the line."
-        ) from error
-
-
-def _columns(cells: list[str], shown: str) -> tuple[str, ...] | None:
-    """The names of the columns, or None where the first row is no header."""
-    names = _lowered(cells)
-    missing = [name for name in _HEADERLESS if name not in names]
-    if not missing:
-        return tuple(names)
-    if len(missing) == 1 or len(cells) != len(_HEADERLESS):
-        raise DatasetError(
-            f"{shown}: no column {some(missing)} (found {some(cells, 6)}). {_EXPECTED}. Name the columns so."
-        )
-    return None
-
-
-def _lowered(cells: list[str]) -> list[str]:
-    return [cell.strip().lower() for cell in cells]
-
-
-def _row(path: Path, line: int, cells: list[str], columns: tuple[str, ...]) -> Row:
-    where = f"{printable(str(path))}, line {line}"
-    if len(cells) > len(columns):
-        raise DatasetError(
-            f"{where}: {number(len(cells), 'cell')}. Expected {len(columns)} ({', '.join(columns)}). "
+            f"{where}: {number(len(cells), 'cell')}. Expected {len(columns.names)} ({', '.join(columns.names)}). "
             "Put a cell with a comma in double quotes."
         )
-    values = dict(zip(columns, cells, strict=False))  # a short row lacks its last cells
-    uri, label = values.get("uri", ""), clean_label(values.get("label", ""))
-    for name, value in (("uri", uri), ("label", label)):
-        if not value:
-            raise DatasetError(f"{where}: the {name} is empty. Expected a uri and a label. Mend the row.")
-    split = _split(values.get("split", ""), where)
-    return Row(line, Record(_located(uri, path), label, split, values.get("group") or None))
+    if not columns.cell(cells, "path"):
+        raise DatasetError(f"{where}: the uri is empty. Expected a uri and a label. Mend the row.")
 
 
-def _split(word: str, where: str) -> Split | None:
-    if not word:
-        return None
-    if word not in (known := split_names([word])):
-        raise DatasetError(f"{where}: unknown split '{printable(word)}'. Expected train, valid or test.")
-    return known[word]
+def _is_left_out(row: tuple[int, Cells], columns: Columns, manifest: Manifest, shown: str) -> bool:
+    """Of a model's splits.csv: whether it says so."""
+    _, cells = row
+    if not columns.is_own:
+        return False
+    reason = columns.named(cells, "left_out")
+    if reason or not columns.cell(cells, "split"):
+        manifest.left_out.append((columns.cell(cells, "path"), reason or f"left out in {shown}"))
+        return True
+    return False
 
 
-def _located(uri: str, manifest: Path) -> str:
-    """The uri as it opens from the working directory."""
-    return uri if "://" in uri else os.path.join(manifest.parent, uri)  # noqa: PTH118
-
-
-def _check_splits(rows: list[Row], shown: str) -> None:
-    blank = [row for row in rows if row.record.split is None]
-    if 0 < len(blank) < len(rows):
+def _check_labelled(
+    manifest: Manifest,
+    total: int,
+    options: ReadOptions,
+    shown: str,
+    body: Sequence[tuple[int, Cells]],
+    columns: Columns,
+) -> None:
+    """A few rows without a label are left out and said; many are a mistake."""
+    unlabelled = (row for row in body if not clean_label(columns.cell(row[1], "label")))
+    blank = [(line, columns.cell(cells, "path")) for line, cells in unlabelled]
+    if not blank:
+        return
+    if len(blank) > options.max_missing * total:
         raise DatasetError(
-            f"{shown}: {len(blank)} of {len(rows)} rows have no split (the first is line {blank[0].line}). "
-            "Expected a split for all rows or for none. Fill in the others, or empty the column."
+            f"{shown}, line {blank[0][0]}: the label is empty ({len(blank)} of {number(total, 'row')}). Expected a uri "
+            "and a label. Mend the rows, or leave them out: --max-missing SHARE."
         )
+    manifest.left_out += [(uri, "no label") for _, uri in blank]
+    manifest.notes.append(f"{number(len(blank), 'row')} without a label left out, the first in line {blank[0][0]}")
+
+
+class _Splits:
+    """What the words of the split column mean."""
+
+    def __init__(self, columns: Columns, body: Sequence[tuple[int, Cells]], manifest: Manifest, shown: str) -> None:
+        self._shown = shown
+        words = {word: line for line, cells in reversed(body) if (word := columns.cell(cells, "split"))}
+        blank = [line for line, cells in body if not columns.cell(cells, "split")]
+        if words and blank:
+            raise DatasetError(
+                f"{shown}: {len(blank)} of {len(body)} rows have no split (the first is line {blank[0]}). "
+                "Expected a split for all rows or for none. Fill in the others, or empty the column."
+            )
+        name = columns.names[columns.places["split"]] if "split" in columns.places else ""
+        self._splits = self._read(words, name, manifest)
+        numbered = "fold" in name.lower() or all("fold" in word.lower() for word in words)  # 0 and 1 alone say little
+        self._folds = {word: int(found[1]) for word in words if numbered and (found := _FOLD.fullmatch(word))}
+        self._check(words, manifest)
+
+    def _read(self, words: Mapping[str, int], name: str, manifest: Manifest) -> dict[str, Split]:
+        if manifest.is_own and _HELD_OUT in words:
+            own: dict[str, Split] = {_HELD_OUT: "valid", "train": "train", "valid": "test", "test": "test"}
+            manifest.notes.append("photos that were held out to choose on are valid, those that judged are test")
+            return {word: own[word] for word in words if word in own}
+        if meaning := _BOOLEAN.get(re.sub(r"[\W_]+", "", name)):
+            yes, no = meaning
+            if {word.lower() for word in words} <= _YES | _NO:
+                return {word: yes if word.lower() in _YES else no for word in words}
+        found = split_names(list(words))
+        if unusual := [word for word in found if not is_plain_split(word)]:
+            manifest.notes.append(f"splits {some(unusual)} are read as {some([found[word] for word in unusual])}")
+        return found
+
+    def _check(self, words: Mapping[str, int], manifest: Manifest) -> None:
+        if len(self._folds) == len(words) and len(words) > 1 and not self._splits:
+            manifest.notes.append(f"the splits are {len(words)} folds: a probe is cross-validated over them")
+            return
+        self._folds = {}
+        if strange := [word for word in words if word not in self._splits]:
+            known = sorted([word for word in strange if not split_names([word])] or strange, key=lambda one: words[one])
+            raise DatasetError(
+                f"{self._shown}, line {words[known[0]]}: unknown split '{printable(known[0])}'. "
+                "Expected train, valid or test, or folds by number."
+            )
+
+    def of(self, line: int, word: str) -> tuple[Split | None, int | None]:
+        return self._splits.get(word), self._folds.get(word)

@@ -9,9 +9,10 @@ from pathlib import Path
 from whatsit.dataset.files import Tally
 from whatsit.dataset.folder import Found, read_all_photos, read_folder
 from whatsit.dataset.hints import class_hints
+from whatsit.dataset.kinds import check_is_table, no_such_data
 from whatsit.dataset.labels import check_known, find_classes, read_label_dict
-from whatsit.dataset.local import check_files
-from whatsit.dataset.manifest import read_rows
+from whatsit.dataset.local import on_disk
+from whatsit.dataset.manifest import read_manifest
 from whatsit.dataset.options import READ_DEFAULTS, ReadOptions
 from whatsit.dataset.records import Dataset, Record, Split
 from whatsit.errors import DatasetError
@@ -118,12 +119,15 @@ def _read_folder_or_manifest(path: Path, options: ReadOptions, known: Sequence[s
     if os.path.isdir(path):  # noqa: PTH112 (False, not an error, in a closed folder)
         return read_folder(str(path), options, known)
     if os.path.isfile(path):  # noqa: PTH113
-        rows = check_files(read_rows(path), str(path))
-        return Found([row.record for row in rows], Tally(files=len(rows)))
-    raise DatasetError(
-        f"{printable(str(path))}: no such folder or manifest. "
-        "Expected a folder of class folders, or a CSV file on this computer. Check the path."
-    )
+        check_is_table(path)
+        manifest = read_manifest(path, options)
+        rows = on_disk(manifest, path, options.max_missing)
+        tally = Tally(files=len(rows))
+        for uri, why in manifest.left_out:
+            tally.skipped["no label" if why == "no label" else "left out before"] += 1
+            tally.skipped_files.append((uri, why))
+        return Found([row.record for row in rows], tally, manifest.notes)
+    raise no_such_data(path)
 
 
 def _listed_once(records: Iterable[Record], name: str, skipped: Counter[str]) -> tuple[Record, ...]:

@@ -21,12 +21,14 @@ class Record:
             is no hindrance to embedding it.
         split: The split that the user gave it, if any.
         group: The user's name for photos that belong together (a patient, a video), if any.
+        fold: The number of the fold of a cross-validation that the user gave it, if any.
     """
 
     uri: str
     label: str
     split: Split | None = None
     group: str | None = None
+    fold: int | None = None
 
 
 @dataclass(frozen=True)

@@ -53,9 +53,17 @@ def make_plan(photos: Photos, options: TrainOptions) -> Plan:
         return network_plan(photos, options)
     if photos.dataset.has_splits:
         return _as_given(photos, options)
-    if why := _too_small(photos, options):
+    if why := _own_folds(photos) or _too_small(photos, options):
         return _cross_validation(photos, options, why)
     return _drawn(photos, options)
+
+
+def _own_folds(photos: Photos) -> str:
+    """What became of folds that the user gave, as it follows "cross-validation"; empty where there are none."""
+    if all(record.fold is None for record in photos.records):
+        return ""
+    whole = given_folds(photos) is not None
+    return "; the folds are your own" if whole else "; your own folds cut copies or groups apart"
 
 
 def _too_small(photos: Photos, options: TrainOptions) -> str:
@@ -178,10 +186,21 @@ def _check_usable(photos: Photos, rows: dict[str, Rows], judge_name: str) -> Non
         )
 
 
+def given_folds(photos: Photos) -> NDArray[np.int64] | None:
+    """(n,) the folds that the user gave, from 0; None where there are none, or they cut apart what belongs together."""
+    numbers = [-1 if record.fold is None else record.fold for record in photos.records]
+    if -1 in numbers or len(set(numbers)) < 2:
+        return None
+    folds = np.unique(np.array(numbers), return_inverse=True)[1].astype(np.int64)
+    pairs = np.unique(np.stack([photos.components, folds]), axis=1)
+    return folds if pairs.shape[1] == len(np.unique(photos.components)) else None
+
+
 def _cross_validation(photos: Photos, options: TrainOptions, why: str) -> Plan:
     everyone = np.arange(len(photos.labels))
     _check_components(photos, everyone, options)
-    folds = folds_of(photos, everyone, options.seed)
+    given = given_folds(photos)
+    folds = folds_of(photos, everyone, options.seed) if given is None else given
     _, groups = group_counts(photos, everyone)
     over = f" over {groups:,} groups" if groups else ""
     return Plan(

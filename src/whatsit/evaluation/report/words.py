@@ -68,6 +68,8 @@ PASSED_OVER = {  # reason → what was passed over, one and many
     "class folder without images": ("folder without photos", "folders without photos"),
     "folder of photos without a label": ("folder of photos without a label", "folders of photos without a label"),
     "listed twice": ("photo listed twice", "photos listed twice"),
+    "no label": ("row without a label", "rows without a label"),
+    "left out before": ("photo that was left out before", "photos that were left out before"),
     "hidden": ("hidden file", "hidden files"),
 }
 
