@@ -132,3 +132,14 @@ def test_few_sites_are_all_judged(quick: TrainOptions, tmp_path: Path, few_are_e
     assert trained.evaluation.n == 24
     of_site = {(Path(uri).name.split("-")[0], row["split"]) for uri, row in splits(trained).items()}
     assert len(of_site) == 4
+
+
+def test_a_class_of_look_alikes_is_not_refused_without_a_way_out(quick: TrainOptions, tmp_path: Path) -> None:
+    """The same pears again and again, in other bytes: near-copies, or pears that look alike."""
+    photos = make_folder(tmp_path / "photos", {"apples": 20})
+    for quality in range(70, 90):
+        save(photos / "pears" / f"{quality}.jpg", 1, 0, quality)
+    with pytest.raises(DatasetError, match=r"'pears' has 1 distinct photo.* look alike: --near-copies ignore"):
+        train(photos, tmp_path / "model", quick)
+    trained = train(photos, tmp_path / "model", replace(quick, near_copies="ignore"))
+    assert trained.evaluation.n == 40

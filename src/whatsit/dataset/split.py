@@ -129,7 +129,7 @@ def _check_enough(counts: NDArray[np.int64], class_names: Sequence[str], options
     raise DatasetError(
         f"class '{printable(class_names[first])}' has {number(int(counts[first]), 'distinct photo')}; "
         f"at least {len(parts)} are needed to split into {', '.join(parts)} "
-        "(near-copies and a group's photos count once). "
+        "(near-copies and a group's photos count once; where photos only look alike: --near-copies ignore). "
         + (f"Too few as well: {others}{more}. " if rest else "")
         + "Add photos, or remove or merge such classes."
     )

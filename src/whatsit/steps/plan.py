@@ -110,7 +110,8 @@ def _check_components(photos: Photos, rows: Rows, options: TrainOptions) -> None
         name = photos.dataset.classes[int(counts.argmin())]
         raise DatasetError(
             f"class '{name}' has {number(int(counts.min()), 'distinct photo')} to learn from; at least {least} "
-            "are needed (near-copies and a group's photos count once). Add photos, or remove or merge the class"
+            "are needed (near-copies and a group's photos count once; where photos only look alike: --near-copies "
+            "ignore). Add photos, or remove or merge the class"
         )
     if (distinct := len(np.unique(photos.components[rows]))) < LEAST:
         raise DatasetError(
