@@ -8,7 +8,7 @@ Each step is one file of `steps/`. Data goes one way, and the test photos are lo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,7 +72,8 @@ class Trained:
 
 def _figures(report: Report, evaluation: Evaluation) -> dict[str, object]:
     answered = report.unsure and report.unsure.to_dict()
-    return {"headline": report.headline, **evaluation.to_dict(), "answered": answered}
+    groups = {"groups": [asdict(group) for group in report.groups]}
+    return {"headline": report.headline, **evaluation.to_dict(), "answered": answered, **groups}
 
 
 def train(

@@ -8,7 +8,7 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from whatsit.evaluation import evaluate
+from whatsit.evaluation import by_group, evaluate
 from whatsit.evaluation.report import Leak, Report, Seen, render_report
 from whatsit.evaluation.report.charts.confusion import DARK, SHADES, shown_classes
 from whatsit.learning import History
@@ -148,6 +148,27 @@ def test_the_page_says_what_intervals_count() -> None:
     assert said in text
     assert "Korn & Graubard 1998" in text
     assert "All intervals count" not in Page(render_report(made)).text
+
+
+def test_figures_by_group_the_worst_first() -> None:
+    made = report()
+    right = np.ones(120, bool)
+    right[[0, 1, 2, 40]] = False
+    named: list[str | None] = [f"<site {i // 3}>" for i in range(117)]
+    page = Page(render_report(replace(made, groups=by_group([*named, None, None, None], right))))
+    assert "39 groups of the tested photos, the hardest first." in page.text
+    assert "<site 0> 3 0 0.0 %" in page.text
+    assert page.text.index("<site 0>") < page.text.index("<site 13>") < page.text.index("<site 1>")
+    assert "The other 9 groups" in page.text
+    assert "groups of the tested photos" not in Page(render_report(made)).text
+
+
+def test_of_one_set_there_is_no_second_column_of_all() -> None:
+    made = report()
+    whole = replace(made, data=replace(made.data, counts={"all": dict.fromkeys(made.evaluation.classes, 30)}))
+    for one, columns in ((whole, 2), (made, 4)):
+        page = render_report(one)
+        assert page[page.index("<h3>Photos of each class") :].partition("</thead>")[0].count("<th ") == columns
 
 
 def test_a_class_without_photos_says_so() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import whatsit.evaluation
 from whatsit.decide import Rule
-from whatsit.evaluation import Evaluation, evaluate, intervals, mcnemar, selective
+from whatsit.evaluation import Evaluation, by_group, evaluate, groups, intervals, mcnemar, selective
 from whatsit.evaluation.report import DataFigures, Seen, Target, headline, render_report, suggest, summary, words
 from whatsit.evaluation.report.charts import svg, ticks
 from whatsit.evaluation.report.content import NEW
@@ -19,7 +19,7 @@ from whatsit.evaluation.report.content import NEW
 from .made_up import HOSTILE, history, names, predictions, report
 
 
-@pytest.mark.parametrize("module", [intervals, mcnemar, svg, ticks, words])
+@pytest.mark.parametrize("module", [groups, intervals, mcnemar, svg, ticks, words])
 def test_docstrings(module: ModuleType) -> None:
     result = doctest.testmod(module)
     assert result.attempted > 0
@@ -158,6 +158,18 @@ def test_summary_and_advice_say_what_intervals_count() -> None:
     assert "\nintervals     count 20 groups, not 600 photos\n" in summary(replace(made, evaluation=grouped))
     assert any("With 20 independent groups the interval is" in text for text in suggest(grouped, made.data))
     assert not any("the interval is" in text for text in suggest(made.evaluation, made.data))
+
+
+def test_summary_names_groups_and_the_worst_of_them() -> None:
+    right = np.ones(120, bool)
+    right[:7] = False
+    figures = by_group([f"site {i // 6}" for i in range(120)], right)
+    made = report()
+    text = summary(replace(made, groups=figures, data=replace(made.data, groups=60)))
+    assert "of 4 classes, 60 groups, 3 exact copies" in text
+    assert "\nworst groups  site 0: 0 of 6 right\n              site 1: 5 of 6 right\n" in text
+    assert "worst groups" not in summary(made)
+    assert "worst groups" not in summary(replace(made, groups=by_group(["one"] * 120, np.ones(120, bool))))
 
 
 @pytest.mark.parametrize("width", [80, 60])

@@ -161,6 +161,19 @@ def test_intervals_count_components() -> None:
     assert one.answered.accuracy.low < many.answered.accuracy.low
 
 
+def test_figures_by_group_are_of_the_judged_photos() -> None:
+    groups = [f"site {i // 10}" if i < 30 else None for i in range(80)]
+    photos, options = make_photos([40, 40], spread=3.0, groups=groups), TrainOptions()
+    plan = make_plan(photos, options)
+    learned = learn(photos, plan, options)
+    figures = {one.group: one for one in judge(photos, plan, learned).groups}
+    right = learned.judged.argmax(axis=1) == photos.labels[plan.judge]
+    for k in range(3):
+        at = [i for i, row in enumerate(plan.judge) if groups[row] == f"site {k}"]
+        assert (figures[f"site {k}"].photos, figures[f"site {k}"].right) == (len(at), int(right[at].sum()))
+    assert len(figures) == 3
+
+
 def test_nothing_but_leaks_has_no_figure_without() -> None:
     each: list[Split | None] = [*["train"] * 4, "test"]  # type: ignore[list-item]
     groups: list[str | None] = ["a", None, None, None, "a", "b", None, None, None, "b"]

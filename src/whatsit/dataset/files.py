@@ -17,6 +17,7 @@ from whatsit.errors import DatasetError
 from whatsit.text import printable
 
 HIDDEN, SKIPPED = "hidden", "left out by --skip"
+HERE = f".{os.sep}"  # what a listing of the working directory puts before each name, for nothing
 
 IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".gif", ".bmp", ".dib", ".webp", ".tif"),
@@ -86,18 +87,19 @@ def scan(folder: str, skip: Sequence[str] = ()) -> Listing:
         raise _cannot_be_listed(folder, error) from error
     listing = Listing([], [])
     for entry in entries:
+        path = entry.path.removeprefix(HERE)
         if is_hidden(entry.name):
-            listing.others.append((entry.path, HIDDEN))
+            listing.others.append((path, HIDDEN))
             if _is_folder(entry):
                 listing.hidden_folders.append(entry.name)
         elif any(fnmatchcase(entry.name, pattern) for pattern in skip):
-            listing.others.append((entry.path, SKIPPED))
+            listing.others.append((path, SKIPPED))
         elif _is_folder(entry):
-            listing.folders.append(entry.path)
+            listing.folders.append(path)
         elif reason := _no_photo(entry):
-            listing.others.append((entry.path, reason))
+            listing.others.append((path, reason))
         else:
-            listing.images.append(entry.path)
+            listing.images.append(path)
     return listing
 
 

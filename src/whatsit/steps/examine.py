@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from whatsit.dataset import Dataset
 from whatsit.decide import Rule, decide
 from whatsit.errors import DatasetError
-from whatsit.evaluation import Evaluation, evaluate, likely_mislabelled, selective
+from whatsit.evaluation import Evaluation, by_group, evaluate, likely_mislabelled, selective
 from whatsit.evaluation.report import DataFigures, Report, headline, render_report, suggest
 from whatsit.files import folder_written_atomically, write_json
 from whatsit.model.classifier import Classifier
@@ -106,6 +106,7 @@ def examine(classifier: Classifier, answers: Answers, model: Path, folder: Path)
         notes=tuple(map(printable, answers.dataset.notes)),
         left_out=answers.left_out,
         conflicts=sum(one.reason.startswith(TWO_LABELS) for one in answers.left_out),
+        groups=len({group for group in related.groups if group is not None}),
     )
     data = with_related(figures, related, answers.records, truth, classes)
     shown = Shown(answers.uris, truth, p, classifier, verdict.reasons.tolist())
@@ -126,6 +127,7 @@ def examine(classifier: Classifier, answers: Answers, model: Path, folder: Path)
         without_leaks=fresh,
         unsure=answered,
         target=target,
+        groups=by_group(related.groups, ~wrong),
         mistakes=shown.gallery(by_confidence[wrong[by_confidence]]),
         least_sure=shown.gallery(by_confidence[::-1]),
         mislabelled=shown.gallery(mislabelled, likely),
@@ -177,6 +179,7 @@ def _checks(report: Report) -> dict[str, object]:
     return {
         "answered": report.unsure and report.unsure.to_dict(),
         "seen": asdict(report.seen),
+        "groups": [asdict(group) for group in report.groups],
         "exact_copies": data.exact_duplicates,
         "near_copy_groups": data.near_duplicate_groups,
         "sources_by_name": {"photos": data.source_photos, "sources": data.sources},

@@ -7,6 +7,8 @@ import numpy as np
 from whatsit.evaluation import (
     Answered,
     Evaluation,
+    GroupFigures,
+    by_group,
     evaluate,
     expected_calibration_error,
     likely_mislabelled,
@@ -29,6 +31,7 @@ class Judged:
     answered: Answered
     seen: Seen  # judged photos that are not new: a copy, or another of their group, was learned from
     without_leaks: Evaluation | None
+    groups: tuple[GroupFigures, ...]  # of the judged photos that are in one
     mistakes: Rows  # most confident first
     least_sure: Rows
     mislabelled: Rows  # most suspicious first
@@ -65,6 +68,7 @@ def judge(photos: Photos, plan: Plan, learned: Learned) -> Judged:
             if some_clean
             else None
         ),
+        groups=by_group([photos.groups[i] for i in plan.judge], ~wrong),
         mistakes=plan.judge[by_confidence[wrong[by_confidence]]],
         least_sure=plan.judge[by_confidence[::-1]],
         mislabelled=known[suspicious],

@@ -68,7 +68,7 @@ def _metrics(judged: Judged) -> dict[str, Any]:
     e = judged.evaluation
     figures = ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "log_loss", "brier")
     calibration = {"ece": e.ece, "ece_by_chance": e.ece_by_chance, "mean_confidence": e.mean_confidence}
-    return {"n": e.n, **{name: asdict(getattr(e, name)) for name in figures}, **calibration}
+    return {"n": e.n, "units": e.units, **{name: asdict(getattr(e, name)) for name in figures}, **calibration}
 
 
 def model_facts(work: Work) -> ModelFacts:
@@ -144,6 +144,7 @@ def _data_figures(photos: Photos, plan: Plan, value_range: ValueRange | None) ->
         notes=tuple(map(printable, photos.dataset.notes)),
         left_out=tuple(LeftOut(printable(records[one.place].uri), one.reason) for one in photos.left_out),
         conflicts=photos.conflicts,
+        groups=len({group for group in photos.groups if group is not None}),
         deep=_deep(photos, value_range),
     )
     return with_related(figures, photos.related, photos.records, photos.labels, photos.dataset.classes)
@@ -179,6 +180,7 @@ def make_report(work: Work, classifier: Classifier, folder: Path, data: str) -> 
         without_leaks=judged.without_leaks,
         unsure=judged.answered,
         target=target_of(facts.unsure),
+        groups=judged.groups,
         mistakes=shown.gallery(judged.mistakes),
         least_sure=shown.gallery(judged.least_sure),
         mislabelled=shown.gallery(judged.mislabelled, likely),
@@ -216,7 +218,8 @@ def _how_made(facts: ModelFacts, learned: Learned) -> Mapping[str, str]:
 
 def _learned(facts: ModelFacts, history: History | None, chosen_on: str) -> Mapping[str, str]:
     """Of a probe its head, of a network its epochs, and what each was chosen by."""
-    details = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.head.items() if name != "name")
+    values = {name: f"{v:.3g}" if isinstance(v, float) else v for name, v in facts.head.items() if name != "name"}
+    details = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items())
     if history is None:
         return {"Head": f"{facts.head['name']} ({details}), chosen by log loss on {chosen_on}"}
     return {

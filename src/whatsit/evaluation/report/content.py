@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from whatsit.evaluation.figures import Answered, Evaluation
+from whatsit.evaluation.groups import GroupFigures
 
 if TYPE_CHECKING:
     from whatsit.learning.history import History
@@ -76,6 +77,7 @@ class DataFigures:
     source_photos: int = 0  # photos that have others of the same source, by their names; kept together
     sources: int = 0
     proposals: tuple[Proposal, ...] = ()
+    groups: int = 0  # as their owner named them, each kept within one split
     deep: tuple[str, ...] = ()  # of photos of more than 8 bits: what is black and white, then what is odd
     notes: tuple[str, ...] = ()  # how folders and columns were read, and what to look at: a sentence each
 
@@ -137,6 +139,7 @@ class Report:
     unsure: Answered | None = None
     target: Target | None = None
     foreign: ForeignPhotos | None = None
+    groups: tuple[GroupFigures, ...] = ()  # of the judged photos, from `by_group`; where their owner named groups
     mistakes: tuple[Photo, ...] = ()  # most confident first; a dozen of each reads best
     least_sure: tuple[Photo, ...] = ()
     mislabelled: tuple[Photo, ...] = ()  # most suspicious first

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 ROWS = 30  # of a table before the rest folds away
 PAIRS = 10  # confused pairs listed
+GROUPS = 500  # listed; beyond, a number: the figures as JSON have them all
 LEFT_OUT = 500  # files listed; beyond, a number: the model folder's splits.csv has them all
 
 
@@ -79,6 +80,8 @@ def _context(report: Report) -> dict[str, Any]:
         "class_rows": _folded(_worst_first(evaluation)),
         "pairs": pairs[:PAIRS],
         "more_pairs": max(0, len(pairs) - PAIRS),
+        "group_rows": _folded(list(report.groups[:GROUPS])),
+        "more_groups": max(0, len(report.groups) - GROUPS),
         "confusion_classes": len(shown_classes(evaluation)),
         "distribution_classes": min(SHOWN, len(evaluation.classes)),
         "data_rows": _folded(_data_rows(report)),

@@ -62,6 +62,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         ("", _unlike(report)),
         ("", _missed(report)),
         *_worst_classes(report),
+        *_worst_groups(report),
         ("confused", _pair(report)),
         ("wrong labels", _mislabelled(report)),
         ("unbalanced", _unbalanced(report)),
@@ -71,6 +72,8 @@ def _rows(report: Report) -> list[tuple[str, str]]:
 def _data(report: Report) -> str:
     total = sum(sum(split.values()) for split in report.data.counts.values())
     parts = [f"{count(total, 'photo')} of {count(len(report.evaluation.classes), 'class', 'classes')}"]
+    if report.data.groups:
+        parts.append(count(report.data.groups, "group"))
     if report.data.exact_duplicates:
         parts.append(count(report.data.exact_duplicates, "exact copy", "exact copies"))
     if report.data.near_duplicate_groups:
@@ -192,6 +195,12 @@ def _worst_classes(report: Report) -> list[tuple[str, str]]:
         for c in worst
     ]
     return list(zip(["worst classes", "", ""], texts, strict=False))
+
+
+def _worst_groups(report: Report) -> list[tuple[str, str]]:
+    """Up to two groups of least accuracy."""
+    texts = [f"{shorten(g.group, 28)}: {g.right:,} of {g.photos:,} right" for g in report.groups[:2] if g.accuracy < 1]
+    return list(zip(["worst groups", ""], texts, strict=False))
 
 
 def _pair(report: Report) -> str:
