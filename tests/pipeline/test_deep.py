@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cli.shell import Shell
 from drawn import KINDS, drawn_photo
 from numpy.typing import NDArray
 from PIL import Image
@@ -17,6 +18,7 @@ import whatsit
 from whatsit.dataset import Depth, read_dataset
 from whatsit.errors import WhatsitError
 from whatsit.evaluation.report import summary
+from whatsit.images.depth import UNKNOWN
 from whatsit.images.load import load_for_network
 from whatsit.images.preprocessing import ValueRange
 from whatsit.model.folder import FILES
@@ -257,3 +259,45 @@ def test_photos_of_other_values_than_the_rest_are_said(deep: Path, tmp_path: Pat
     said = depth.words(dataset.depth)
     assert "3 of 24 show next to nothing by that range, first 00.tif" in said[1]
     assert "--value-range LOW:HIGH" in said[1]
+
+
+# What is said of answers.
+
+
+def test_a_model_that_saw_no_deep_photo_says_so(deep: Path, trained_plain: Trained, tmp_path: Path) -> None:
+    file = next(deep.rglob("*.tif"))
+    for way in (str(file), file.read_bytes(), Image.open(file)):
+        answer = trained_plain.classifier.predict(way)
+        assert answer.note == UNKNOWN
+        assert answer.to_dict()["note"] == UNKNOWN
+    report = evaluate(trained_plain.folder, deep, tmp_path / "evaluated").report
+    assert f"24 photos: {UNKNOWN}" in summary(report, 200)
+    assert UNKNOWN in (tmp_path / "evaluated" / FILES.report).read_text(encoding="utf-8")
+
+
+def test_photos_that_the_model_knows_have_no_note(
+    deep: Path, plain: Path, trained_plain: Trained, trained_deep: Trained
+) -> None:
+    for trained, folder in ((trained_deep, deep), (trained_plain, plain), (trained_deep, plain)):
+        answers = trained.classifier.predict(sorted(folder.rglob("*.tif")))
+        assert not [answer.note for answer in answers if answer.note]
+        assert "note" not in answers[0].to_dict()
+
+
+def test_a_deep_photo_of_other_values_is_said(deep: Path, trained_deep: Trained) -> None:
+    values = np.asarray(Image.open(next(deep.rglob("*.tif"))))
+    for other in ((values / 1400).astype(np.float32), values.astype(np.int32) * 1000):
+        assert (
+            "shows next to nothing by the model's range, where black is" in trained_deep.classifier.predict(other).note
+        )
+    covered = np.full((48, 64), 210, np.uint16)
+    assert trained_deep.classifier.predict(covered).note is None
+
+
+def test_the_command_says_it_once(
+    deep: Path, trained_plain: Trained, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell = Shell(capsys, monkeypatch)
+    said = shell("predict", trained_plain.folder, deep)
+    assert said.err.count(UNKNOWN) == 1
+    assert f"24 photos: {UNKNOWN}\n" in said.err

@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -167,13 +168,20 @@ class Summary:
 
     def __init__(self) -> None:
         self.photos = self.unsure = self.failed = 0
+        self._notes: Counter[str] = Counter()
 
     def count(self, answers: Iterable["Prediction"]) -> Iterator["Prediction"]:
         for answer in answers:
             self.photos += 1
             self.unsure += answer.unsure
             self.failed += answer.error is not None
+            self._notes.update([answer.note] if answer.note else [])
             yield answer
+
+    @property
+    def notes(self) -> list[str]:
+        """What should be known of some of the answers, a line each."""
+        return [f"{number(count, 'photo')}: {note}" for note, count in self._notes.items()]
 
     def __str__(self) -> str:
         return f"{number(self.photos, 'photo')}, {self.unsure:,} unsure, {self.failed:,} unreadable"

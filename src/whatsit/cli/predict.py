@@ -91,6 +91,8 @@ def command(
         write_answers(summary.count(_with_folders(answers, closed)), form, write)
     if output or summary.photos > 1:
         click.echo(f"{summary}{f'; written to {Path(output)}' if output else ''}", err=True)
+    for note in summary.notes:
+        click.echo(note, err=True)
     if summary.failed:
         sys.exit(1)
 

@@ -35,6 +35,7 @@ class Loaded:
     digest: bytes | None = None  # sha256 of the file's bytes, where the loader took it
     thumbnail: NDArray[np.uint8] | None = None  # (32, 32) grey, likewise
     error: str | None = None
+    note: str | None = None  # what a reader of an answer should know of it
 
 
 Load = Callable[[Source], Loaded]
@@ -49,6 +50,7 @@ class Item(Generic[Source]):
     row: NDArray[np.float32] | None  # (columns,)
     thumbnail: NDArray[np.uint8] | None
     error: str | None
+    note: str | None = None
 
 
 def _work(sources: Sequence[Source], load: Load[Source], run: Run) -> list[Item[Source]]:
@@ -93,7 +95,7 @@ def _row_or_error(pixels: NDArray[np.uint8], run: Run) -> NDArray[np.float32] | 
 def _item(source: Source, loaded: Loaded, row: NDArray[np.float32] | str) -> Item[Source]:
     if isinstance(row, str):
         return Item(source, loaded.digest, None, None, row)
-    return Item(source, loaded.digest, row, loaded.thumbnail, None)
+    return Item(source, loaded.digest, row, loaded.thumbnail, None, loaded.note)
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -59,6 +59,7 @@ class Decoded:
     image: Image.Image
     width: int
     height: int
+    deep: NDArray[Any] | None = None  # the numbers of a deep image, as stored
 
 
 def decode(data: bytes, limits: Limits, at_least: int | None, value_range: ValueRange | None = None) -> Decoded:
@@ -67,7 +68,9 @@ def decode(data: bytes, limits: Limits, at_least: int | None, value_range: Value
     with _errors_named(kind):
         loaded, turn, (width, height) = _loaded(kind, data, limits, at_least)
         rgb = samples_to_rgb(loaded, value_range) if isinstance(loaded, Samples) else to_rgb(loaded, value_range)
-        return Decoded(turn_upright(rgb, turn), *((height, width) if swaps_sides(turn) else (width, height)))
+        if swaps_sides(turn):
+            width, height = height, width
+        return Decoded(turn_upright(rgb, turn), width, height, _deep(loaded))
 
 
 def deep_values(data: bytes, limits: Limits) -> NDArray[Any] | None:
@@ -79,8 +82,13 @@ def deep_values(data: bytes, limits: Limits) -> NDArray[Any] | None:
     with _errors_named(kind):
         if not _header(kind, data).is_deep:
             return None
-        loaded, *_ = _loaded(kind, data, limits, None)
-        return loaded.values if isinstance(loaded, Samples) else np.asarray(loaded)
+        return _deep(_loaded(kind, data, limits, None)[0])
+
+
+def _deep(loaded: Image.Image | Samples) -> NDArray[Any] | None:
+    if isinstance(loaded, Samples):
+        return None if loaded.values.dtype == np.uint8 else loaded.values
+    return np.asarray(loaded) if is_deep(loaded) else None
 
 
 def header_size(data: bytes, limits: Limits) -> tuple[int, int]:

@@ -27,6 +27,9 @@ STEPS = 50  # a measured end is a round number, as near as the range's fiftieth 
 SAMPLE = 100_000  # values of a photo that are looked at
 ROWS = 2**22  # values that are scaled at a time
 
+UNKNOWN = "more than 8 bits, at a model that saw no such photo: what is black and white in it was guessed"
+EMPTY = "shows next to nothing by the model's range, where black is {:.10g} and white is {:.10g}"
+
 Values = NDArray[Any]
 
 
@@ -58,6 +61,15 @@ def _scaled(values: Values, black: float, white: float) -> NDArray[np.uint8]:
     levels = (numbers - exact(black)).clip(0, white - black) * (255 / (white - black))
     rounded: NDArray[np.uint8] = np.rint(levels).astype(np.uint8)  # 16 bits: value / 257
     return rounded
+
+
+def doubt(values: Values | None, value_range: ValueRange | None) -> str | None:
+    """What a reader of an answer should know of a deep image; None where there is nothing, or it has 8 bits."""
+    if values is None or values.dtype == np.uint8:
+        return None
+    if value_range is None:
+        return UNKNOWN
+    return EMPTY.format(*value_range) if shows_nothing(sample_of(values), value_range) else None
 
 
 def range_of_photo(values: Values) -> ValueRange:

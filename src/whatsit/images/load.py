@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from whatsit.images.decode import Decoded, decode, deep_values, header_size
+from whatsit.images.depth import doubt
 from whatsit.images.fit import fit
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.images.preprocessing import Preprocessing, ValueRange
@@ -29,6 +30,7 @@ class Loaded:
     thumbnail: NDArray[np.uint8]  # (32, 32) grey, the whole image squashed whatever `fit` says
     width: int  # of the upright original, in pixels
     height: int
+    note: str | None = None  # what a reader of an answer should know of it
 
 
 def read_image(
@@ -52,14 +54,23 @@ def load_for_network(
     source: Source, preprocessing: Preprocessing, limits: Limits = DEFAULT_LIMITS
 ) -> NDArray[np.uint8]:
     """An image file → the network's input, RGB `uint8 (height, width, 3)`. Raises `ImageError`."""
-    return np.array(fit(_decode_for(source, preprocessing, limits).image, preprocessing))
+    return load_noted(source, preprocessing, limits)[0]
+
+
+def load_noted(
+    source: Source, preprocessing: Preprocessing, limits: Limits = DEFAULT_LIMITS
+) -> tuple[NDArray[np.uint8], str | None]:
+    """The same, and what a reader of an answer should know of it (`doubt`). Raises `ImageError`."""
+    decoded = _decode_for(source, preprocessing, limits)
+    return np.array(fit(decoded.image, preprocessing)), doubt(decoded.deep, preprocessing.value_range)
 
 
 def load_with_thumbnail(source: Source, preprocessing: Preprocessing, limits: Limits = DEFAULT_LIMITS) -> Loaded:
     """The same input with a thumbnail and the original's size, from the same decode. Raises `ImageError`."""
     decoded = _decode_for(source, preprocessing, limits)
     pixels = np.array(fit(decoded.image, preprocessing))
-    return Loaded(pixels, thumbnail(decoded.image), decoded.width, decoded.height)
+    note = doubt(decoded.deep, preprocessing.value_range)
+    return Loaded(pixels, thumbnail(decoded.image), decoded.width, decoded.height, note)
 
 
 def thumbnail(image: Image.Image) -> NDArray[np.uint8]:

@@ -91,7 +91,9 @@ class Classifier:
                 yield Classified(item.source, error=item.error, digest=item.digest)
             else:
                 said = self._classified(item.source, item.row)
-                yield replace(said, digest=item.digest, thumbnail=item.thumbnail) if identify else said
+                if identify or item.note is not None:
+                    said = replace(said, digest=item.digest, thumbnail=item.thumbnail, note=item.note)
+                yield said
 
     def open(self) -> None:
         """Makes ready what `answer_pixels` runs on, so that the first answer takes no longer than the others.
@@ -145,13 +147,20 @@ class Classifier:
 
     def pixels(self, image: ImageLike) -> NDArray[np.uint8]:
         """The network's input, (height, width, 3) uint8. Raises ImageError."""
-        from whatsit.images.fit import fit_image
-        from whatsit.images.load import load_for_network
-        from whatsit.images.memory import from_memory
+        return self.pixels_noted(image)[0]
 
+    def pixels_noted(self, image: ImageLike) -> tuple[NDArray[np.uint8], str | None]:
+        """The same, and what a reader of the answer should know of the image. Raises ImageError."""
+        from whatsit.images.depth import doubt
+        from whatsit.images.fit import fit_image
+        from whatsit.images.load import load_noted
+        from whatsit.images.memory import deep_values, from_memory
+
+        taken = self.facts.preprocessing
         if isinstance(image, str | bytes | PathLike):
-            return load_for_network(image, self.facts.preprocessing, self.limits)
-        return fit_image(from_memory(image, self.facts.preprocessing.value_range), self.facts.preprocessing)
+            return load_noted(image, taken, self.limits)
+        pixels = fit_image(from_memory(image, taken.value_range), taken)
+        return pixels, doubt(deep_values(image), taken.value_range)
 
     def _all(self, images: ImageLike | Iterable[ImageLike]) -> Iterator["Classified"]:
         for number, one in enumerate(self.classify(_as_many(images)), start=1):
@@ -175,7 +184,8 @@ class Classifier:
             try:
                 if identify and isinstance(image, str | bytes | PathLike):
                     return self._identified(image)
-                return Loaded(self.pixels(image))
+                pixels, note = self.pixels_noted(image)
+                return Loaded(pixels, note=note)
             except ImageError as error:
                 return Loaded(None, error=str(error))
 
@@ -189,7 +199,7 @@ class Classifier:
 
         data = read_bytes(image, self.limits)
         loaded = load_with_thumbnail(data, self.facts.preprocessing, self.limits)
-        return Loaded(loaded.pixels, hashlib.sha256(data).digest(), loaded.thumbnail)
+        return Loaded(loaded.pixels, hashlib.sha256(data).digest(), loaded.thumbnail, note=loaded.note)
 
     def _classified(self, source: Any, row: NDArray[np.float32] | str) -> "Classified":
         """row: one of `_rows_of`, or why there is none."""

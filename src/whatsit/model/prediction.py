@@ -29,6 +29,7 @@ class Prediction:
     reason: str = ""  # why it is unsure: "probability", "unlike", "probability and unlike"; empty where it is sure
     similarity: float | None = None  # cosine to the most similar training photo
     error: str | None = None
+    note: str | None = None  # what else should be known of the answer
 
     @property
     def unsure(self) -> bool:
@@ -50,11 +51,13 @@ class Prediction:
         return self.top[0].probability if self.top else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Ready for JSON: `{"path", "label", "probability", "unsure", "reason", "top"}` or `{"path", "error"}`."""
+        """Ready for JSON: `{"path", "label", "probability", "unsure", "reason", "top"}` or `{"path", "error"}`; with a
+        `note` where there is one."""
         if self.error is not None:
             return {"path": self.path, "error": self.error}
         top = [{"label": c.label, "probability": round(c.probability, 6)} for c in self.top]
-        return {"path": self.path, **top[0], "unsure": self.unsure, "reason": self.reason, "top": top}
+        note = {} if self.note is None else {"note": self.note}
+        return {"path": self.path, **top[0], "unsure": self.unsure, "reason": self.reason, "top": top, **note}
 
     def __str__(self) -> str:
         if self.error is not None:
@@ -107,6 +110,7 @@ class Classified:
     similarity: float = 0.0  # cosine to the most similar reference photo
     embedding: NDArray[np.float32] = field(default_factory=_no_numbers)  # (dim,)
     error: str | None = None
+    note: str | None = None  # what else should be known of the answer
     failed: bool = False  # whether the error is the model's, not the image's
     digest: bytes | None = None  # sha256 of the image's bytes, where it was asked for
     thumbnail: NDArray[np.uint8] | None = None  # (32, 32) grey, likewise
@@ -119,4 +123,4 @@ class Classified:
         p = self.probabilities.tolist()
         candidates = tuple(Candidate(classes[i], p[i]) for i in nlargest(top, range(len(p)), key=p.__getitem__))
         reason = str(decide(candidates[0].probability, self.similarity, rule).reasons)
-        return Prediction(name, candidates, reason, self.similarity)
+        return Prediction(name, candidates, reason, self.similarity, note=self.note)

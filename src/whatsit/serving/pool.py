@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -168,16 +168,20 @@ class Pool:
     def _answers(self, version: Version, images: Sequence[Any]) -> list[Classified]:
         pixels: list[NDArray[np.uint8]] = []
         errors: list[str | None] = []
+        notes: list[str | None] = []
         for image in images:
             start = time.monotonic()
             try:
-                pixels.append(version.classifier.pixels(image))
+                made, note = version.classifier.pixels_noted(image)
+                pixels.append(made)
+                notes.append(note)
                 errors.append(None)
             except ImageError as error:
                 errors.append(str(error))
             self._metrics.decode.observe(time.monotonic() - start)
         start = time.monotonic()
-        rows = iter(version.classifier.answer_pixels(np.stack(pixels)) if pixels else ())
+        said = version.classifier.answer_pixels(np.stack(pixels)) if pixels else []
+        rows = (replace(one, note=note) if note else one for one, note in zip(said, notes, strict=True))
         self._metrics.inference.observe(time.monotonic() - start)
         answers = [next(rows) if error is None else Classified(None, error=error) for error in errors]
         for answer in answers:

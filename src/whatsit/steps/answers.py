@@ -4,6 +4,8 @@ Kept of a photo are its probabilities and what `related.py` tells copies by: a t
 many, 512 bytes of its vector. Labels play no part here.
 """
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -31,6 +33,7 @@ class Answers:
     vectors: NDArray[np.float32]  # (n, dim), or fewer directions of them
     thumbnails: NDArray[np.uint8]  # (n, 32, 32)
     left_out: tuple[LeftOut, ...]
+    notes: Mapping[str, int]  # what should be known of answers → of how many photos
 
     @cached_property
     def records(self) -> list[Record]:
@@ -68,6 +71,7 @@ def answer(classifier: Classifier, dataset: Dataset, watch: Watch) -> Answers:
     places: list[int] = []
     digests: list[str] = []
     left_out: list[LeftOut] = []
+    notes: Counter[str] = Counter()
     with watch("classifying", total) as advance:
         said = classifier.classify((record.uri for record in dataset.records), identify=True)
         for place, one in enumerate(said):
@@ -80,6 +84,7 @@ def answer(classifier: Classifier, dataset: Dataset, watch: Watch) -> Answers:
             vectors.add(one.embedding)
             places.append(place)
             digests.append(one.digest.hex())
+            notes.update([one.note] if one.note else [])
     if not places:
         first = left_out[0]
         raise DatasetError(f"{dataset.name}: no image can be read (the first, {first.path}: {first.reason})")
@@ -93,4 +98,5 @@ def answer(classifier: Classifier, dataset: Dataset, watch: Watch) -> Answers:
         vectors=vectors.rows(),
         thumbnails=thumbnails[:n],
         left_out=tuple(left_out),
+        notes=notes,
     )

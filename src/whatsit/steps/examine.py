@@ -1,6 +1,6 @@
 """A model and labelled photos → the same figures and report as after training, at any later time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,15 +14,17 @@ from whatsit.errors import DatasetError
 from whatsit.evaluation import Evaluation, by_group, evaluate, likely_mislabelled, selective
 from whatsit.evaluation.report import DataFigures, Report, headline, render_report, suggest
 from whatsit.files import folder_written_atomically, write_json
+from whatsit.images.preprocessing import ValueRange
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
 from whatsit.steps.answers import Answers
+from whatsit.steps.depth import range_words
 from whatsit.steps.gallery import Shown
 from whatsit.steps.judge import target_of
 from whatsit.steps.known import Known, known_photos, read_training_photos
 from whatsit.steps.related import TWO_LABELS, Related, conflicts, relate, with_related
 from whatsit.steps.tables import leaks_csv, likely_labels, predictions_csv, suspects_csv
-from whatsit.text import printable, shell_quoted
+from whatsit.text import number, printable, shell_quoted
 
 FIGURES = "evaluation.json"
 
@@ -39,6 +41,12 @@ def _protocol(dataset: Dataset) -> str:
     splits = {record.split for record in dataset.records}
     one = splits.pop() if len(splits) == 1 else None
     return f"the {one} split of the photos that you gave" if one else "all labelled photos that you gave"
+
+
+def _deep(value_range: ValueRange | None, notes: Mapping[str, int]) -> tuple[str, ...]:
+    """For the report: the model's range, and what deep photos here make doubtful."""
+    said = () if value_range is None else (f"{range_words(value_range)}, as the model has it",)
+    return (*said, *(f"{number(count, 'photo')}: {note}" for note, count in notes.items()))
 
 
 def known_to(classifier: Classifier, model: Path, answers: Answers, related: Related) -> Known:
@@ -105,6 +113,7 @@ def examine(classifier: Classifier, answers: Answers, model: Path, folder: Path)
         skipped=answers.dataset.skipped,
         notes=tuple(map(printable, answers.dataset.notes)),
         left_out=answers.left_out,
+        deep=_deep(facts.preprocessing.value_range, answers.notes),
         conflicts=sum(one.reason.startswith(TWO_LABELS) for one in answers.left_out),
         groups=len({group for group in related.groups if group is not None}),
     )
