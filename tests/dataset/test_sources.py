@@ -88,16 +88,29 @@ def test_a_folder_that_is_numbered_through_is_no_sign_of_copies(form: str) -> No
     assert (sources.photos, sources.proposals) == (0, ())
 
 
-def test_a_series_is_proposed_and_taken_where_asked() -> None:
-    """`p3_0` to `p3_4` may be one photo or a patient: it is said, not done."""
+def test_a_series_that_agrees_less_is_proposed_and_taken_where_asked() -> None:
+    """`p3_0` to `p3_4` may be one photo or a day: it is said, not done."""
     by_number: Name = lambda s, c: f"p{s}x_{c}"  # noqa: E731
-    proposed = found(by_number)
+    assert (found(by_number).sources, right(found(by_number))) == (SOURCES, True)
+    proposed = found(by_number, alike=0.6)
     assert (proposed.photos, proposed.pairs) == (0, ())
-    assert [(one.example, one.photos, one.sources) for one in proposed.proposals] == [("p0x_4.jpg", 120, SOURCES)]
-    taken = found(by_number, choice="always")
-    assert (taken.photos, taken.sources, taken.proposals) == (120, SOURCES, ())
+    (one,) = proposed.proposals
+    assert one.example.startswith("p")
+    assert one.photos == one.sources * COPIES
+    assert one.sources > 8
+    taken = found(by_number, alike=0.6, choice="always")
+    assert (taken.photos, taken.sources, taken.proposals) == (one.photos, one.sources, ())
     assert right(taken)
     assert found(NAMES["Roboflow"], choice="never") == Sources()
+
+
+def test_a_long_series_is_asked_about() -> None:
+    """A day of photos at one place: 150 of each of four, all alike."""
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(4, 1, DIM)) * 3 + rng.normal(size=(4, 150, DIM))).reshape(-1, DIM).astype(np.float32)
+    uris = [f"day{row // 150}x_{row % 150:03}.jpg" for row in range(600)]
+    sources = find_sources(uris, np.zeros(600, np.int64), x)
+    assert sources.photos == 0
 
 
 @pytest.mark.parametrize(("original", "pairs"), [(0, ((0, 1),)), (3, ())])

@@ -50,9 +50,9 @@ RULES: dict[Kind, Rule] = {
     "export": Rule(0.6, 0.0, 0.0),  # a hash that a tool wrote means nothing else
     "change": Rule(0.8, 0.7, 0.65),
     "copy": Rule(0.8, 0.7, 0.65),
-    "draw": Rule(0.9, 0.85, 0.8),
-    "number": Rule(0.9, 0.85, 0.8, 30),
-    "series": Rule(0.9, 0.85, 0.85, 0),  # proposed alone: a series may be a patient or a day
+    "draw": Rule(0.9, 0.75, 0.8),
+    "number": Rule(0.9, 0.75, 0.8, 30),
+    "series": Rule(0.93, 0.75, 0.8, 100),  # copies, a burst, a patient; a longer one may be a day and is asked about
 }
 ACROSS = Rule(0.8, 0.8, 2.0)  # one name in two folders, such as train and test
 

@@ -23,7 +23,7 @@ def headline(
         return f"Cross-validated on {photos}, each judged by a classifier that never saw it: {right}."
     if not seen.leaks and not seen.unknown:
         return f"On {photos} that it never saw, this classifier named {right}."
-    shared = f", {familiar(seen)}," if seen.leaks else ""
+    shared = f", {familiar(seen, evaluation.n)}," if seen.leaks else ""
     sentences = [f"On {photos}{shared} this classifier named {right}."]
     if seen.leaks and without_leaks is not None:
         n = f"{without_leaks.n:,}"
@@ -35,10 +35,15 @@ def headline(
     return " ".join(sentences)
 
 
-def familiar(seen: Seen) -> str:
+def familiar(seen: Seen, of: int) -> str:
     """Which photos are not new to it: "3 of which have copies among its training photos"."""
-    copies = f"{seen.copies:,} of which {'has a copy' if seen.copies == 1 else 'have copies'} among its training photos"
-    grouped = f"{seen.grouped:,} of which {'shares' if seen.grouped == 1 else 'share'} a group with training photos"
+
+    def some(n: int) -> str:
+        return "all" if n == of > 1 else f"{n:,}"
+
+    has, shares = "has a copy" if seen.copies == 1 else "have copies", "shares" if seen.grouped == 1 else "share"
+    copies = f"{some(seen.copies)} of which {has} among its training photos"
+    grouped = f"{some(seen.grouped)} of which {shares} a group with training photos"
     return " and ".join(text for text, n in ((copies, seen.copies), (grouped, seen.grouped)) if n)
 
 

@@ -107,7 +107,7 @@ def _torn(report: Report) -> str:
     torn = report.data.torn
     if not torn:
         return ""
-    first = f"{_end(torn[0].path, 20)} = {_end(torn[0].other, 20)}"
+    first = f"{_end(torn[0].path)} = {_end(torn[0].other)}"
     return f"{count(len(torn), 'near-copy', 'near-copies')}: {first}" + (" …" if len(torn) > 1 else "")
 
 
@@ -131,14 +131,19 @@ def _leaks(report: Report) -> list[tuple[str, str]]:
     return list(zip(["not new", *[""] * LEAKS], texts, strict=False))
 
 
-def _end(path: str, width: int = 26) -> str:
-    """The end of a path, which tells one from another."""
-    path = printable(path)
-    if columns(path) <= width:
-        return path
-    while columns(path) > width - 1:
-        path = path[1:]
-    return "…" + path
+def _end(path: str, width: int = 22) -> str:
+    """The last two parts of a path, without their middle where they are long: what tells one photo from another."""
+    name = "/".join(printable(path).replace("\\", "/").split("/")[-2:])
+    if columns(name) <= width:
+        return name
+    half = (width - 1) // 2
+    end = name[-half:]
+    while columns(end) > half:
+        end = end[1:]
+    start = name
+    while columns(start) > width - 1 - columns(end):
+        start = start[:-1]
+    return f"{start}…{end}"
 
 
 def _intervals(report: Report) -> str:
