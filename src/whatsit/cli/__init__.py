@@ -15,6 +15,7 @@ from typing import NoReturn
 import click
 
 from whatsit.errors import WhatsitError
+from whatsit.images.quiet import ask_for_silence
 
 COMMANDS = {
     "train": "Train a classifier on a folder of photos.",
@@ -102,11 +103,22 @@ def _write_any_name() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def _called() -> object:
+    """The command; libtiff is silent, and what was left out of photos is said once, at the end."""
+    ask_for_silence()
+    try:
+        return whatsit.main(standalone_mode=False)
+    finally:
+        if notes := sys.modules.get("whatsit.images.notes"):
+            for line in notes.taken():
+                click.echo(line, err=True)
+
+
 def main() -> None:
     """The entry point: a `WhatsitError` becomes one line on stderr and exit code 1."""
     _write_any_name()
     try:
-        code = whatsit.main(standalone_mode=False)
+        code = _called()
         sys.exit(code if isinstance(code, int) else 0)
     except click.UsageError as error:
         error.show()

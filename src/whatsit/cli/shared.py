@@ -3,12 +3,12 @@
 import json
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 
 from whatsit.embedding.devices import DEVICES
-from whatsit.images.limits import DEFAULT_LIMITS, Limits
+from whatsit.images.limits import DEFAULT_LIMITS, Limits, Page, is_bands
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,8 +21,36 @@ device_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 
+def _told(ctx: click.Context, option: click.Parameter, value: Any) -> None:
+    """Kept for `limits`, so that commands need no parameter for it."""
+    ctx.meta[f"whatsit.{option.name}"] = value
+
+
+def _bands(ctx: click.Context, option: click.Parameter, value: str | None) -> None:
+    bands = None if value is None else tuple(int(one) if one.isdecimal() else 0 for one in value.split(","))
+    if bands is not None and not is_bands(bands):
+        raise click.BadParameter(f"{value!r}: expected one number from 1, or three for red, green, blue, as 4,3,2")
+    _told(ctx, option, bands)
+
+
 def limit_options(command: F) -> F:
-    """`--max-bytes` and `--max-pixels`."""
+    """`--max-bytes` and `--max-pixels`; `--bands` and `--page`."""
+    command = click.option(
+        "--page",
+        type=click.Choice(get_args(Page)),
+        default=DEFAULT_LIMITS.page,
+        show_default=True,
+        expose_value=False,
+        callback=_told,
+        help="Of a TIFF with several: the first, or grey ones as channels of one photo.",
+    )(command)
+    command = click.option(
+        "--bands",
+        metavar="R,G,B",
+        expose_value=False,
+        callback=_bands,
+        help="Bands of a TIFF that are red, green, blue, as 4,3,2; or one that is grey.",
+    )(command)
     command = click.option(
         "--max-bytes", type=click.IntRange(1), default=DEFAULT_LIMITS.max_bytes, help="Refuse larger files."
     )(command)
@@ -45,4 +73,7 @@ def json_line(value: Any) -> str:
 
 
 def limits(max_bytes: int, max_pixels: int) -> Limits:
-    return Limits(max_bytes=max_bytes, max_pixels=max_pixels)
+    """With what the running command was told of bands and pages."""
+    told = click.get_current_context().meta
+    bands, page = told.get("whatsit.bands"), told.get("whatsit.page", DEFAULT_LIMITS.page)
+    return Limits(max_bytes=max_bytes, max_pixels=max_pixels, bands=bands, page=page)

@@ -14,6 +14,7 @@ from typing import Literal
 
 from whatsit.embedding.pretrained.names import is_timm
 from whatsit.errors import BackboneError, MissingExtraError
+from whatsit.images.limits import Limits
 from whatsit.images.preprocessing import Fit, Preprocessing, Size, ValueRange
 
 Precision = Literal["int8", "float32"]
@@ -74,6 +75,11 @@ class FeatureExtractor:
     def with_range(self, value_range: ValueRange | None) -> "FeatureExtractor":
         """The same for deep images of such values."""
         return replace(self, preprocessing=replace(self.preprocessing, value_range=value_range))
+
+    def reading(self, limits: Limits) -> "FeatureExtractor":
+        """The same for files of which that is read."""
+        chosen = self.preprocessing.read_by(limits)
+        return self if chosen == self.preprocessing else replace(self, preprocessing=chosen)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -57,7 +57,7 @@ class Embedder:
         device: str = "cpu",
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        self.extractor = extractor
+        self.extractor = extractor = extractor.reading(limits)
         self.device = device
         self.limits = limits
         plain = extractor.name.replace(":", "-").replace("/", "-")  # as a part of a file's name

@@ -4,12 +4,14 @@ Pillow's own `convert("RGB")` turns 16-bit grey all white and shows the colours 
 profiles are not applied: a photo's numbers are taken for sRGB, as the networks' makers did.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image
 
 from whatsit.images.depth import to_eight_bits
 from whatsit.images.preprocessing import ValueRange
-from whatsit.images.samples import Samples
+from whatsit.images.samples import Samples, no_such_bands
 
 _DEEP = ("I;16", "I;16L", "I;16B", "I", "F")
 
@@ -38,6 +40,14 @@ def samples_to_rgb(samples: Samples, value_range: ValueRange | None = None) -> I
         return colour
     colour.putalpha(Image.fromarray(samples.alpha))
     return Image.alpha_composite(Image.new("RGBA", colour.size, (255, 255, 255, 255)), colour).convert("RGB")
+
+
+def of_bands(image: Image.Image, bands: Sequence[int]) -> Image.Image:
+    """Of RGB, the bands of those numbers, from 1, as RGB. Raises `ImageError` where there are no such bands."""
+    if max(bands) > len(image.getbands()):
+        raise no_such_bands(bands, len(image.getbands()))
+    chosen = [image.getchannel(band - 1) for band in bands]
+    return Image.merge("RGB", chosen if len(chosen) == 3 else 3 * chosen)
 
 
 def _declared(samples: Samples) -> ValueRange | None:

@@ -20,7 +20,7 @@ from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from whatsit.errors import ImageError
-from whatsit.images.colour import is_deep, samples_to_rgb, to_rgb
+from whatsit.images.colour import is_deep, of_bands, samples_to_rgb, to_rgb
 from whatsit.images.formats import HEAD, name_of_unread, sniff
 from whatsit.images.jpeg import read_frame, read_rare, scale_down
 from whatsit.images.limits import Limits, check_format, check_pixels, check_stored_pixels
@@ -68,6 +68,8 @@ def decode(data: bytes, limits: Limits, at_least: int | None, value_range: Value
     with _errors_named(kind):
         loaded, turn, (width, height) = _loaded(kind, data, limits, at_least)
         rgb = samples_to_rgb(loaded, value_range) if isinstance(loaded, Samples) else to_rgb(loaded, value_range)
+        if limits.bands is not None and kind != "tiff":
+            rgb = of_bands(rgb, limits.bands)
         if swaps_sides(turn):
             width, height = height, width
         return Decoded(turn_upright(rgb, turn), width, height, _deep(loaded))

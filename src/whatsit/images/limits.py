@@ -1,18 +1,25 @@
-"""How much of a file is read, and how many pixels are decoded, before it is refused.
+"""How much of a file is read, and what of it, and how many pixels are decoded, before it is refused.
 
 The defaults admit nearly every photo that a phone or camera of today makes. At 62 million pixels one decode
 was measured to take 0.25 GB (PNG), 0.4 GB (progressive JPEG) and 1.3 GB at most (transparency, float TIFF).
 """
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from whatsit.errors import ImageError
 from whatsit.images.formats import FORMATS
 
+Page = Literal["first", "channels"]
+MOST_BANDS = 1000
+
 
 @dataclass(frozen=True)
 class Limits:
-    """What one image may cost. A larger one is an `ImageError`, found before it is decoded."""
+    """What one image may cost, and what of a file is read. A larger one is an `ImageError`, found before it is decoded.
+
+    Raises `ValueError` for bands that are neither one nor three numbers from 1, and for another page.
+    """
 
     # A 61-megapixel JPEG of the best quality has about 40 MB, a bare 20-megapixel TIFF 60 MB.
     max_bytes: int = 64 * 1024**2
@@ -23,6 +30,22 @@ class Limits:
     max_stored_pixels: int = 65_535**2
     # Kinds of file that are read at all, told by their first bytes.
     formats: frozenset[str] = FORMATS
+    # Of files with more bands than a picture: which are red, green and blue, or the one that is grey; from 1.
+    bands: tuple[int, ...] | None = None
+    # Of TIFFs with several pages: the first, or grey ones as channels.
+    page: Page = "first"
+
+    def __post_init__(self) -> None:
+        if self.bands is not None and not is_bands(self.bands):
+            raise ValueError(f"bands must be one or three numbers from 1, got {self.bands!r}")
+        if self.page not in get_args(Page):
+            raise ValueError(f"page must be one of {get_args(Page)}, got {self.page!r}")
+
+
+def is_bands(value: object) -> bool:
+    """Whether these are bands, as Python or JSON holds them: one, or red, green and blue."""
+    numbers = value if isinstance(value, list | tuple) else ()
+    return len(numbers) in (1, 3) and all(type(one) is int and 1 <= one <= MOST_BANDS for one in numbers)
 
 
 DEFAULT_LIMITS = Limits()

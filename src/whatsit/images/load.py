@@ -80,7 +80,7 @@ def thumbnail(image: Image.Image) -> NDArray[np.uint8]:
 
 def _decode_for(source: Source, preprocessing: Preprocessing, limits: Limits) -> Decoded:
     at_least = _SPARE * max(preprocessing.height, preprocessing.width)
-    return decode(read_bytes(source, limits), limits, at_least, preprocessing.value_range)
+    return decode(read_bytes(source, limits), preprocessing.reading(limits), at_least, preprocessing.value_range)
 
 
 def read_size(source: Source, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]:

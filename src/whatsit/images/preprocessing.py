@@ -1,9 +1,11 @@
 """The choice of a network's input, mostly a square, as a model folder and a cache remember it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import inf, isfinite
 from typing import Any, Literal, get_args
+
+from whatsit.images.limits import Limits, Page
 
 Fit = Literal["squash", "crop", "letterbox"]
 Interpolation = Literal["bilinear", "bicubic"]
@@ -28,6 +30,9 @@ def sides(size: Size) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else size
 
 
+_LATER = {"value_range": None, "bands": None, "page": "first"}  # keys that models of before lack, and their value then
+
+
 @dataclass(frozen=True)
 class Preprocessing:
     """How an image becomes the network's input, `uint8 (height, width, 3)`; all further steps are in the graph.
@@ -41,7 +46,13 @@ class Preprocessing:
     interpolation: Interpolation = "bilinear"  # Pillow's, antialiased; in 0.6 of the time of bicubic
     value_range: ValueRange | None = None  # of deep images; None: the model is of 8 bits, and each photo has its own
 
+    bands: tuple[int, ...] | None = None  # as `Limits` has them; those of the photos that a model was trained on
+    page: Page = "first"
+
     def __post_init__(self) -> None:
+        if self.bands is not None:
+            object.__setattr__(self, "bands", tuple(self.bands))
+        Limits(bands=self.bands, page=self.page)  # ValueError for a wrong one
         if not is_size(self.size):
             raise ValueError(f"size must be a number of pixels from 1, or (height, width), got {self.size!r}")
         height, width = sides(self.size)
@@ -72,14 +83,23 @@ class Preprocessing:
         return f"{self.height} × {self.width}"
 
     def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON, pairs as lists; without a value range where there is none. `from_dict` reads it."""
-        values = asdict(self) | {"size": self.size if isinstance(self.size, int) else list(self.size)}
-        black_white = values.pop("value_range")
-        return values if black_white is None else {**values, "value_range": list(black_white)}
+        """Ready for JSON, pairs as lists; of the later options only those that are set. `from_dict` reads it."""
+        values = {name: list(one) if isinstance(one, tuple) else one for name, one in asdict(self).items()}
+        return {name: one for name, one in values.items() if name not in _LATER or one != _LATER[name]}
+
+    def reading(self, limits: Limits) -> Limits:
+        """The limits, for files to be read as the model's training photos were, where it was trained on such."""
+        return replace(
+            limits, bands=self.bands or limits.bands, page=self.page if self.page != "first" else limits.page
+        )
+
+    def read_by(self, limits: Limits) -> "Preprocessing":
+        """The same, which remembers what of a file the limits say is read."""
+        return replace(self, bands=limits.bands, page=limits.page)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Preprocessing":
         """The inverse of `as_dict`. Raises `ValueError` for a missing or unknown key, or a wrong value."""
-        if values.keys() - {"value_range"} != cls().as_dict().keys():
+        if values.keys() - _LATER.keys() != cls().as_dict().keys():
             raise ValueError(f"preprocessing has size, fit and interpolation, got {sorted(values)}")
         return cls(**values)

@@ -8,8 +8,10 @@ decompression bombs is no `UserWarning`, and stays as its owner set it.
 
 import re
 import warnings
+from threading import Event
 
 _MODULES = r"PIL\."
+_silence, _silenced = Event(), Event()
 _FILTER = ("ignore", None, UserWarning, re.compile(_MODULES), 0)
 
 
@@ -17,3 +19,31 @@ def hush_pillow() -> None:
     """Put the filter in front, where it is not there yet; cheap enough to call for each image."""
     if not warnings.filters or warnings.filters[0] != _FILTER:
         warnings.filterwarnings("ignore", category=UserWarning, module=_MODULES)
+
+
+def ask_for_silence() -> None:
+    """Have libtiff print nothing, from its first use on: it writes to file descriptor 2 from C, though
+    each error reaches Python as one.
+
+    For a program that owns its terminal, as the command line does: the switch is libtiff's own, for the whole process.
+    """
+    _silence.set()
+
+
+def hush_libtiff() -> None:
+    """Where that was asked for (TIFFSetErrorHandler). Pillow's libtiff cannot be reached by name on Windows."""
+    if not _silence.is_set() or _silenced.is_set():
+        return
+    _silenced.set()
+    import ctypes
+
+    from PIL import _imaging
+
+    try:
+        library = ctypes.CDLL(_imaging.__file__)
+        handlers = library.TIFFSetErrorHandler, library.TIFFSetWarningHandler
+    except (OSError, AttributeError):
+        return
+    for set_handler in handlers:
+        set_handler.argtypes, set_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
+        set_handler(None)

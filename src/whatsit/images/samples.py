@@ -1,10 +1,13 @@
 """Samples as a file holds them, with 0 as black: what a decoder hands over before anything is brought to 8 bits."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from whatsit.errors import ImageError
 
 
 @dataclass(frozen=True)
@@ -29,3 +32,8 @@ class Samples:
     alpha: NDArray[np.uint8] | None = None  # (H, W), 255 is opaque; colours are not multiplied by it
     bits: int = 8  # per sample, as the file says; 12 bits come in uint16
     white: float | None = None  # the file's own word on its largest value: SMaxSampleValue, maxval
+
+
+def no_such_bands(bands: Sequence[int], there: int) -> ImageError:
+    asked = ", ".join(map(str, bands))
+    return ImageError(f"has {there} band{'s' * (there > 1)}, asked for {asked}. Give others with --bands")

@@ -51,7 +51,7 @@ class Classifier:
         self.facts = facts
         self.graph = graph
         self.device = device
-        self.limits = limits
+        self.limits = facts.preprocessing.reading(limits)
         self.classes_: tuple[str, ...] = facts.labels
         self._sessions = Sessions(facts, graph, device)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from whatsit.errors import ImageError, ModelFolderError
-from whatsit.images.limits import Limits
+from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.images.load import load_for_network
 from whatsit.images.preprocessing import ValueRange
 from whatsit.images.small import as_png, small_photo
@@ -136,7 +136,7 @@ def _records(classifier: Classifier, pngs: Iterable[bytes]) -> Iterator[dict[str
 
 def _pixels(png: bytes, facts: ModelFacts) -> NDArray[np.uint8]:
     """The way of any photo, but for the limits that this classifier's user sets for photos of others."""
-    return load_for_network(png, facts.preprocessing)
+    return load_for_network(png, facts.preprocessing.read_by(DEFAULT_LIMITS))  # its bands are chosen already
 
 
 def _readable(photos: Iterable[Source], limits: Limits, value_range: ValueRange | None) -> Iterator[bytes]:

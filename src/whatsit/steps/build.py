@@ -57,7 +57,8 @@ def build(options: TrainOptions, classes: int, fit: Fit) -> Built:
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay his own
         torch.manual_seed(options.seed)
         first = _first(options, classes, fit)
-    return replace(first, preprocessing=replace(first.preprocessing, value_range=options.value_range))
+    chosen = replace(first.preprocessing, value_range=options.value_range).read_by(options.limits)
+    return replace(first, preprocessing=chosen)
 
 
 def _first(options: TrainOptions, classes: int, fit: Fit) -> Built:

@@ -108,7 +108,8 @@ class FreshSight:
                 made = feature_extractor(
                     options.backbone, settled.precision, fit, options.weights, self.cache, options.image_size
                 )
-            self._made[fit] = replace(made, precision_reason=settled.reason).with_range(options.value_range)
+            made = replace(made, precision_reason=settled.reason)
+            self._made[fit] = made.with_range(options.value_range).reading(options.limits)
         return self._made[fit]
 
     def _preparing(self) -> AbstractContextManager[object]:

@@ -74,7 +74,8 @@ def begun_with(photos: Photos, plan: Plan, options: TrainOptions) -> Mapping[str
     chosen = asdict(options)
     network = chosen.pop("network")
     given = {"version": __version__, "classes": photos.dataset.classes, "photos": data_fingerprint(photos)}
-    values = {**given, "splits": list(plan.splits), **chosen, **network}
+    read = {"bands": options.limits.bands, "page": options.limits.page}
+    values = {**given, "splits": list(plan.splits), **chosen, **network, **read}
     kept = {name: value for name, value in values.items() if name not in MAY_CHANGE}
     plain: dict[str, object] = json.loads(json.dumps(kept, default=sorted))
     return plain

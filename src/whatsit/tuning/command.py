@@ -33,6 +33,10 @@ def _said(options: TrainOptions) -> Iterator[str]:
     for name in ("max_bytes", "max_pixels"):
         if (value := getattr(options.limits, name)) != getattr(default.limits, name):
             yield f"--{name.replace('_', '-')} {value}"
+    if options.limits.bands:
+        yield f"--bands {','.join(map(str, options.limits.bands))}"
+    if options.limits.page != default.limits.page:
+        yield f"--page {options.limits.page}"
     names = [field.name for field in fields(options.network)]
     for name in sorted(names, key=lambda name: name in PYTHON):
         if (value := getattr(options.network, name)) != getattr(default.network, name):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from whatsit.errors import ImageError
-from whatsit.images.tiff.directory import Directory, pages
+from whatsit.images.tiff.directory import Directory
 
 Kind = Literal["u", "i", "f"]
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR, CIELAB, ICCLAB = 0, 1, 2, 3, 5, 6, 8, 9
@@ -58,7 +58,6 @@ _UNREAD_COMPRESSIONS = {
 }
 _KINDS: dict[int, Kind] = {1: "u", 2: "i", 3: "f", 4: "u"}  # 4: not said
 _BITS = {"u": (*range(1, 17), 32, 64), "i": (*range(2, 17), 32, 64), "f": (16, 32, 64)}
-_SUBFILE_IS_SMALLER = 1  # NewSubfileType's bit: a reduced copy of another page
 ALPHA_PREMULTIPLIED, ALPHA = 1, 2  # ExtraSamples
 
 
@@ -95,14 +94,6 @@ class Layout:
     def colours(self) -> int:
         """Samples per pixel that are colours, not extra."""
         return _SAMPLES[self.photometric]
-
-
-def first_page(data: bytes) -> Layout:
-    """The layout of a file's first page. Raises `ImageError`."""
-    tags = next(pages(data), None)
-    if tags is None:
-        raise ImageError("damaged TIFF: it has no page")
-    return read_layout(tags)
 
 
 def read_layout(tags: Directory) -> Layout:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from whatsit.errors import ImageError
 from whatsit.images.limits import Limits
-from whatsit.images.samples import Samples
+from whatsit.images.samples import Samples, no_such_bands
 from whatsit.images.tiff.chunks import read_samples
 from whatsit.images.tiff.layout import (
     ALPHA,
@@ -38,6 +38,8 @@ _REFERENCE = (0, 255, 128, 255, 128, 255)  # ReferenceBlackWhite's default for Y
 
 def read_picture(layout: Layout, limits: Limits) -> Samples:
     """Raises `ImageError` as `read_samples` does, and where the page's bands are no picture by themselves."""
+    if limits.bands is not None:
+        return _of_bands(layout, limits.bands, limits)
     alpha_at = _alpha(layout)
     wanted = [*range(layout.colours), *([] if alpha_at is None else [alpha_at])]
     if layout.samples < layout.colours:
@@ -45,7 +47,7 @@ def read_picture(layout: Layout, limits: Limits) -> Samples:
     if layout.colours == 1 and layout.samples - (alpha_at is not None) > 2 and layout.photometric != PALETTE:
         raise ImageError(
             f"not supported: TIFF of {layout.samples} bands, without a word on which are red, green and blue. "
-            "Save three of them as RGB"
+            "Name them, as --bands 3,2,1, or save three of them as RGB"
         )
     premultiplied = alpha_at is not None and layout.extra[alpha_at - layout.colours :][:1] == (ALPHA_PREMULTIPLIED,)
     if alpha_at is not None and layout.kind == "i":
@@ -60,6 +62,17 @@ def read_picture(layout: Layout, limits: Limits) -> Samples:
     if premultiplied:
         values = _divided(values, samples[..., -1], _top(samples.dtype, layout))
     return Samples(values, alpha, layout.bits, _white(layout))
+
+
+def _of_bands(layout: Layout, bands: Sequence[int], limits: Limits) -> Samples:
+    """The samples of those numbers, from 1, as red, green and blue or as grey: without opacity."""
+    if layout.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
+        raise ImageError("not supported: bands of a TIFF whose samples are no light. Leave out --bands")
+    if max(bands) > layout.samples:
+        raise no_such_bands(bands, layout.samples)
+    samples, layout = read_samples(layout, [band - 1 for band in bands], limits)
+    values = np.stack([_grey(samples[..., i : i + 1], layout) for i in range(len(bands))], axis=-1)
+    return Samples(values[..., 0] if len(bands) == 1 else values, None, layout.bits, _white(layout))
 
 
 def _alpha(layout: Layout) -> int | None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin, WebPImagePlugin
 
 from whatsit.errors import ImageError
+from whatsit.images.quiet import hush_libtiff
 from whatsit.images.tiff.layout import (
     ALPHA,
     BLACK_IS_ZERO,
@@ -118,6 +119,7 @@ def _open(body: bytes, tags: Iterable[tuple[int, int, Any]]) -> Image.Image:
         entries += struct.pack("<HHI", tag, kind, len(values)) + field
     head = b"II*\0" + struct.pack("<I", 8 + len(body))
     file = head + body + struct.pack("<H", len(ordered)) + entries + b"\0" * 4 + beyond
+    hush_libtiff()
     with TiffImagePlugin.TiffImageFile(io.BytesIO(file)) as image:
         image.load()
         return image
