@@ -4,8 +4,8 @@
 
 The product of photometric, planes, byte order, depth, number format, compression, predictor, strips and tiles,
 opacity and BigTIFF has tens of thousands of kinds (`tests/images/matrix.py`); a seeded share of them is tried. *Right*
-is the picture that the written numbers mean, *refused* an error that begins with "not supported", *wrong* anything
-else: another picture, or a valid file called damaged.
+is the picture that the written numbers mean, *refused* an error that begins with "not supported", *damaged* what a
+valid file is called, *wrong* another picture.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def main() -> None:
         print(f"  wrong: {count:,} of {kind}")
 
 
-_VERDICTS = ("right", "refused", "wrong")
+_VERDICTS = ("right", "refused", "damaged", "wrong")
 
 if __name__ == "__main__":
     main()

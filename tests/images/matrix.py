@@ -68,8 +68,6 @@ def cases() -> Iterator[Case]:
             continue
         if case.predictor and case.compression not in ("lzw", "zlib", "adobe_deflate", "zstd", "lzma"):
             continue
-        if case.depth in ("10", "12", "14") and case.order == ">":
-            continue  # tifffile packs the bytes in the wrong order
         if case.compression in _PICTURES and case.photometric not in ("miniswhite", "minisblack", "rgb"):
             continue
         if case.photometric == "palette" and case.depth not in ("u1", "u2", "1", "2", "4"):
@@ -95,20 +93,28 @@ def written(case: Case) -> tuple[bytes, NDArray[np.uint8]] | None:
         stored = np.moveaxis(stored, -1, 0) if case.planar == "separate" else stored
     if case.photometric == "palette":
         options["colormap"] = _COLORMAP[:, : 1 << case.bits] if case.bits <= 8 else _DEEP_COLORMAP
-    file = io.BytesIO()
+    stored, file = np.ascontiguousarray(stored), io.BytesIO()
     try:
-        tifffile.imwrite(file, np.ascontiguousarray(stored), **options)
+        tifffile.imwrite(file, stored, **options)
     except Exception:  # each codec has errors of its own for what it cannot write
+        return None
+    if case.order == ">" and (case.depth.isdigit() or case.compression in _PICTURES) and not _as_meant(file, stored):
         return None
     return file.getvalue(), expected
 
 
+def _as_meant(file: io.BytesIO, stored: NDArray[Any]) -> bool:
+    """Whether tifffile reads its own file as it wrote it: of 12 bits and JPEG 2000 in big-endian files it does not."""
+    found = tifffile.imread(io.BytesIO(file.getvalue()))
+    return bool(np.allclose(found, stored, atol=float(np.ptp(stored)) / 10))
+
+
 def verdict(case: Case, data: bytes, expected: NDArray[np.uint8]) -> str:
-    """'right', 'refused' (by name) or 'wrong' (another picture, or a valid file called damaged)."""
+    """'right', 'refused' (by name), 'damaged' (which the valid file is called) or 'wrong' (another picture)."""
     try:
         found = read_image(data)
     except ImageError as error:
-        return "refused" if str(error).startswith("not supported: ") else "wrong"
+        return "refused" if str(error).startswith("not supported: ") else "damaged"
     if found.shape != expected.shape:
         return "wrong"
     off = difference(found, expected)
@@ -164,7 +170,7 @@ def _stored(case: Case, levels: NDArray[Any]) -> NDArray[Any]:
         return (levels / 255).astype(case.depth)
     if case.depth == "i1":
         return (levels - 128.0).astype(np.int8)
-    scale = 128 if case.depth == "i2" else 1 if case.depth == "u1" else 257
+    scale = 128.3 if case.depth == "i2" else 1 if case.depth == "u1" else 256.7  # so that high and low bytes differ
     return np.rint(np.asarray(levels) * float(scale)).astype(case.depth)
 
 

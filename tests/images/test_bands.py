@@ -154,3 +154,21 @@ def test_the_command_line_says_it_and_libtiff_says_nothing(tmp_path: Path) -> No
     assert "damaged TIFF" in run.stdout + run.stderr
     assert "1 file: further pages or frames were left out" in run.stderr
     assert "tempfile.tif" not in run.stderr
+
+
+def test_embeddings_remember_bands(tmp_path: Path) -> None:
+    for kind in ("bare", "wooded"):
+        (tmp_path / "land" / kind).mkdir(parents=True)
+        for i in range(8):
+            bands = np.dstack([photo(32, 32, seed=i + 100 * (kind == "bare")), np.full((32, 32, 1), 9 * i, np.uint8)])
+            (tmp_path / "land" / kind / f"{i}.tif").write_bytes(tiff(bands, planarconfig="contig"))
+    file, model, cache = (str(tmp_path / name) for name in ("land.parquet", "model", "cache"))
+    embed = ["embed", str(tmp_path / "land"), "-o", file, "--bands", "4,3,2", "--cache", cache, "--bits", "float32"]
+    run = CliRunner().invoke(shell, embed)
+    assert run.exit_code == 0, run.output
+    run = CliRunner().invoke(shell, ["train", "--embeddings", file, "-o", model])
+    assert run.exit_code == 0, run.output
+    assert whatsit.load(model).facts.preprocessing.bands == (4, 3, 2)
+    run = CliRunner().invoke(shell, ["train", "--embeddings", file, "--bands", "1,2,3"])
+    assert run.exit_code == 2
+    assert "--bands has no effect with --embeddings" in run.output

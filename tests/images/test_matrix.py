@@ -15,12 +15,12 @@ SHARE = 350  # of the 92,000 that `benchmarks/pixels.py` tries
 
 
 def test_a_share_of_all_cases() -> None:
-    counts = dict.fromkeys(("right", "refused", "wrong"), 0)
+    counts = dict.fromkeys(("right", "refused"), 0)
     for case in random.Random(0).sample(list(cases()), SHARE):
         file = written(case)
         if file is not None:
             found = verdict(case, *file)
-            assert found != "wrong", case
+            assert found in ("right", "refused"), case
             counts[found] += 1
     assert counts["right"] > SHARE / 5, counts
 

@@ -28,14 +28,7 @@ from whatsit.options import TrainOptions
 SHARE = click.FloatRange(0, 1, max_open=True)
 # Settled by the file of embeddings.
 NOT_WITH_EMBEDDINGS = (
-    "valid_data",
-    "test_data",
-    "image_size",
-    "fit",
-    "value_range",
-    "bits",
-    "cache",
-    "method",
+    *("valid_data", "test_data", "image_size", "fit", "value_range", "bands", "page", "bits", "cache", "method"),
     *FIELDS,
 )
 

@@ -27,10 +27,12 @@ from whatsit.embedding.stored import AT_ONCE, Provenance, Row, StoredEmbeddings
 from whatsit.embedding.stream import batched
 from whatsit.errors import EmbeddingError, MissingExtraError
 from whatsit.files import plain_os_errors
+from whatsit.images.limits import Limits
 from whatsit.images.preprocessing import ValueRange, is_size, is_value_range
 
 FORMAT = 1
 KEY = b"whatsit"
+LATER = {"value_range": None, "bands": None, "page": "first"}  # what files of before lack, and its value then
 TEXTS = ("uri", "label", "split", "group", "sha256", "error")
 THUMBNAIL_BYTES = THUMBNAIL_SIDE * THUMBNAIL_SIDE
 
@@ -82,7 +84,7 @@ def _pyarrow() -> ModuleType:
 
 def _schema(provenance: Provenance) -> Any:
     pa = _pyarrow()
-    made = {key: value for key, value in asdict(provenance).items() if key != "value_range" or value is not None}
+    made = {key: value for key, value in asdict(provenance).items() if key not in LATER or value != LATER[key]}
     described = json.dumps({"format": FORMAT, **made})
     columns = [(name, pa.string()) for name in TEXTS]
     columns.append(("embedding", pa.list_(pa.float32(), provenance.dim)))
@@ -176,7 +178,13 @@ def _provenance(schema: Any) -> Provenance:
     try:
         values = json.loads(described)
         version = values.pop("format")
-        pairs = {"image_size": _size(values.get("image_size")), "value_range": _range(values.get("value_range"))}
+        bands, page = values.get("bands"), values.get("page", "first")
+        Limits(bands=tuple(bands) if bands is not None else None, page=page)  # ValueError for wrong ones
+        pairs = {
+            "bands": bands and tuple(bands),
+            "image_size": _size(values.get("image_size")),
+            "value_range": _range(values.get("value_range")),
+        }
         provenance = Provenance(**values | pairs)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise EmbeddingError(f"its metadata are damaged ({error})") from error

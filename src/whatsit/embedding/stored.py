@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from whatsit.dataset import Record, Split
 from whatsit.embedding.backbones import FeatureExtractor, Precision
 from whatsit.embedding.embedder import Embedded, Embedder
+from whatsit.images.limits import Page
 from whatsit.images.preprocessing import Fit, ValueRange
 
 AT_ONCE = 1024  # rows read from the cache, and written, at a time: 6 MB for 1,280 numbers each
@@ -25,12 +26,14 @@ class Provenance:
     dim: int
     image_size: tuple[int, int] | None = None  # (height, width) in pixels, where it was asked for
     value_range: ValueRange | None = None  # (black, white) of deep photos, where there were any
+    bands: tuple[int, ...] | None = None  # and page: what of the files was read (`Limits`), where it was asked for
+    page: Page = "first"
 
     @classmethod
     def of(cls, extractor: FeatureExtractor, image_size: tuple[int, int] | None = None) -> "Provenance":
-        fit, value_range = extractor.preprocessing.fit, extractor.preprocessing.value_range
-        made = extractor.name, extractor.precision, fit, extractor.fingerprint, extractor.dim
-        return cls(*made, image_size, value_range)
+        seen = extractor.preprocessing
+        made = extractor.name, extractor.precision, seen.fit, extractor.fingerprint, extractor.dim
+        return cls(*made, image_size, seen.value_range, seen.bands, seen.page)
 
 
 @dataclass(frozen=True, slots=True)

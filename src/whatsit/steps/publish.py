@@ -230,13 +230,14 @@ def _learned(facts: ModelFacts, history: History | None, chosen_on: str) -> Mapp
 
 def _beside(work: Work, classifier: Classifier) -> dict[str, bytes]:
     """The files that need photos: golden answers from a few that judged, thumbnails of those that are references."""
-    photos, judge, limits = work.photos, work.plan.judge, work.options.limits
+    photos, judge = work.photos, work.plan.judge
     records, value_range = photos.records, work.extractor.preprocessing.value_range
     candidates = judge[in_turn(photos.labels[judge])][:GOLDEN_CANDIDATES]
     beside = {FILES.golden: golden_bytes(classifier, [records[i].uri for i in candidates])}
     if work.options.thumbnails:
         references = [records[i] for i in work.plan.learn[work.learned.familiarity.rows]]
-        beside[FILES.thumbnails] = thumbnails_bytes([(one.uri, one.label) for one in references], limits, value_range)
+        shown = [(one.uri, one.label) for one in references]
+        beside[FILES.thumbnails] = thumbnails_bytes(shown, classifier.limits, value_range)
     return beside
 
 

@@ -16,6 +16,7 @@ from whatsit.embedding.pretrained.names import is_timm
 from whatsit.embedding.session import graph_device
 from whatsit.embedding.stored import StoredEmbeddings
 from whatsit.errors import EmbeddingError
+from whatsit.images.limits import Limits
 from whatsit.images.preprocessing import Fit
 from whatsit.options import TrainOptions
 from whatsit.steps.gather import Embeddings
@@ -154,9 +155,8 @@ class StoredSight:
             )
         name = made.backbone if known else backbone
         plain = feature_extractor(name, made.precision, made.fit, weights, size=made.image_size)
-        self._extractor = replace(plain, precision_reason=f"as embedded in {printable(path.name)}").with_range(
-            made.value_range
-        )
+        seen = plain.with_range(made.value_range).reading(Limits(bands=made.bands, page=made.page))
+        self._extractor = replace(seen, precision_reason=f"as embedded in {printable(path.name)}")
         if self._extractor.fingerprint != made.fingerprint:
             raise EmbeddingError(
                 f"{path}: made by another version of {made.backbone} ({made.fingerprint}, here "

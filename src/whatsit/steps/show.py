@@ -149,11 +149,12 @@ def _write_course(events: "Events", work: Work) -> int:
 
 def _photos(work: Work, rows: NDArray[np.int64], side: int) -> list[Image.Image | None]:
     """Small; None where one has gone since."""
-    value_range = work.extractor.preprocessing.value_range
+    seen = work.extractor.preprocessing
+    limits = seen.reading(work.options.limits)
 
     def load(row: int) -> Image.Image | None:
         try:
-            return small_photo(work.photos.records[row].uri, side, work.options.limits, value_range)
+            return small_photo(work.photos.records[row].uri, side, limits, seen.value_range)
         except ImageError:
             return None
 
