@@ -212,11 +212,20 @@ def test_an_avif_with_a_late_brand() -> None:
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
 
 
-def test_an_avif_is_not_turned_by_its_xmp_alone() -> None:
+@pytest.mark.parametrize("kind", ["AVIF", "HEIF"])
+def test_avif_and_heic_are_not_turned_by_xmp_or_exif_alone(kind: str) -> None:
     """MIAF: only the file's own properties turn it."""
-    plain = encode(PHOTO, "AVIF", quality=90)
-    assert np.array_equal(read_image(encode(PHOTO, "AVIF", quality=90, xmp=XMP)), read_image(plain))
-    assert read_size(encode(PHOTO, "AVIF", xmp=XMP)) == (WIDTH, HEIGHT)
+    plain = encode(PHOTO, kind, quality=90)
+    upright = XMP.replace(b'"6"', b'"1"')  # a writer may make a property of it
+    turned = encode(PHOTO, kind, quality=90, xmp=upright).replace(b'Orientation="1"', b'Orientation="6"')
+    assert np.array_equal(read_image(turned), read_image(plain))
+    assert read_size(turned) == (WIDTH, HEIGHT)
+    exif = Image.Exif()
+    exif[0x0113] = 6  # an unknown tag, so that the writer makes no property of it; Orientation is 0x0112
+    data = encode(PHOTO, kind, quality=90, exif=exif.tobytes())
+    assert data.count(b"\x01\x13\x00\x03") + data.count(b"\x13\x01\x03\x00") == 1
+    data = data.replace(b"\x01\x13\x00\x03", b"\x01\x12\x00\x03").replace(b"\x13\x01\x03\x00", b"\x12\x01\x03\x00")
+    assert np.array_equal(read_image(data), read_image(plain))
 
 
 def numbers(values: Any) -> NDArray[np.float32]:

@@ -2,7 +2,9 @@
 
 import sys
 import warnings
+from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,13 +16,23 @@ from whatsit.images.limits import Limits
 from whatsit.images.load import load_with_thumbnail, read_image
 from whatsit.images.preprocessing import Preprocessing
 
+from .matrix import Case, written
 from .samples import encode, photo
+from .test_kinds import dicom, dicom_bytes
 
 _EXIF = Image.Exif()
 _EXIF[ExifTags.Base.Orientation] = 6
 _EXIF[ExifTags.Base.XResolution] = 72.0
 _EXIF[ExifTags.Base.Make] = "maker"
 _PHOTO = Image.fromarray(photo(16, 24))
+
+
+def _tiff(*kind: Any) -> bytes:
+    file = written(Case(*kind))
+    assert file is not None
+    return file[0]
+
+
 SAMPLES = {
     "jpeg": encode(_PHOTO, "JPEG", exif=_EXIF),
     "progressive jpeg": encode(_PHOTO, "JPEG", progressive=True),
@@ -36,6 +48,20 @@ SAMPLES = {
     "lzw tiff": encode(_PHOTO, "TIFF", compression="tiff_lzw"),
     "avif": encode(_PHOTO, "AVIF", exif=_EXIF),
     "heic": encode(_PHOTO, "HEIF"),
+    "pnm": b"P6 24 16 4095\n" + np.arange(1152, dtype=">u2").tobytes(),
+    "tga": encode(_PHOTO, "TGA", rle=True),
+    "ico": encode(_PHOTO, "ICO", sizes=[(16, 11)]),
+    "dib": encode(_PHOTO, "DIB"),
+    "jp2": encode(_PHOTO, "JPEG2000"),
+    "tiff in planes": _tiff("rgb", "u2", "lzw", "separate", "unassalpha", ">", True, "tiles", True),
+    "tiff of floats": _tiff("minisblack", "f4", "zlib", "contig", None, ">", True, "strips", False),
+    "tiff of 12 bits": _tiff("minisblack", "12", None, "contig", None, "<", False, "one", False),
+    "tiff with a palette": _tiff("palette", "u1", None, "contig", None, "<", False, "one", False),
+    "tiff with JPEG": _tiff("rgb", "u1", "jpeg", "contig", None, "<", False, "tiles", False),
+    "tiff with JPEG 2000": _tiff("rgb", "u2", "jpeg2000", "contig", None, "<", False, "one", False),
+    "tiff with LERC": _tiff("minisblack", "f4", "lerc", "contig", None, "<", False, "one", False),
+    "dicom": dicom_bytes(dicom(np.arange(1350, dtype=np.uint16).reshape(30, 45))),
+    "12-bit jpeg": bytes(imagecodecs.jpeg8_encode(np.arange(384, dtype=np.uint16).reshape(16, 24), bitspersample=12)),
 }
 
 

@@ -49,6 +49,7 @@ _OWN = {  # kind: the module that reads it, with functions `header` and `read`
     "dicom": "whatsit.images.dicom",
 }
 _NAMES = {"webp": "WebP"}  # the others are written in capitals
+_LONGEST = 150  # characters of a decoder's own words
 _UNREAD = re.compile(r"unsupported|not supported|not yet supported|cannot handle|has not been built in", re.IGNORECASE)
 
 
@@ -167,7 +168,7 @@ def _loaded(
 
 def _reason(kind: str, error: Exception) -> str:
     """One line, such as 'truncated JPEG: image file is truncated (8 bytes not processed)'."""
-    name, text = _NAMES.get(kind, kind.upper()), str(error).partition("\n")[0] or type(error).__name__
+    name, text = _NAMES.get(kind, kind.upper()), str(error).partition("\n")[0][:_LONGEST] or type(error).__name__
     if isinstance(error.__cause__ or error, (EOFError, IndexError, struct.error)):
         return f"truncated {name}: ends in the middle of a header"
     if _UNREAD.search(text):

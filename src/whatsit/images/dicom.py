@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from whatsit.errors import ImageError
 from whatsit.images.extras import imagecodecs, pydicom
 from whatsit.images.limits import Limits, check_pixels, check_samples
+from whatsit.images.quiet import hush_pydicom
 from whatsit.images.samples import Header, Samples
 
 _SYNTAX = "1.2.840.10008.1.2"  # the root of the transfer syntaxes
@@ -70,6 +71,7 @@ def _rescales(found: Any) -> bool:
 
 
 def _dataset(data: bytes, with_pixels: bool) -> Any:
+    hush_pydicom()
     found = pydicom("DICOM").dcmread(io.BytesIO(data), stop_before_pixels=not with_pixels)
     for name in ("Rows", "Columns", "BitsStored", "BitsAllocated", "SamplesPerPixel", "PhotometricInterpretation"):
         if name not in found:

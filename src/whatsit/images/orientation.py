@@ -16,19 +16,26 @@ _UPRIGHT = {  # EXIF 2.32, tag 0x0112
     8: Image.Transpose.ROTATE_90,
 }
 
-# AVIF and HEIC are turned by their own properties (MIAF, ISO/IEC 23000-22, 7.3.6.7), which Pillow hands over as EXIF.
+# AVIF and HEIC are turned by their own properties (MIAF, ISO/IEC 23000-22, 7.3.6.7): Pillow hands them over as EXIF,
+# pillow-heif turns the pixels and takes the orientation out of EXIF. XMP, to which `getexif` falls back, has no say.
 _BY_PROPERTIES = ("AVIF", "HEIF")
 
 
 def orientation(image: Image.Image) -> int:
     """1 to 8; 1, upright, where the loaded image says nothing or its EXIF block is damaged."""
     try:
-        if getattr(image, "format", None) in _BY_PROPERTIES and "exif" not in image.info:
-            return 1  # whatever XMP says
-        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+        exif = _own_exif(image) if getattr(image, "format", None) in _BY_PROPERTIES else image.getexif()
+        value = exif.get(ExifTags.Base.Orientation, 1)
         return value if value in _UPRIGHT else 1
     except Exception:  # hostile EXIF raises whatever it likes, and costs no more than the orientation
         return 1
+
+
+def _own_exif(image: Image.Image) -> Image.Exif:
+    """Without XMP's orientation."""
+    exif = Image.Exif()
+    exif.load(image.info.get("exif") or b"")
+    return exif
 
 
 def swaps_sides(orientation: int) -> bool:

@@ -1,8 +1,8 @@
-"""Keep Pillow's remarks about odd metadata out of its users' terminals.
+"""Keep Pillow's and pydicom's remarks about odd metadata out of their users' terminals.
 
 Pillow warns of a truncated EXIF block or an invalid animation header, though the picture itself is fine.
 `warnings.catch_warnings` is no answer: it is not thread-safe, and images are decoded in threads. So one
-narrow filter stands for good: `UserWarning` alone and from Pillow's modules alone. Pillow's warning of
+narrow filter stands for good: `UserWarning` alone and from their modules alone. Pillow's warning of
 decompression bombs is no `UserWarning`, and stays as its owner set it.
 """
 
@@ -10,7 +10,7 @@ import re
 import warnings
 from threading import Event
 
-_MODULES = r"PIL\."
+_MODULES = r"(PIL|pydicom)\."
 _silence, _silenced = Event(), Event()
 _FILTER = ("ignore", None, UserWarning, re.compile(_MODULES), 0)
 
@@ -47,3 +47,11 @@ def hush_libtiff() -> None:
     for set_handler in handlers:
         set_handler.argtypes, set_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
         set_handler(None)
+
+
+def hush_pydicom() -> None:
+    """Where silence was asked for: its logger's remarks are no user's business, and its errors reach Python."""
+    if _silence.is_set():
+        import logging
+
+        logging.getLogger("pydicom").setLevel(logging.CRITICAL)
