@@ -12,7 +12,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from whatsit.dataset import READ_DEFAULTS, Dataset, Listed, ReadOptions, read_dataset, read_photos, unheard
+from whatsit.dataset import (
+    READ_DEFAULTS,
+    Data,
+    Dataset,
+    Listed,
+    ReadOptions,
+    read_dataset,
+    read_photos,
+    typed_data,
+    unheard,
+)
 from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.embedding.location import cache_folder
 from whatsit.embedding.parquet import write_parquet
@@ -77,7 +87,7 @@ def _figures(report: Report, evaluation: Evaluation) -> dict[str, object]:
 
 
 def train(
-    data: str | Path,
+    data: Data,
     output: str | Path | None = None,
     options: TrainOptions = DEFAULTS,
     *,
@@ -95,7 +105,8 @@ def train(
 ) -> Trained:
     """Trains a classifier on a folder or CSV manifest, and writes its model folder.
 
-    data: `<class>/…`, `train|valid|test/<class>/…`, or a manifest `uri,label[,split][,group]`; valid and test: others;
+    data: `<class>/…`, `train|valid|test/<class>/…`, or a manifest `uri,label[,split][,group]`; or several, of which a
+    later one says what a photo shows that stands in two, by path or content; valid and test: others;
     label_dict: a text file that fixes the order of the classes; reading: how data is read where its folders or columns
     do not say it; listed: hears of the data set before anything is learned. Of a network: resume goes on with a
     training that was broken off; tell hears of its layers; callbacks are Lightning's, called while it learns. Raises a
@@ -107,7 +118,7 @@ def train(
     check_folder(folder, FILES.facts, overwrite=overwrite)
     listed(dataset)
     dataset, options = with_depth(dataset, options)
-    typed = " ".join([shell_quoted(data), *reading.typed()])
+    typed = typed_data(data, reading)
     order, place = Order(options, folder, typed, overwrite, watch), cache_folder(cache)
     if options.method == "probe":
         return _train(dataset, FreshSight(options, place, watch), order)

@@ -4,6 +4,7 @@ import asyncio
 import csv
 import json
 import logging
+import ntpath
 import os
 import shutil
 import sqlite3
@@ -75,6 +76,20 @@ def test_correcting_what_is_not_kept(tmp_path: Path) -> None:
     with pytest.raises(KeyError):
         asyncio.run(keepsakes.correct("nobody's", "dog"))
     keepsakes.close()
+
+
+def test_corrections_on_another_drive_are_named_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Windows has it: from C: no way leads to D:."""
+    keepsakes = Keepsakes(tmp_path, 9 * SIZE, Metrics())
+    keepsakes.keep(asked(0))
+    asyncio.run(keepsakes.correct("0", "dog"))
+    keepsakes.close()
+    monkeypatch.setattr(os.path, "relpath", lambda path, start: ntpath.relpath(r"D:\kept\a.gif", r"C:\Users\me"))
+    assert write_corrections(tmp_path, tmp_path / "corrections.csv") == 1
+    with (tmp_path / "corrections.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert Path(row["uri"]).is_absolute()
+    assert Path(row["uri"]).is_file()
 
 
 def test_nothing_to_write(tmp_path: Path) -> None:

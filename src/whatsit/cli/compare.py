@@ -32,7 +32,7 @@ FORM = "METHOD [OPTION]..."
     cls=ReadingCommand,
     epilog='Example: whatsit compare my_photos/ -c probe -c "scratch --epochs 20" -c "finetune --unfreeze last-blocks"',
 )
-@click.argument("data")
+@click.argument("data", nargs=-1, required=True, metavar="DATA...")
 @click.option(
     "-c",
     "--candidate",
@@ -56,7 +56,7 @@ FORM = "METHOD [OPTION]..."
 @json_option
 @read_options
 def command(
-    data: str,
+    data: tuple[str, ...],
     candidates: tuple[str, ...],
     output: str | None,
     force: bool,
@@ -122,7 +122,8 @@ def _check_options(context: click.Context) -> None:
         if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE or _is_of_candidates(param):
             continue
         if isinstance(param, click.Argument):
-            raise click.UsageError(f"{context.params[name]!r} is no option. Expected {FORM}, as 'finetune --epochs 5'")
+            given = " ".join(context.params[name])
+            raise click.UsageError(f"{given!r} is no option. Expected {FORM}, as 'finetune --epochs 5'")
         own = any(name == shared.name for shared in command.params)
         place = "holds for all candidates: give it outside the quotes" if own else "has no place in a comparison"
         raise click.UsageError(f"{param.opts[0]} {place}")

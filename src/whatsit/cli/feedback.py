@@ -4,15 +4,19 @@ from pathlib import Path
 
 import click
 
-from whatsit.text import number
+from whatsit.text import number, shell_quoted
 
 
 @click.command(name="feedback", epilog="Example: whatsit feedback kept/ -o corrections.csv")
 @click.argument("folder", metavar="DIR")
 @click.option("-o", "--output", metavar="FILE", default="corrections.csv", show_default=True, help="The manifest.")
 def command(folder: str, output: str) -> None:
-    """Write what people corrected as a manifest that 'whatsit train' takes. DIR is what 'serve --keep' was given."""
+    """Write what people corrected as a manifest that 'whatsit train' takes, beside the photos that there were before.
+
+    DIR is what 'serve --keep' was given.
+    """
     from whatsit.serving.feedback import write_corrections
 
     count = write_corrections(Path(folder), Path(output))
     click.echo(f"{output}: {number(count, 'corrected photo')}")
+    click.echo(f"To train on them, too: whatsit train PHOTOS {shell_quoted(output)}")

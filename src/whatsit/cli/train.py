@@ -34,7 +34,7 @@ NOT_WITH_EMBEDDINGS = (
 
 
 @click.command(name="train", cls=TrainCommand, epilog="Example: whatsit train my_photos/ --output pets-model")
-@click.argument("data", required=False)
+@click.argument("data", nargs=-1, metavar="[DATA]...")
 @click.option("-o", "--output", metavar="DIR", help="Model folder (default: <name of DATA>-model).")
 @click.option("--force", is_flag=True, help="Replace the model folder where it exists.")
 @click.option("--valid-data", metavar="DATA", help="Validation photos: a manifest or folder of their own.")
@@ -87,7 +87,7 @@ NOT_WITH_EMBEDDINGS = (
 @read_options
 @network_options
 def command(
-    data: str | None,
+    data: tuple[str, ...],
     output: str | None,
     force: bool,
     valid_data: str | None,
@@ -104,7 +104,8 @@ def command(
     """Train a classifier on DATA and write its model folder.
 
     DATA is a folder (<class>/… or train|valid|test/<class>/…) or a CSV manifest with the columns uri,label and,
-    if you like, split and group.
+    if you like, split and group. Of several, a later one says what a photo shows that stands in two, as in
+    'whatsit train photos/ corrections.csv'.
     """
     from whatsit.evaluation.report import summary
     from whatsit.pipeline import train, train_from_embeddings
@@ -115,9 +116,9 @@ def command(
     start = time.monotonic()
     network, reading = chosen_network(options), chosen_reading(options)
     chosen = TrainOptions(**options, limits=limits(max_bytes, max_pixels), network=network)
-    if embeddings is not None and data is None:
+    if embeddings is not None and not data:
         trained = train_from_embeddings(embeddings, output, chosen, label_dict=label_dict, overwrite=force, watch=bar)
-    elif data is not None and embeddings is None:
+    elif data and embeddings is None:
         trained = train(
             data,
             output,

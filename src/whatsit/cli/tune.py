@@ -34,7 +34,7 @@ LEFT_OUT = (
 
 
 @click.command(name="tune", cls=TrainCommand, epilog="Example: whatsit tune my_photos/ --method finetune --trials 20")
-@click.argument("data")
+@click.argument("data", nargs=-1, required=True, metavar="DATA...")
 @click.option("-o", "--output", metavar="DIR", help="Folder of model and page (default: <name of DATA>-tuned).")
 @click.option("--force", is_flag=True, help="Replace the folder where it exists; its search goes on.")
 @click.option(
@@ -52,7 +52,7 @@ LEFT_OUT = (
 @click.option("--storage", metavar="FILE", help="The search's journal (default: DIR.tuning/study.journal).")
 @json_option
 def command(
-    data: str,
+    data: tuple[str, ...],
     output: str | None,
     force: bool,
     trials: int,

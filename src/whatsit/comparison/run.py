@@ -18,7 +18,7 @@ from whatsit.comparison.page import Facts, render_comparison
 from whatsit.comparison.refit import refitted
 from whatsit.comparison.result import Comparison
 from whatsit.comparison.trial import Trial, run_trial
-from whatsit.dataset import READ_DEFAULTS, Listed, ReadOptions, read_dataset, unheard
+from whatsit.dataset import READ_DEFAULTS, Data, Listed, ReadOptions, read_dataset, typed_data, unheard
 from whatsit.embedding.location import cache_folder
 from whatsit.errors import WhatsitError
 from whatsit.files import plain_os_errors, write_atomically, write_json
@@ -29,7 +29,6 @@ from whatsit.steps.depth import with_depth
 from whatsit.steps.see import Advance, Watch, unwatched
 from whatsit.steps.target import check_results
 from whatsit.steps.unfinished import alone, begun_with, unfinished
-from whatsit.text import shell_quoted
 
 SUFFIX = ".comparing"
 MODEL, PAGE, FIGURES = "model", "comparison.html", "comparison.json"
@@ -65,7 +64,7 @@ class Compared:
 
 
 def compare(
-    data: str | Path,
+    data: Data,
     candidates: Mapping[str, TrainOptions] | None = None,
     output: str | Path | None = None,
     *,
@@ -92,7 +91,7 @@ def compare(
     listed(dataset)
     dataset, ranged = with_depth(dataset, next(iter(candidates.values())))
     candidates = {name: replace(one, value_range=ranged.value_range) for name, one in candidates.items()}
-    typed = " ".join([shell_quoted(data), *reading.typed()])
+    typed = typed_data(data, reading)
     with _work(folder) as work:
         field = find_field(dataset, candidates, cache_folder(cache), watch)
         trials = []

@@ -4,12 +4,13 @@ from whatsit.dataset.folds import assign_folds
 from whatsit.dataset.grouping import distinct_by_class, duplicates, group_records
 from whatsit.dataset.near import near_duplicates
 from whatsit.dataset.options import READ_DEFAULTS, ReadOptions
-from whatsit.dataset.read import Listed, dataset_of, read_dataset, read_photos, unheard
+from whatsit.dataset.read import Data, Listed, dataset_of, read_dataset, read_photos, typed_data, unheard
 from whatsit.dataset.records import Dataset, Depth, Record, Split
 from whatsit.dataset.split import SplitOptions, assign_splits
 
 __all__ = [
     "READ_DEFAULTS",
+    "Data",
     "Dataset",
     "Depth",
     "Listed",
@@ -26,5 +27,6 @@ __all__ = [
     "near_duplicates",
     "read_dataset",
     "read_photos",
+    "typed_data",
     "unheard",
 ]

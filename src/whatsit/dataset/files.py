@@ -43,6 +43,13 @@ class Tally:
     skipped: Counter[str] = field(default_factory=Counter)
     skipped_files: list[tuple[str, str]] = field(default_factory=list)
 
+    def add(self, other: "Tally") -> None:
+        """Counts what another listing passed over, too."""
+        self.files += other.files
+        self.folders += other.folders
+        self.skipped.update(other.skipped)
+        self.skipped_files += other.skipped_files
+
     def skip(self, uri: str, reason: str) -> None:
         """Count a file under its reason, and name it unless it is hidden."""
         self.skipped[reason] += 1

@@ -13,10 +13,14 @@ from whatsit.dataset.kinds import check_is_table, no_such_data
 from whatsit.dataset.labels import check_known, find_classes, read_label_dict
 from whatsit.dataset.local import on_disk
 from whatsit.dataset.manifest import read_manifest
+from whatsit.dataset.merge import merged
 from whatsit.dataset.options import READ_DEFAULTS, ReadOptions
 from whatsit.dataset.records import Dataset, Record, Split
 from whatsit.errors import DatasetError
-from whatsit.text import printable
+from whatsit.text import printable, shell_quoted
+
+Data = str | Path | Sequence[str | Path]
+"""A folder or CSV manifest, or several, of which a later one says what a photo shows that stands in two."""
 
 Listed = Callable[[Dataset], None]
 """Hears of a data set that was read, before it is used."""
@@ -26,8 +30,21 @@ def unheard(dataset: Dataset) -> None:
     """Nobody wants to hear of it."""
 
 
+def sources_of(data: Data) -> tuple[str | Path, ...]:
+    """One source or several, as several. Raises DatasetError where there is none."""
+    sources = (data,) if isinstance(data, str | Path) else tuple(data)
+    if not sources:
+        raise DatasetError("no data (got an empty list). Expected a folder or CSV manifest, or several.")
+    return sources
+
+
+def typed_data(data: Data, options: ReadOptions = READ_DEFAULTS) -> str:
+    """The words to type for the same data, read in the same way."""
+    return " ".join([*map(shell_quoted, sources_of(data)), *options.typed()])
+
+
 def read_dataset(
-    source: str | Path,
+    source: Data,
     *,
     valid: str | Path | None = None,
     test: str | Path | None = None,
@@ -38,7 +55,8 @@ def read_dataset(
     """List a data set. No image is decoded.
 
     Args:
-        source: A folder of class folders, a folder of train, valid and test, or a CSV manifest.
+        source: A folder of class folders, a folder of train, valid and test, or a CSV manifest; or several of them: a
+            photo that stands in two, by path or by content, is taken once, with the label of the later one.
         valid: A folder of class folders or a manifest to validate on; `source` is then train.
         test: The same, to test on.
         label_dict: A text file, one label a line, that fixes the classes and their order.
@@ -51,16 +69,20 @@ def read_dataset(
     apart: list[tuple[str | Path, Split]] = [(valid, "valid")] if valid is not None else []
     apart += [(test, "test")] if test is not None else []
     known = tuple(classes or ()) or (read_label_dict(Path(label_dict)) if label_dict is not None else ())
-    parts = [_read_part(Path(source), "train" if apart else None, options, known)]
+    first, *later = sources_of(source)
+    shown = printable(", ".join(map(str, (first, *later))))
+    parts = [_read_part(Path(first), "train" if apart else None, options, known)]
     known = known or tuple({record.label for record in parts[0].records})
+    if later:
+        more = [_read_part(Path(path), "train" if apart else None, options, known) for path in later]
+        parts = [merged([*parts, *more], [str(one) for one in (first, *later)])]
     parts += [_read_part(Path(path), split, options, known) for path, split in apart]
-    shown = printable(str(source))
     skipped = Counter[str]()
     for part in parts:
         skipped.update(part.tally.skipped)
     records = _listed_once([record for part in parts for record in part.records], shown, skipped)
     notes = list(dict.fromkeys(note for part in parts for note in part.notes))
-    dataset = dataset_of(records, _name(Path(source)), label_dict, shown, classes, notes)
+    dataset = dataset_of(records, _name(Path(first)), label_dict, shown, classes, notes)
     return replace(
         dataset,
         skipped=dict(sorted(skipped.items())),

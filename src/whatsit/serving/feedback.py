@@ -115,6 +115,14 @@ def _settle(future: "asyncio.Future[None]", error: Exception | None) -> None:
         future.set_exception(error)
 
 
+def _relative(path: Path, manifest: Path) -> str:
+    """From the manifest's folder; as it is where that lies on another drive of Windows, from which no way leads."""
+    try:
+        return os.path.relpath(path, manifest.absolute().parent)
+    except ValueError:
+        return str(path)
+
+
 def write_corrections(folder: Path, manifest: Path) -> int:
     """A manifest of the corrected images, `uri,label`, for `whatsit train`; how many there are.
 
@@ -133,7 +141,6 @@ def write_corrections(folder: Path, manifest: Path) -> int:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["uri", "label"])
     for image, label in sorted(labels.items()):
-        uri = os.path.relpath(folder.absolute() / IMAGES / image, manifest.absolute().parent)
-        writer.writerow([csv_cell(uri), csv_cell(label)])
+        writer.writerow([csv_cell(_relative(folder.absolute() / IMAGES / image, manifest)), csv_cell(label)])
     write_atomically(manifest, file.getvalue().encode("utf-8", "surrogateescape"))
     return len(labels)

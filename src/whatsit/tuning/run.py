@@ -22,7 +22,7 @@ from whatsit.comparison.field import find_field
 from whatsit.comparison.kept import made_from
 from whatsit.comparison.refit import refitted
 from whatsit.comparison.result import pair_of, test_of
-from whatsit.dataset import READ_DEFAULTS, Dataset, Listed, ReadOptions, read_dataset, unheard
+from whatsit.dataset import READ_DEFAULTS, Data, Dataset, Listed, ReadOptions, read_dataset, typed_data, unheard
 from whatsit.embedding.location import cache_folder
 from whatsit.errors import MissingExtraError, WhatsitError
 from whatsit.files import plain_os_errors, write_atomically, write_json
@@ -35,7 +35,6 @@ from whatsit.steps.see import Watch, unwatched
 from whatsit.steps.show import check
 from whatsit.steps.target import check_results
 from whatsit.steps.unfinished import begun_with, unfinished
-from whatsit.text import shell_quoted
 from whatsit.tuning.command import train_command
 from whatsit.tuning.options import TuneOptions
 from whatsit.tuning.page import Places, render_tuning, with_section
@@ -84,7 +83,7 @@ class _Target:
 
 
 def tune(
-    data: str | Path,
+    data: Data,
     output: str | Path | None = None,
     options: TuneOptions | None = None,
     *,
@@ -112,7 +111,7 @@ def tune(
     listed(dataset)
     dataset, ranged = with_depth(dataset, options.train)
     options = replace(options, train=ranged)
-    typed = " ".join([shell_quoted(data), *reading.typed()])
+    typed = typed_data(data, reading)
     search = _search(options, dataset, journal, cache, watch, start)
     with closing(search.opened()) as study:
         study.begin(_begun(search))
