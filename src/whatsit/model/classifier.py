@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from whatsit.embedding.devices import find_device
 from whatsit.embedding.session import run
 from whatsit.errors import ImageError, WhatsitError
+from whatsit.images.given import readable, unpacked
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.machine import cores
 from whatsit.model.folder import ModelFacts, read_model
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from whatsit.model.explain import Explainer, Explanation
     from whatsit.model.prediction import Classified, Prediction
 
-    ImageLike: TypeAlias = str | PathLike[str] | bytes | PillowImage.Image | NDArray[np.uint8]
+    Encoded: TypeAlias = bytes | bytearray | memoryview | IO[bytes]
+    ImageLike: TypeAlias = str | PathLike[str] | Encoded | PillowImage.Image | NDArray[Any]
 else:
     ImageLike = Any
 
@@ -42,7 +44,9 @@ FEW = 4  # images; so many or fewer share the cores one after the other
 class Classifier:
     """Load one with `whatsit.load(folder)`.
 
-    Images may be given as paths, URIs, bytes, PIL images or uint8 arrays (H, W, 3) or (H, W); one or a list of them.
+    Images may be given as paths, URIs, the bytes of a file, open files, PIL images, or arrays and tensors (H, W, 3),
+    (H, W) or, with opacity, (H, W, 4) of uint8; one, or a list, an iterator, a column or a stack of them. Arrays of
+    other numbers are taken where the model has a range of values for deep images.
     """
 
     def __init__(
@@ -64,26 +68,34 @@ class Classifier:
     def predict(self, images: ImageLike | Iterable[ImageLike], *, top: int = 5) -> Any:
         """A `Prediction` for one image, `Predictions` for a list. A bad image gets an error for an answer.
 
-        top: how many classes an answer names, at least 1; all where there are fewer.
+        top: how many classes an answer names, at least 1; all where there are fewer. Raises ImageError for what may be
+        one image or many, such as a dictionary.
         """
         from whatsit.model.prediction import Predictions
 
-        answers = tuple(self.predict_each(_as_many(images), top=top))
-        return answers[0] if _is_one(images) else Predictions(answers)
+        is_one, many = unpacked(images)
+        answers = tuple(self._predictions(many, top))
+        return answers[0] if is_one else Predictions(answers)
 
-    def predict_each(self, images: Iterable[ImageLike], *, top: int = 5) -> Iterator["Prediction"]:
+    def predict_each(self, images: ImageLike | Iterable[ImageLike], *, top: int = 5) -> Iterator["Prediction"]:
         """Answers one by one, in the order asked and in constant memory."""
+        return self._predictions(unpacked(images)[1], top)
+
+    def _predictions(self, many: Iterable[ImageLike], top: int) -> Iterator["Prediction"]:
         if top < 1:
             raise WhatsitError(f"top is {top}, expected 1 or more classes to name")
-        for one in self.classify(images):
+        for one in self._answers(many, False):
             yield one.prediction(self.classes_, self.facts.unsure, top)
 
-    def classify(self, images: Iterable[ImageLike], *, identify: bool = False) -> Iterator["Classified"]:
+    def classify(self, images: ImageLike | Iterable[ImageLike], *, identify: bool = False) -> Iterator["Classified"]:
         """All that the graph says of each image, in the order asked and in constant memory.
 
         identify: also what tells copies, of each path, URI or bytes: the sha256 of what is classified, and a thumbnail.
         """
-        rows = self._rows(images, identify)
+        return self._answers(unpacked(images)[1], identify)
+
+    def _answers(self, many: Iterable[ImageLike], identify: bool) -> Iterator["Classified"]:
+        rows = self._rows(many, identify)
         from whatsit.model.prediction import Classified
 
         for item in rows:
@@ -157,13 +169,14 @@ class Classifier:
         from whatsit.images.memory import deep_values, from_memory
 
         taken = self.facts.preprocessing
+        image = readable(image, self.limits)
         if isinstance(image, str | bytes | PathLike):
             return load_noted(image, taken, self.limits)
         pixels = fit_image(from_memory(image, taken.value_range), taken)
         return pixels, doubt(deep_values(image), taken.value_range)
 
     def _all(self, images: ImageLike | Iterable[ImageLike]) -> Iterator["Classified"]:
-        for number, one in enumerate(self.classify(_as_many(images)), start=1):
+        for number, one in enumerate(self.classify(images), start=1):
             if one.error is not None:
                 name = one.source if isinstance(one.source, str | PathLike) else f"image {number}"
                 raise ImageError(f"{name}: {one.error}")
@@ -182,9 +195,10 @@ class Classifier:
 
         def load(image: ImageLike) -> Loaded:
             try:
-                if identify and isinstance(image, str | bytes | PathLike):
-                    return self._identified(image)
-                pixels, note = self.pixels_noted(image)
+                source = readable(image, self.limits)
+                if identify and isinstance(source, str | bytes | PathLike):
+                    return self._identified(source)
+                pixels, note = self.pixels_noted(source)
                 return Loaded(pixels, note=note)
             except ImageError as error:
                 return Loaded(None, error=str(error))
@@ -236,14 +250,3 @@ def _why_no_probabilities(row: NDArray[np.float32]) -> str | None:
     if low >= -ROUNDING and high <= 1 + ROUNDING and abs(total - 1) <= ROUNDING:
         return None
     return f"the model's probabilities for it are none: from {low:.4g} to {high:.4g}, {total:.4g} in all"
-
-
-def _as_many(images: Any) -> Iterable[ImageLike]:
-    many: Iterable[ImageLike] = [images] if _is_one(images) else images
-    return many
-
-
-def _is_one(images: Any) -> bool:
-    if isinstance(images, np.ndarray):
-        return images.ndim <= 3 and images.dtype != object and images.dtype.kind not in "US"
-    return isinstance(images, str | bytes | bytearray | PathLike) or not isinstance(images, Iterable)

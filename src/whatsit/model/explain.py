@@ -23,6 +23,7 @@ from whatsit.embedding.graph import FEATURES
 from whatsit.embedding.session import open_session, run
 from whatsit.errors import ImageError
 from whatsit.images.fit import covered_box
+from whatsit.images.given import readable
 from whatsit.images.limits import Limits
 from whatsit.images.load import read_image
 from whatsit.images.memory import from_memory
@@ -83,6 +84,7 @@ class Explainer:
 
     def explain(self, classifier: "Classifier", image: "ImageLike", label: str | None, side: int) -> Explanation:
         """classifier: the one that this was made for. Raises ImageError for a bad image."""
+        image = readable(image, classifier.limits)
         if isinstance(image, str | PathLike):
             image = read_bytes(image, classifier.limits)
         pixels = classifier.pixels(image)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from heapq import nlargest
-from os import PathLike, fspath
+from os import PathLike, fsdecode
 from typing import Any
 
 import numpy as np
@@ -117,7 +117,8 @@ class Classified:
 
     def prediction(self, classes: Sequence[str], rule: Rule, top: int) -> Prediction:
         """The answer, which names the `top` most probable classes."""
-        name = fspath(self.source) if isinstance(self.source, str | PathLike) else f"<{type(self.source).__name__}>"
+        is_path = isinstance(self.source, str | PathLike)
+        name = str(fsdecode(self.source)) if is_path else f"<{type(self.source).__name__}>"
         if self.error is not None:
             return Prediction(name, error=self.error)
         p = self.probabilities.tolist()

@@ -22,10 +22,12 @@ from whatsit.embedding.session import open_session, run
 from whatsit.embedding.stream import Item, Loaded, stream
 from whatsit.errors import ImageError
 from whatsit.images.fit import fit_image
+from whatsit.images.given import readable, unpacked
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.images.load import THUMBNAIL, load_with_thumbnail, thumbnail
 from whatsit.images.memory import from_memory
 from whatsit.images.preprocessing import Fit, ValueRange, is_value_range
+from whatsit.images.source import read_bytes
 from whatsit.machine import cores
 from whatsit.options import PrecisionChoice
 from whatsit.steps.depth import range_of_images
@@ -108,7 +110,9 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
     def _load(self, image: Any) -> Loaded:
         preprocessing = self.extractor_.preprocessing
         try:
-            if isinstance(image, bytes):
+            image = readable(image, self._limits())
+            if isinstance(image, str | bytes):
+                image = read_bytes(image, self._limits())
                 loaded = load_with_thumbnail(image, preprocessing, self._limits())
                 return Loaded(loaded.pixels, hashlib.sha256(image).digest(), loaded.thumbnail)
             pixels = from_memory(image, preprocessing.value_range)
@@ -148,9 +152,9 @@ def images_of(X: Any) -> list[Any]:
             values = values[:, 0]  # a column of a table
         if values.dtype.kind not in "OUS" and (values.ndim < 3 or (values.ndim == 3 and values.shape[2] == 3)):
             raise ValueError(f"X is an array {values.shape}, expected a list of images, or (n, H, W, 3) uint8")
-    elif isinstance(values, str | bytes | PathLike) or not isinstance(values, Iterable):
+    elif unpacked(values)[0]:
         raise ValueError(f"X is one {type(values).__name__}, expected a list of images")
-    images = list(values)
+    images = list(unpacked(values)[1])
     if not images:
         raise ValueError("X has no images, expected 1 or more")
     return images
