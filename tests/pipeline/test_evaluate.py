@@ -146,7 +146,8 @@ def test_training_photos_are_known_by_whatever_name(
     assert done.report.leaks == done.evaluation.n == len(photos)
     assert "never saw" not in done.report.headline
     listed = rows(done.folder / FILES.leaks)
-    assert [row["path"] for row in listed] == [name_of[spelled](path) for path in photos]
+    written = name_of["plain" if spelled == "file" else spelled]  # a manifest's file:// is a path
+    assert [row["path"] for row in listed] == [written(path) for path in photos]
     assert [row["training_photo"] for row in listed] == [str(path) for path in photos]
     assert {row["why"] for row in listed} == {"same bytes"}
 
@@ -225,3 +226,36 @@ def test_augmented_copies_count_as_their_sources(trained: Trained, tmp_path: Pat
             Image.fromarray(np.rot90(picture(0, 900 + number), turn)).save(path)
     data = evaluate(trained.folder, tmp_path / "later", tmp_path / "report").report.data
     assert (data.source_photos, data.sources, data.proposals) == (48, 12, ())
+
+
+def test_near_copies_of_training_photos_are_found(trained: Trained, small: Path, tmp_path: Path) -> None:
+    """Encoded anew, so that no bytes tell them: each is held against the training photo that it is most like."""
+    later = make_folder(tmp_path / "later", {"apples": 5, "pears": 5}, first_seed=800)
+    for label in ("apples", "pears"):
+        for number in range(3):
+            Image.open(small / label / f"{number:03}.jpg").save(later / label / f"again{number}.jpg", quality=60)
+    done = evaluate(trained.folder, later, tmp_path / "report")
+    listed = {one.path: (one.training_photo, one.why) for one in done.report.seen.listed}
+    assert listed == {
+        str(later / label / f"again{number}.jpg"): (str(small / label / f"{number:03}.jpg"), "near-copy")
+        for label in ("apples", "pears")
+        for number in range(3)
+    }
+    assert "6 of which have copies among its training photos" in done.report.headline
+    assert done.report.facts["Near-copies of training photos"] == "looked for among all 40 training photos"
+
+
+def test_near_copies_of_photos_that_have_moved(quick: TrainOptions, tmp_path: Path) -> None:
+    """What cannot be looked at is said."""
+    photos = make_folder(tmp_path / "photos", {"apples": 12, "pears": 12})
+    model = train(photos, tmp_path / "model", quick).folder
+    moved = photos.rename(tmp_path / "moved")
+    later = tmp_path / "later" / "apples"
+    later.mkdir(parents=True)
+    for number in range(4):
+        Image.open(moved / "apples" / f"{number:03}.jpg").save(later / f"again{number}.jpg", quality=60)
+    done = evaluate(model, tmp_path / "later", tmp_path / "report")
+    assert done.report.leaks == 0
+    looked = done.report.facts["Near-copies of training photos"]
+    assert looked.endswith("training photos, but not among 4 photos that cannot be found where they lay")
+    assert any("4 training photos" in step and "no more where they lay" in step for step in done.report.next_steps)

@@ -58,8 +58,8 @@ class Similar:
         records = read_records(folder, facts, FILES.thumbnails, parse, most=MAX_REFERENCES, bytes_each=BYTES_A_PHOTO)
         if records is None:
             return None
-        references = _references(classifier, len(records))
-        if references is None:
+        references = references_of(classifier)
+        if references is None or len(references) != len(records):
             raise ModelFolderError(
                 f"{folder}: the {len(records):,} photos of {FILES.thumbnails} are not those of {FILES.graph}. {AGAIN}"
             )
@@ -108,8 +108,8 @@ def _parser(classes: Sequence[str]) -> Callable[[dict[str, Any]], tuple[str, byt
     return parse
 
 
-def _references(classifier: Classifier, count: int) -> NDArray[np.float32] | None:
-    """(count, dim) of the model's graph; None where it has no such.
+def references_of(classifier: Classifier) -> NDArray[np.float32] | None:
+    """(m, dim) of the model's graph, at most 1,000; None where it has no such.
 
     Raises a WhatsitError where the graph does not load.
     """
@@ -117,9 +117,10 @@ def _references(classifier: Classifier, count: int) -> NDArray[np.float32] | Non
     import onnx  # 0.1 s, which a server of models without thumbnails need not wait for
 
     dim = classifier.facts.backbone["dim"]
-    wanted = (REFERENCES, onnx.TensorProto.FLOAT16, (dim, count), dim * count * 2)  # bytes
     for one in onnx.load_from_string(classifier.graph).graph.initializer:
-        if (one.name, one.data_type, tuple(one.dims), len(one.raw_data)) == wanted:
+        count = one.dims[1] if len(one.dims) > 1 else 0
+        wanted = (REFERENCES, onnx.TensorProto.FLOAT16, (dim, count), dim * count * 2)  # bytes
+        if 0 < count <= MAX_REFERENCES and (one.name, one.data_type, tuple(one.dims), len(one.raw_data)) == wanted:
             stored = np.frombuffer(one.raw_data, "<f2").reshape(dim, count)
             return stored.T.astype(np.float32) if np.isfinite(stored).all() else None
     return None

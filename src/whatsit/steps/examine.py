@@ -22,6 +22,7 @@ from whatsit.steps.depth import range_words
 from whatsit.steps.gallery import Shown
 from whatsit.steps.judge import target_of
 from whatsit.steps.known import Known, known_photos, read_training_photos
+from whatsit.steps.near_known import near_training_photos
 from whatsit.steps.related import TWO_LABELS, Related, conflicts, relate, with_related
 from whatsit.steps.tables import leaks_csv, likely_labels, predictions_csv, suspects_csv
 from whatsit.text import number, printable, shell_quoted
@@ -49,9 +50,11 @@ def _deep(value_range: ValueRange | None, notes: Mapping[str, int]) -> tuple[str
     return (*said, *(f"{number(count, 'photo')}: {note}" for note, count in notes.items()))
 
 
-def known_to(classifier: Classifier, model: Path, answers: Answers, related: Related) -> Known:
-    """model: the folder of the classifier."""
-    return known_photos(read_training_photos(model, classifier.facts), answers.uris, answers.digests, related)
+def known_to(classifier: Classifier, model: Path, answers: Answers, related: Related) -> tuple[Known, str]:
+    """What is known, and where near-copies were looked for. model: the folder of the classifier."""
+    learned = read_training_photos(model, classifier.facts)
+    near = near_training_photos(classifier, learned, answers)
+    return known_photos(learned, answers.uris, answers.digests, related, near.uri_of, near.moved), near.looked
 
 
 def sound(answers: Answers) -> Answers:
@@ -98,7 +101,7 @@ def examine(classifier: Classifier, answers: Answers, model: Path, folder: Path)
     """folder: where the report will lie."""
     facts, classes = classifier.facts, classifier.classes_
     related = relate_answers(classifier, answers)
-    seen = known_to(classifier, model, answers, related)
+    seen, looked = known_to(classifier, model, answers, related)
     truth, p = labels_of(answers, classes), answers.probabilities
     verdict = decide(p.max(axis=1), answers.similarity, facts.unsure)
     familiar = ~verdict.unlike
@@ -141,7 +144,12 @@ def examine(classifier: Classifier, answers: Answers, model: Path, folder: Path)
         least_sure=shown.gallery(by_confidence[::-1]),
         mislabelled=shown.gallery(mislabelled, likely),
         mislabelled_count=len(mislabelled),
-        facts={"Model": str(model), "Trained": facts.created, "Backbone": str(facts.backbone["name"])},
+        facts={
+            "Model": str(model),
+            "Trained": facts.created,
+            "Backbone": str(facts.backbone["name"]),
+            "Near-copies of training photos": looked,
+        },
         next_steps=suggest(
             evaluation,
             data,
@@ -187,7 +195,7 @@ def _checks(report: Report) -> dict[str, object]:
     data = report.data
     return {
         "answered": report.unsure and report.unsure.to_dict(),
-        "seen": asdict(report.seen),
+        "seen": {**asdict(report.seen), "near_copies": report.facts["Near-copies of training photos"]},
         "groups": [asdict(group) for group in report.groups],
         "exact_copies": data.exact_duplicates,
         "near_copy_groups": data.near_duplicate_groups,

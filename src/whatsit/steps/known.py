@@ -27,6 +27,7 @@ class TrainingPhotos:
 
     uri_of: Mapping[str, str] = field(default_factory=dict)  # sha256, hexadecimal → where the photo lay
     group_of: Mapping[str, str] = field(default_factory=dict)  # group → a photo of it
+    references: tuple[tuple[str, str], ...] = ()  # (where it lay, sha256) of those that the graph holds, in its order
     unknown: str = ""  # why these are not all, in words; empty where they are
 
 
@@ -44,9 +45,12 @@ def read_training_photos(model: Path, facts: ModelFacts) -> TrainingPhotos:
     judged = "test" if any(row["split"] == "test" for row in rows) else "valid"  # in cross-validation there is neither
     mine = [row for row in rows if row["split"] != judged]
     complete = len(digests) == took_part and all(row["sha256"] for row in mine)
+    held = {int(row["reference"]): row for row in mine if (row.get("reference") or "").isdecimal()}
+    in_order = [held[place] for place in range(len(held)) if place in held]
     return TrainingPhotos(
         {row["sha256"]: row["uri"] for row in reversed(mine)},
         {row["group"]: row["uri"] for row in reversed(mine) if row.get("group")},
+        tuple((row["uri"], row["sha256"]) for row in in_order) if len(in_order) == len(held) else (),
         "" if complete else f"its {FILES.splits} is not complete",
     )
 
@@ -64,13 +68,21 @@ class Known:
         return self.copies | self.grouped
 
 
-def known_photos(learned: TrainingPhotos, uris: Sequence[str], digests: Sequence[str], related: Related) -> Known:
+def known_photos(
+    learned: TrainingPhotos,
+    uris: Sequence[str],
+    digests: Sequence[str],
+    related: Related,
+    near: Mapping[int, str],
+    moved: int = 0,
+) -> Known:
     """Of n photos: what they are called, sha256 of their bytes in hexadecimal, and which of them belong together.
 
-    A photo that is a near-copy of one that is known is known, too.
+    near: row → the training photo of which it is a near-copy. A photo that is a near-copy of one that is known is
+    known, too.
     """
     original = [learned.uri_of.get(digest) for digest in digests]
-    twins = _first_of(related.copies, original)
+    twins = _first_of(related.copies, [one or near.get(row) for row, one in enumerate(original)])
     kin = _first_of(related.components, [learned.group_of.get(group or "") for group in related.groups])
     copies = np.array([twin is not None for twin in twins], bool)
     grouped = ~copies & np.array([one is not None for one in kin], bool)
@@ -80,7 +92,7 @@ def known_photos(learned: TrainingPhotos, uris: Sequence[str], digests: Sequence
             leaks.append(Leak(uri, twin, SAME_BYTES if original[row] else NEAR))
         elif one is not None:
             leaks.append(Leak(uri, one, f"group {printable(related.groups[row] or '')}".strip()))
-    return Known(copies, grouped, _seen(copies, grouped, leaks, learned.unknown))
+    return Known(copies, grouped, _seen(copies, grouped, leaks, learned.unknown, moved))
 
 
 def _first_of(components: NDArray[np.int64], found: Sequence[str | None]) -> list[str | None]:
@@ -125,5 +137,7 @@ def _leak(photos: Photos, row: int, other: int, why: str) -> Leak:
     return Leak(photos.records[row].uri, photos.records[other].uri, why)
 
 
-def _seen(copies: NDArray[np.bool_], grouped: NDArray[np.bool_], leaks: Sequence[Leak], unknown: str = "") -> Seen:
-    return Seen(int(copies.sum()), int(grouped.sum()), unknown, tuple(leaks))
+def _seen(
+    copies: NDArray[np.bool_], grouped: NDArray[np.bool_], leaks: Sequence[Leak], unknown: str = "", moved: int = 0
+) -> Seen:
+    return Seen(int(copies.sum()), int(grouped.sum()), moved, unknown, tuple(leaks))

@@ -262,7 +262,7 @@ def publish(work: Work, folder: Path, *, data: str, overwrite: bool) -> tuple[Cl
     suspects = _suspects(work)
     beside = _beside(work, classifier)
     with folder_written_atomically(folder, overwrite=overwrite) as fresh:
-        (fresh / FILES.splits).write_bytes(splits_csv(photos, plan))
+        (fresh / FILES.splits).write_bytes(splits_csv(photos, plan, plan.learn[learned.familiarity.rows]))
         (fresh / FILES.predictions).write_bytes(predictions)
         if work.judged.seen.listed:
             (fresh / FILES.leaks).write_bytes(leaks_csv(work.judged.seen))

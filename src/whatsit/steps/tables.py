@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from whatsit.decide import Rule, decide
 from whatsit.evaluation.report import Seen
 from whatsit.steps.gather import Photos
-from whatsit.steps.plan import Plan
+from whatsit.steps.plan import Plan, Rows
 from whatsit.text import csv_cell, printable
+
+NO_ROWS: Rows = np.empty(0, np.int64)
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
@@ -23,22 +25,24 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     return file.getvalue().encode("utf-8", "backslashreplace")
 
 
-def splits_csv(photos: Photos, plan: Plan) -> bytes:
+def splits_csv(photos: Photos, plan: Plan, references: Rows = NO_ROWS) -> bytes:
     """Every file of the data set: its split, its sha256 and, where it was left out, why.
 
+    references: rows of the photos that `similarity` is compared with, in the graph's order; `reference` is the place.
     `component`: a number, equal for photos that belong together (copies, near-copies, a group).
     """
     dataset, digests = photos.dataset, photos.all_digests
     split_of = dict(zip(photos.places.tolist(), plan.splits, strict=True))
     unit_of = dict(zip(photos.places.tolist(), photos.components.tolist(), strict=True))
     reason_of = {one.place: one.reason for one in photos.left_out}
+    reference_of = {int(photos.places[row]): place for place, row in enumerate(references)}
     rows: list[Sequence[object]] = [
         (record.uri, record.label, split_of.get(i, ""), digests[i] or "", reason_of.get(i, ""), *belongs)
         for i, record in enumerate(dataset.records)
-        for belongs in [(record.group or "", unit_of.get(i, ""))]
+        for belongs in [(record.group or "", unit_of.get(i, ""), reference_of.get(i, ""))]
     ]
-    rows += [(uri, "", "", "", printable(reason), "", "") for uri, reason in dataset.skipped_files]
-    return _csv(("uri", "label", "split", "sha256", "left_out", "group", "component"), rows)
+    rows += [(uri, "", "", "", printable(reason), "", "", "") for uri, reason in dataset.skipped_files]
+    return _csv(("uri", "label", "split", "sha256", "left_out", "group", "component", "reference"), rows)
 
 
 def leaks_csv(seen: Seen) -> bytes:

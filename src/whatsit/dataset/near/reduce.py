@@ -36,6 +36,10 @@ class Reduced:
         """``(n, dim)``, or ``(n, 128)`` of many."""
         return self._whole[: self._count] if self._directions is None else self._reduced[: self._count]
 
+    def reduced(self, vectors: Float) -> Float:
+        """Other vectors ``(m, dim)`` in the same directions."""
+        return vectors if self._directions is None else np.asarray(vectors @ self._directions, np.float32)
+
     def _reduce(self) -> Float:
         """``(dim, 128)``; fewer than so many numbers stay as they are."""
         dim = self._whole.shape[1]

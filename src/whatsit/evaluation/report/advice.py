@@ -143,6 +143,17 @@ def _leaks(case: _Case) -> str | None:
     return f"Of {count(case.evaluation.n, 'tested photo')} {' and '.join(parts)}: quote the figure without them."
 
 
+def _moved(case: _Case) -> str | None:
+    moved = case.seen.moved
+    if not moved:
+        return None
+    return (
+        f"Some photos are very like {count(moved, 'training photo')}, which {'is' if moved == 1 else 'are'} no more where "
+        f"{'it' if moved == 1 else 'they'} lay: whether they are near-copies is not known. Evaluate where the "
+        "training photos are, to know."
+    )
+
+
 def _not_known(case: _Case) -> str | None:
     if not case.seen.unknown:
         return None
@@ -293,6 +304,7 @@ RULES = (
     _unsure,
     _no_better_than_constant,
     _leaks,
+    _moved,
     _not_known,
     _proposals,
     _conflicts,

@@ -1,0 +1,74 @@
+"""Which photos are near-copies of photos that a model learned from.
+
+The graph holds up to 1,000 training photos' vectors, its references, and `splits.csv` says which photos these are. A
+photo that is very like one of them is compared with that training photo itself, read from where it lay, by the same
+search as before training. Where it lies no more, that is said.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatsit.dataset.near import near_duplicates
+from whatsit.model.classifier import Classifier
+from whatsit.model.prediction import Classified
+from whatsit.steps.answers import Answers
+from whatsit.steps.known import TrainingPhotos
+from whatsit.text import number
+
+BESIDE = 2000  # other photos that take part, so that the search learns what all have in common
+
+
+@dataclass(frozen=True)
+class NearKnown:
+    """What was found, and where it was looked for."""
+
+    uri_of: dict[int, str] = field(default_factory=dict)  # row of the answers → the training photo
+    looked: str = ""  # for the report
+    moved: int = 0  # training photos that could not be compared
+
+
+def near_training_photos(classifier: Classifier, learned: TrainingPhotos, answers: Answers) -> NearKnown:
+    """Of the answers' photos whose bytes the model did not learn from."""
+    references = learned.references
+    if classifier.facts.training.get("near_copies") == "ignore":
+        return NearKnown(looked="not looked for, as the model was trained with --near-copies ignore")
+    if not references:
+        return NearKnown(looked="not looked for: the model folder does not say which photos its references are")
+    new = np.array([digest not in learned.uri_of for digest in answers.digests], bool)
+    rows = np.flatnonzero(new & (answers.nearest >= 0) & (answers.nearest < len(references)))
+    wanted = np.unique(answers.nearest[rows]).tolist()
+    read = _read(classifier, [references[place] for place in wanted])
+    total = len(learned.uri_of)
+    among = f"all {total:,}" if len(references) >= total else f"{len(references):,} of {total:,}"
+    gone = len(wanted) - len(read)
+    missing = f", but not among {number(gone, 'photo')} that cannot be found where they lay" if gone else ""
+    return NearKnown(_found(answers, rows, read), f"looked for among {among} training photos{missing}", gone)
+
+
+def _read(classifier: Classifier, photos: Sequence[tuple[str, str]]) -> dict[str, Classified]:
+    """URI → what tells copies, of the (uri, sha256) that still lie where they lay. None is fetched from afar."""
+    here = {uri: digest for uri, digest in photos if "://" not in uri or uri.startswith(("file://", "local://"))}
+    said = zip(here.items(), classifier.classify(list(here), identify=True), strict=True)
+    return {uri: one for (uri, digest), one in said if one.digest is not None and one.digest.hex() == digest}
+
+
+def _found(answers: Answers, rows: NDArray[np.int64], read: dict[str, Classified]) -> dict[int, str]:
+    thumbnails = {uri: one.thumbnail for uri, one in read.items() if one.thumbnail is not None}
+    if not len(rows) or not thumbnails:
+        return {}
+    uris = list(thumbnails)
+    some = np.union1d(rows, np.arange(min(len(answers.places), BESIDE)))
+    theirs = answers.reduced(np.stack([read[uri].embedding for uri in uris]))
+    pairs = near_duplicates(
+        np.concatenate([answers.vectors[some], theirs]),
+        np.concatenate([answers.thumbnails[some], np.stack([thumbnails[uri] for uri in uris])]),
+    )
+    wanted = set(rows.tolist())
+    found: dict[int, str] = {}
+    for a, b in pairs:
+        if a < len(some) <= b and int(some[a]) in wanted:
+            found.setdefault(int(some[a]), uris[b - len(some)])
+    return found
