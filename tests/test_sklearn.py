@@ -235,3 +235,26 @@ def test_another_image_size_gives_other_vectors(paths: list[str], cache: Path) -
     )
     assert usual.shape == small.shape
     assert not np.allclose(usual, small, atol=1e-3)
+
+
+def test_deep_images_have_the_range_that_fit_measured(tmp_path: Path, cache: Path) -> None:
+    rng = np.random.default_rng(0)
+    shares = [rng.integers(0, 256, (12, 16)).repeat(4, axis=0).repeat(4, axis=1) / 255 for _ in range(8)]
+    counts = [(200 + one * 1200).astype(np.uint16) for one in shares]
+    paths = []
+    for number, one in enumerate(counts):
+        Image.fromarray(one).save(tmp_path / f"{number}.tif")
+        paths.append(str(tmp_path / f"{number}.tif"))
+    embedder = ImageEmbedder(bits="float32", cache=cache).fit(paths)
+    assert embedder.extractor_.preprocessing.value_range == (200, 1400)
+    grey = [(one * 255).astype(np.uint8) for one in shares]
+    vectors, of_grey = embedder.transform(paths), embedder.transform(grey)
+    assert np.corrcoef(vectors.ravel(), of_grey.ravel())[0, 1] > 0.99
+    np.testing.assert_allclose(embedder.transform(counts), vectors, atol=1e-4)
+    in_memory = ImageEmbedder(bits="float32", cache=cache).fit(counts)
+    assert in_memory.extractor_.preprocessing == embedder.extractor_.preprocessing
+    given = ImageEmbedder(bits="float32", cache=cache, value_range=(0, 4095)).fit(paths)
+    assert given.extractor_.preprocessing.value_range == (0, 4095)
+    assert ImageEmbedder(bits="float32", cache=cache).fit(grey).extractor_.preprocessing.value_range is None
+    with pytest.raises(ValueError, match="black below white"):
+        ImageEmbedder(value_range=(5, 5), cache=cache).fit(paths)

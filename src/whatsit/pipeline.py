@@ -38,7 +38,7 @@ from whatsit.steps.answers import answer
 from whatsit.steps.build import Tell, build_for, check_networks, introduce
 from whatsit.steps.depth import with_depth
 from whatsit.steps.drop import seen_anew
-from whatsit.steps.examine import FIGURES, examine, sound, test_part, write_examination
+from whatsit.steps.examine import FIGURES, examine, say_notes, sound, test_part, write_examination
 from whatsit.steps.fit import better_fit, likely_fit
 from whatsit.steps.gather import Photos, gather
 from whatsit.steps.judge import judge
@@ -242,6 +242,7 @@ def evaluate(
     check_folder(folder, FIGURES, overwrite=overwrite)
     listed(dataset)
     answers = sound(answer(classifier, dataset, watch))
+    say_notes(answers.notes)
     examined = examine(classifier, answers, Path(model), folder)
     write_examination(folder, answers, examined, overwrite=overwrite)
     return Evaluated(examined.evaluation, examined.report, folder)

@@ -252,6 +252,11 @@ def test_a_range_of_values_is_in_the_folder_and_in_the_golden_answers(classifier
     loaded = whatsit.load(folder)
     assert loaded.facts.preprocessing.value_range == (200, 1400)
     assert check_golden(folder, loaded) == 2
+    with Image.open(io.BytesIO(image(json.loads((folder / FILES.golden).read_bytes())[0]))) as card:
+        assert card.mode.startswith("I")  # as deep as the photos, and nearly black without the range
+        assert 200 <= np.asarray(card).min() < np.asarray(card).max() <= 1400
+    card_png = image(json.loads((folder / FILES.golden).read_bytes())[0])
+    assert classifier.pixels(card_png).std() < 8 < 40 < loaded.pixels(card_png).std()
     kept = np.asarray(Image.open(io.BytesIO(image(json.loads((folder / FILES.golden).read_bytes())[1]))))
     assert difference(kept, photo()[..., :1].repeat(3, axis=2)).max() <= 1
     assert loaded.predict(values).probability == loaded.predict(str(tmp_path / "deep.tif")).probability

@@ -5,6 +5,7 @@ import hashlib
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -148,3 +149,11 @@ def test_two_at_once(tmp_path: Path) -> None:
     (file,) = files
     assert list((tmp_path / "cache").iterdir()) == [file]
     assert np.array_equal(np.load(file)[7], load_for_network(photos[7].uri, WIDE))
+
+
+def test_each_range_of_values_has_a_file_of_its_own(tmp_path: Path) -> None:
+    photos = sources(tmp_path)
+    ranges = (None, (0, 4095), (0, 65535))
+    files = {made(photos, tmp_path / "cache", replace(WIDE, value_range=one))[0] for one in ranges}
+    assert len(files) == len(ranges)
+    assert made(photos, tmp_path / "cache")[0] in files

@@ -23,6 +23,7 @@ from whatsit.images.load import load_for_network
 from whatsit.images.preprocessing import ValueRange
 from whatsit.model.folder import FILES
 from whatsit.model.golden import check_golden
+from whatsit.networks.options import NetworkOptions
 from whatsit.options import TrainOptions
 from whatsit.pipeline import Trained, embed, evaluate, train, train_from_embeddings
 from whatsit.steps import depth
@@ -301,3 +302,32 @@ def test_the_command_says_it_once(
     said = shell("predict", trained_plain.folder, deep)
     assert said.err.count(UNKNOWN) == 1
     assert f"24 photos: {UNKNOWN}\n" in said.err
+
+
+@pytest.mark.parametrize("typed", ["4095", "4095:0", "0:0", "a:b", "0:inf", "nan:1", ":", "0:1:2", ""])
+def test_a_range_that_is_none_is_wrong_usage(
+    typed: str, deep: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = Shell(capsys, monkeypatch)("train", deep, "--value-range", typed)
+    assert done.code == 2
+    assert "is no range of values. Expected LOW:HIGH, black first, as 0:4095" in done.err.replace("\n", " ")
+
+
+def test_a_range_is_typed(
+    deep: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, quick: TrainOptions
+) -> None:
+    shell = Shell(capsys, monkeypatch)
+    done = shell("train", deep, "-o", tmp_path / "m", "--backbone", quick.backbone, "--value-range", "-10.5:2e3")
+    assert done.code == 0, done.err
+    assert "deep photos   black is -10.5, white is 2000 (as given)" in done.out
+    assert whatsit.load(tmp_path / "m").facts.preprocessing.value_range == (-10.5, 2000)
+
+
+def test_a_network_learns_by_the_range(deep: Path, tmp_path: Path) -> None:
+    network = NetworkOptions(architecture="cnn-cats-dogs", layers=(4,), dense=(), epochs=1, mixed_precision=False)
+    options = TrainOptions(method="scratch", image_size=(32, 32), network=network, valid=0.25, test=0.25)
+    trained = train(deep, tmp_path / "model", options)
+    black, white = trained.classifier.facts.preprocessing.value_range or (0, 0)
+    assert 200 <= black < 400
+    assert 1000 < white <= 1400
+    assert trained.classifier.pixels(str(next(deep.rglob("*.tif")))).std() > 8

@@ -56,7 +56,7 @@ def golden_bytes(classifier: Classifier, photos: Iterable[Source]) -> bytes:
     """
     read = _readable(photos, classifier.limits, classifier.facts.preprocessing.value_range)
     photographed = islice(_records(classifier, read), MOST - 1)
-    return records_bytes((*_records(classifier, [as_png(_card())]), *photographed))
+    return records_bytes((*_records(classifier, [_first(classifier.facts)]), *photographed))
 
 
 def check_golden(folder: Path, classifier: Classifier) -> int:
@@ -82,7 +82,7 @@ def check_answers(folder: Path, classifier: Classifier) -> None:
 
 def _said(folder: Path, classifier: Classifier, golden: list[Golden]) -> Iterator[Classified]:
     """Of the golden images, or the test card where there are none. Raises ModelFolderError where it has no answer."""
-    images = [one.pixels for one in golden] or [_pixels(as_png(_card()), classifier.facts)]
+    images = [one.pixels for one in golden] or [_pixels(_first(classifier.facts), classifier.facts)]
     for number, pixels in enumerate(images, start=1):
         said = classifier.answer_pixels(pixels[None])[0]
         if said.error is not None:
@@ -145,6 +145,16 @@ def _readable(photos: Iterable[Source], limits: Limits, value_range: ValueRange 
             yield as_png(small_photo(photo, SIDE, limits, value_range))
         except ImageError:
             continue
+
+
+def _first(facts: ModelFacts) -> bytes:
+    """The test card; where the model has a range of values that 16 bits can hold, in grey and as deep as its photos."""
+    card, value_range = _card(), facts.preprocessing.value_range
+    if value_range is None or value_range[0] < 0 or value_range[1] > 65535 or value_range[1] - value_range[0] < 255:
+        return as_png(card)
+    black, white = value_range
+    values = black + np.asarray(card.convert("L")) * ((white - black) / 255)
+    return as_png(Image.fromarray(np.rint(values).astype(np.uint16)))
 
 
 def _card() -> Image.Image:

@@ -26,6 +26,7 @@ from whatsit.images.memory import deep_values
 from whatsit.images.preprocessing import ValueRange
 from whatsit.images.source import Source
 from whatsit.machine import cores
+from whatsit.notices import notice
 from whatsit.options import TrainOptions
 from whatsit.text import number, printable, some
 
@@ -45,6 +46,8 @@ def with_depth(dataset: Dataset, options: TrainOptions) -> tuple[Dataset, TrainO
     depth = look_at(dataset, options.value_range, options.limits)
     if depth is None:
         return dataset, options
+    for line in words(depth)[0 if not depth.measured_on else 1 :]:
+        notice(f"Deep photos: {line}")
     return replace(dataset, depth=depth), replace(options, value_range=depth.value_range)
 
 

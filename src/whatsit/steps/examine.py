@@ -17,6 +17,7 @@ from whatsit.files import folder_written_atomically, write_json
 from whatsit.images.preprocessing import ValueRange
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
+from whatsit.notices import notice
 from whatsit.steps.answers import Answers
 from whatsit.steps.depth import range_words
 from whatsit.steps.gallery import Shown
@@ -42,6 +43,12 @@ def _protocol(dataset: Dataset) -> str:
     splits = {record.split for record in dataset.records}
     one = splits.pop() if len(splits) == 1 else None
     return f"the {one} split of the photos that you gave" if one else "all labelled photos that you gave"
+
+
+def say_notes(notes: Mapping[str, int]) -> None:
+    """A line each, as soon as all photos are classified."""
+    for note, count in notes.items():
+        notice(f"{number(count, 'photo')}: {note}")
 
 
 def _deep(value_range: ValueRange | None, notes: Mapping[str, int]) -> tuple[str, ...]:
