@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from whatsit.errors import ImageError
-from whatsit.images.load import read_image, read_size
+from whatsit.images.load import read_deep_values, read_image, read_size
 
 from .samples import difference, encode, photo
 
@@ -261,3 +261,18 @@ def test_two_bytes_of_sign_keep_their_order() -> None:
 def test_valid_but_unread_is_not_called_damaged(tags: Tags, reason: str) -> None:
     with pytest.raises(ImageError, match=f"^not supported: {reason}.*([.:] Sav|[.] Name them)"):
         read_image(tiff(tags, bytes(WIDTH * HEIGHT * 8)))
+
+
+@pytest.mark.parametrize(("kind", "bits", "mark"), [("f", 32, -9999), ("i", 16, -9999), ("u", 16, 65535)])
+def test_no_data_is_dark(kind: str, bits: int, mark: int) -> None:
+    """GDAL's mark must be neither white nor the lowest value that a range is measured by."""
+    values = (GREY.astype(f"{kind}{bits // 8}") * 100) / (1 if kind != "f" else 25500)
+    values = values.astype(f"{kind}{bits // 8}")
+    values[:4] = mark
+    text = list(f"{mark} \0".encode())
+    tags: Tags = [*grey_tags(bits), (339, 3, [{"u": 1, "i": 2, "f": 3}[kind]]), (42113, 1, text)]
+    found = read_deep_values(tiff(tags, values.tobytes()))
+    assert found is not None
+    assert np.array_equal(found[4:], values[4:])
+    assert np.isnan(found[:4]).all() if kind == "f" else (found[:4] == values[4:].min()).all()
+    assert read_image(tiff(tags, values.tobytes()))[:4].max() <= read_image(tiff(tags, values.tobytes()))[4:].min()

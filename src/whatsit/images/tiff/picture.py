@@ -29,6 +29,7 @@ from whatsit.images.tiff.layout import (
     Layout,
 )
 
+_GDAL_NODATA = 42113  # a text
 _COREL_ALPHA = 999  # Corel Draw 10 writes so
 _OVERSHOOT = 1.5  # times white: resampling goes a little beyond it, counts far beyond
 _ROWS_AT_ONCE = 256  # while numbers are floats
@@ -55,7 +56,7 @@ def read_picture(layout: Layout, limits: Limits) -> Samples:
     if premultiplied and layout.photometric not in (BLACK_IS_ZERO, RGB):
         raise ImageError("not supported: TIFF with opacity multiplied into such colours. Save it as RGB or grey")
     samples, layout = read_samples(layout, wanted, limits)
-    values = _CONVERT[layout.photometric](samples[..., : layout.colours], layout)
+    values = _CONVERT[layout.photometric](_without_marks(samples[..., : layout.colours], layout), layout)
     if alpha_at is None:
         return Samples(values, None, layout.bits, _white(layout))
     alpha = _to_eight(samples[..., -1], layout)
@@ -71,6 +72,7 @@ def _of_bands(layout: Layout, bands: Sequence[int], limits: Limits) -> Samples:
     if max(bands) > layout.samples:
         raise no_such_bands(bands, layout.samples)
     samples, layout = read_samples(layout, [band - 1 for band in bands], limits)
+    samples = _without_marks(samples, layout)
     values = np.stack([_grey(samples[..., i : i + 1], layout) for i in range(len(bands))], axis=-1)
     return Samples(values[..., 0] if len(bands) == 1 else values, None, layout.bits, _white(layout))
 
@@ -81,6 +83,23 @@ def _alpha(layout: Layout) -> int | None:
         if kind in (ALPHA, ALPHA_PREMULTIPLIED, _COREL_ALPHA):
             return place
     return 3 if layout.photometric == RGB and layout.samples == 4 and not layout.extra else None
+
+
+def _without_marks(samples: NDArray[Any], layout: Layout) -> NDArray[Any]:
+    """Pixels whose samples all are GDAL's mark for "no data" → the darkest there is: of floats not-a-number."""
+    try:
+        mark = float(layout.tags.text(_GDAL_NODATA))
+    except ValueError:  # no such tag, or none of its numbers
+        return samples
+    if layout.photometric not in (BLACK_IS_ZERO, RGB):
+        return samples
+    marked = (samples == samples.dtype.type(mark) if layout.kind == "f" else samples == mark).all(axis=-1)
+    if not marked.any():
+        return samples
+    darkest = np.nan if layout.kind == "f" else samples[~marked].min(initial=np.iinfo(samples.dtype).max)
+    out = samples.copy()
+    out[marked] = darkest
+    return out
 
 
 def _white(layout: Layout) -> float | None:
