@@ -135,7 +135,7 @@ def score_intervals(
         return float(variance[which]) * alike / max(alike - 1, 1e-9)
 
     shares = [w.of_share(float(values[i]), corrected(i, w.alike)) for i, w in zip((0, 1, 2, 5), worths, strict=False)]
-    loss = Worth(n, alike, alike - 1)
+    loss = Worth(n, alike, min(alike - 1, max(2, rarer - 1)))  # of fewer than 2 the t would leave no finite end
     losses = [
         loss.of_loss(float(values[i]), corrected(i, alike), largest)
         for i, largest in ((3, LARGEST_LOG_LOSS), (4, LARGEST_BRIER))
