@@ -1,7 +1,7 @@
 """The Open Inference Protocol, version 2, as KServe and Triton speak it: health, metadata, inference.
 
 By https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol, with Triton's extensions for
-binary tensors and classification.
+binary tensors and classification. The classes are named by the output "probabilities", as parameters of its metadata.
 """
 
 from dataclasses import dataclass
@@ -68,15 +68,20 @@ class OpenInference:
     async def metadata(self, call: Call) -> Reply:
         version = self._desk.find(call, **call.path)
         facts = version.facts
-        widths = {"probabilities": [len(facts.labels)], "similarity": [], "embedding": [facts.backbone["dim"]]}
+        dim = facts.backbone["dim"]
+        widths: dict[str, list[int]] = {"probabilities": [len(facts.labels)], "similarity": [], "embedding": [dim]}
         model = self._desk.catalogue().model(version.model)
+        outputs: list[dict[str, Any]] = [
+            {"name": name, "datatype": "FP32", "shape": [-1, *widths[name]]} for name in OUTPUTS
+        ]
+        outputs[0]["parameters"] = {"labels": facts.labels}
         return json_reply(
             {
                 "name": version.model,
                 "versions": [str(number) for number in model.versions],
                 "platform": "onnxruntime_onnx",
                 "inputs": [{"name": INPUT, "datatype": "UINT8", "shape": [-1, -1, -1, 3]}],
-                "outputs": [{"name": name, "datatype": "FP32", "shape": [-1, *widths[name]]} for name in OUTPUTS],
+                "outputs": outputs,
             }
         )
 

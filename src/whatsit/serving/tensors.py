@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from whatsit.serving.encoded import decoded
 from whatsit.serving.pool import ImageData
 from whatsit.serving.refusal import Refused
 from whatsit.serving.reply import parse_json
-from whatsit.serving.tfserving import decoded
 
 INPUT = "image"
 BASE64 = "base64"

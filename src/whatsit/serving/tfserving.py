@@ -3,11 +3,10 @@
     POST /v1/models/{model}[/versions/{version}|/labels/{alias}]:predict
     GET  /v1/models/{model}[/versions/{version}|/labels/{alias}][/metadata]
 
-By https://www.tensorflow.org/tfx/serving/api_rest. As there, one bad instance fails the request.
+By https://www.tensorflow.org/tfx/serving/api_rest. As there, one bad instance fails the request, and what is asked by
+rows ("instances") is answered by rows ("predictions"), by columns ("inputs") by columns ("outputs").
 """
 
-import base64
-import binascii
 from typing import Any
 
 from starlette.routing import Route
@@ -16,12 +15,15 @@ from whatsit.model.prediction import Classified
 from whatsit.serving.call import Call
 from whatsit.serving.catalogue import Model
 from whatsit.serving.desk import Desk
+from whatsit.serving.encoded import decoded
 from whatsit.serving.refusal import Refused
 from whatsit.serving.reply import Reply, json_reply, parse_json
 from whatsit.serving.route import get, post
 
 LONGEST_KEY = 200  # characters
 SIGNATURE = "serving_default"
+INPUT = "image_bytes"
+MOST_NAMES = 5  # of inputs, that a refusal repeats
 
 
 class TensorFlowServing:
@@ -46,13 +48,22 @@ class TensorFlowServing:
         self._desk.find(call, **call.path)
         keys, images = await self._desk.read(call, self._asked)
         answers = await self._desk.classify_all_or_none(call, images)
+        if keys is None:
+            return json_reply({"outputs": _columns(answers)})
         return json_reply({"predictions": [_prediction(*pair) for pair in zip(keys, answers, strict=True)]})
 
-    def _asked(self, body: bytes) -> tuple[list[dict[str, Any]], list[bytes]]:
-        """(keys, images). Of the JSON nothing else is kept while the images wait: it may take 35 times its bytes."""
+    def _asked(self, body: bytes) -> tuple[list[dict[str, Any]] | None, list[bytes]]:
+        """(keys, images); None for keys where columns are asked. Of the JSON nothing else is kept while the images
+        wait: it may take 35 times its bytes."""
         asked = parse_json(body)
-        if asked.get("signature_name", SIGNATURE) != SIGNATURE:
+        if asked.get("signature_name", SIGNATURE) not in (SIGNATURE, ""):
             raise Refused("bad_input", f"signature_name: expected {SIGNATURE!r} or none")
+        if "inputs" in asked:
+            if "instances" in asked:
+                raise Refused("bad_input", 'expected "instances" or "inputs", not both')
+            column = _column(asked["inputs"])
+            self._desk.check_count(len(column))
+            return None, [_encoded(one, f"input {place}") for place, one in enumerate(column)]
         instances = asked.get("instances")
         if not isinstance(instances, list):
             raise Refused("bad_input", 'expected {"instances": [{"b64": …}, …]}')
@@ -68,7 +79,7 @@ class TensorFlowServing:
     async def metadata(self, call: Call) -> Reply:
         version = self._desk.find(call, **call.path)
         classes = len(version.facts.labels)
-        inputs = {"image_bytes": _tensor("DT_STRING", -1)}
+        inputs = {INPUT: _tensor("DT_STRING", -1)}
         outputs = {"prediction": _tensor("DT_INT64", -1), "scores": _tensor("DT_FLOAT", -1, classes)}
         signature = {"inputs": inputs, "outputs": outputs, "method_name": "tensorflow/serving/predict"}
         return json_reply(
@@ -97,13 +108,37 @@ def _tensor(kind: str, *sizes: int) -> dict[str, Any]:
     return {"dtype": kind, "tensor_shape": {"dim": dimensions, "unknown_rank": False}, "name": ""}
 
 
+def _column(inputs: Any) -> list[Any]:
+    """`{"image_bytes": [{"b64": …}, …]}`, `[{"b64": …}, …]`, or one `{"b64": …}` in place of a list."""
+    if isinstance(inputs, dict) and not isinstance(inputs.get("b64"), str):
+        if list(inputs) != [INPUT]:
+            names = ", ".join(repr(name[:LONGEST_KEY]) for name in list(inputs)[:MOST_NAMES]) or "none"
+            raise Refused("bad_input", f"inputs: expected one, named {INPUT!r}, not {names}")
+        inputs = inputs[INPUT]
+    if isinstance(inputs, dict):
+        return [inputs]
+    if not isinstance(inputs, list):
+        raise Refused("bad_input", f'expected {{"inputs": {{"{INPUT}": [{{"b64": …}}, …]}}}}')
+    return inputs
+
+
 def _image(instance: Any, place: int) -> bytes:
     """`{"b64": …}`, or `{"key": …, "image_bytes": {"b64": …}}`."""
-    encoded = instance.get("image_bytes", instance) if isinstance(instance, dict) else None
+    encoded = instance.get(INPUT, instance) if isinstance(instance, dict) else instance
+    return _encoded(encoded, f"instance {place}")
+
+
+def _encoded(encoded: Any, where: str) -> bytes:
     text = encoded.get("b64") if isinstance(encoded, dict) else None
     if not isinstance(text, str):
-        raise Refused("bad_input", f'instance {place}: expected {{"b64": …}} or {{"image_bytes": {{"b64": …}}}}')
-    return decoded(text, f"instance {place}")
+        raise Refused("bad_input", f'{where}: expected {{"b64": …}} or {{"{INPUT}": {{"b64": …}}}}{_instead(encoded)}')
+    return decoded(text, where)
+
+
+def _instead(encoded: Any) -> str:
+    if isinstance(encoded, str):
+        return ", not bare text"
+    return ". Pixels are for /v2/models/…/infer" if isinstance(encoded, list) else ""
 
 
 def _key(instance: dict[str, Any], place: int) -> dict[str, Any]:
@@ -116,13 +151,10 @@ def _key(instance: dict[str, Any], place: int) -> dict[str, Any]:
     return {"key": key}
 
 
-def decoded(text: str, where: str) -> bytes:
-    """Base64, plain or of the URL-safe kind. Raises Refused."""
-    try:
-        return base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
-    except (binascii.Error, ValueError):
-        raise Refused("bad_input", f"{where}: damaged base64") from None
-
-
 def _prediction(key: dict[str, Any], answer: Classified) -> dict[str, Any]:
     return {**key, "prediction": int(answer.probabilities.argmax()), "scores": answer.probabilities}
+
+
+def _columns(answers: list[Classified]) -> dict[str, Any]:
+    numbers = [int(answer.probabilities.argmax()) for answer in answers]
+    return {"prediction": numbers, "scores": [answer.probabilities for answer in answers]}

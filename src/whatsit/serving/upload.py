@@ -8,6 +8,11 @@ from whatsit.serving.parts import MULTIPART, Part, files_of
 from whatsit.serving.refusal import Refused
 from whatsit.serving.version import Version
 
+JSON_ELSEWHERE = (
+    "JSON is not taken here. Send the photo as it is (curl --data-binary @photo.jpg), or photos in base64 to "
+    "/v1/models/NAME:predict"
+)
+
 
 def named_version(desk: Desk, call: Call) -> Version:
     """By `?model=…&version=…` or `&alias=…`; without them the default of the only model. Raises Refused."""
@@ -20,8 +25,12 @@ async def photos(desk: Desk, call: Call) -> list[Part]:
     kind = call.headers.get("content-type", "")
     if kind.partition(";")[0].strip().lower() == MULTIPART:
         parts = await desk.read(call, lambda body: files_of(body, kind))
+        if not parts:
+            raise Refused("bad_input", "no file in the form. Send one as curl does: -F image=@photo.jpg")
     else:
         parts = [Part(data=await desk.body(call))]
+        if parts[0].data[:1] in (b"{", b"["):  # no image begins so
+            raise Refused("bad_input", JSON_ELSEWHERE)
     desk.check_count(len(parts))
     return parts
 

@@ -1,8 +1,9 @@
 """Requests that look hostile and are not: they are answered, and the answer is that of the image in them."""
 
 import json
-from base64 import b64encode, urlsafe_b64encode
+from base64 import b64encode, encodebytes, urlsafe_b64encode
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import numpy as np
 from images.samples import encode
@@ -76,11 +77,29 @@ def _json(model: str, good: bytes) -> Iterator[Case]:
         "a key of a number": [{"key": 2**63, "image_bytes": plain}],
         "members nobody knows": [{**plain, "path": "/etc/passwd", "x": [[[]]]}],
         "base64 for URLs": [{"b64": urlsafe_b64encode(good).decode()}],
+        "base64 for URLs, without padding": [{"b64": urlsafe_b64encode(good).decode().rstrip("=")}],
+        "base64 in lines": [{"b64": encodebytes(good).decode()}],
+        "base64 in lines that are indented": [{"b64": "  " + encodebytes(good).decode().replace("\n", "\r\n\t")}],
+        "a data: URL": [{"b64": f"data:image/png;base64,{text}"}],
+        "a data: URL with a name": [{"b64": f"DATA:image/png;name=a.png;BASE64,{text}"}],
+        "a data: URL that is escaped": [{"b64": f"data:image/png;base64,{quote(text, safe='')}"}],
+        "a data: URL in lines": [{"b64": "data:image/png;base64," + encodebytes(good).decode()}],
         "the same image twice": [plain, plain],
     }
     path = f"/v1/models/{model}:predict"
     for name, instances in bodies.items():
         yield case(f"v1: {name}", 200, path=path, body=json.dumps({"instances": instances}).encode())
+    columns: dict[str, object] = {"named": {"image_bytes": [plain]}, "unnamed": [plain, plain]}
+    columns |= {
+        "one without a list": plain,
+        "one named": {"image_bytes": plain},
+        "members nobody knows": {**plain, "x": 1},
+    }
+    for name, inputs in columns.items():
+        yield case(f"v1 by columns: {name}", 200, path=path, body=json.dumps({"inputs": inputs}).encode())
+    for signature in ("", "serving_default"):
+        asked = {"signature_name": signature, "instances": [plain]}
+        yield case(f"v1: signature {signature!r}", 200, path=path, body=json.dumps(asked).encode())
     body = json.dumps({"instances": [plain]}).encode()
     escaped = body.replace(b"/", b"\\/").replace(b"A", b"\\u0041")
     yield case("v1: escaped letters", 200, path=path, body=escaped)
@@ -98,6 +117,12 @@ def _tensors(model: str, pixels: NDArray[np.uint8]) -> Iterator[Case]:
     for name, data in {"flat": pixels.ravel().tolist(), "nested": [pixels.tolist()]}.items():
         asked = {"inputs": [{**tensor, "data": data}], "unknown": "../../etc/passwd"}
         yield case(f"v2: pixels, {name}", 200, path=path, body=json.dumps(asked).encode())
+    encoded = {"name": "image", "datatype": "BYTES", "shape": [1], "parameters": {"content_type": "base64"}}
+    png = encode(Image.fromarray(pixels), "PNG")
+    texts = {"lines": encodebytes(png).decode(), "a data: URL": f"data:image/png;base64,{b64encode(png).decode()}"}
+    for name, text in texts.items():
+        asked = {"inputs": [{**encoded, "data": [text]}]}
+        yield case(f"v2: base64 in {name}", 200, path=path, body=json.dumps(asked).encode())
     head = json.dumps({"inputs": [{**tensor, "parameters": {"binary_data_size": pixels.size}}], "id": "é\n"}).encode()
     headers = [("Inference-Header-Content-Length", str(len(head)))]
     yield case("v2: pixels, binary", 200, path=path, headers=headers, body=head + pixels.tobytes())

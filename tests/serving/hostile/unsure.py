@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 
 import numpy as np
-from images.samples import encode
+from images.samples import encode, photo
 from images.test_damage import SAMPLES
 from PIL import Image
 
@@ -22,6 +22,11 @@ FLIPS = 12  # files a format
 def unsure() -> Iterator[File]:
     """All of them."""
     yield from _flipped()
+    yield "PPM", b"P6 8 8 255\n" + bytes(192)
+    yield "ICO", encode(photo(32, 32), "ICO")
+    yield "TGA", encode(photo(8, 8), "TGA")
+    yield "JPEG of 12 bits", made.replaced(JPEG, made.frame_at(JPEG) + 4, b"\x0c")  # with the extra `science`
+    yield "TIFF of 7 bits", made.grey_tiff(bytes(64), bits=7)
     yield "GIF of 0 × 0", made.replaced(GIF, 6, bytes(4))
     yield "PNG compressed by an unknown method", made.png_of((8, 8, 8, 2, 1, 0, 0), PIXELS)
     yield "PNG with a chunk of 4 GB", made.replaced(PNG, 33, b"\xff\xff\xff\xff")

@@ -44,6 +44,8 @@ WAYS: tuple[Ask, ...] = (_raw, _form, _v1, _v2, _v2_binary)
 
 def probabilities(answer: Mapping[str, Any], labels: Sequence[str]) -> list[list[float]]:
     """Of each image, parallel to the labels; of `/predict`, where it named all classes."""
+    if "scores" in answer.get("outputs", ()):
+        return answer["outputs"]["scores"]  # type: ignore[no-any-return]
     if "outputs" in answer:
         flat, width = answer["outputs"][0]["data"], len(labels)
         return [flat[start : start + width] for start in range(0, len(flat), width)]
