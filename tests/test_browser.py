@@ -57,6 +57,25 @@ def test_pictures_are_there_and_say_what_they_show(report: Visit) -> None:
     assert all(chart.get_attribute("aria-label") or chart.locator("title").count() for chart in charts)
 
 
+def test_a_click_enlarges_a_photo_and_another_makes_it_small_again(report: Visit) -> None:
+    photo = report.page.locator("#photos .pictures").first
+    picture = photo.locator("img").first
+
+    def width() -> float:
+        box = picture.bounding_box()
+        assert box is not None
+        return box["width"]
+
+    small = width()
+    picture.click()
+    assert width() > 1.5 * small
+    report.check_width()
+    picture.click()
+    assert width() == small
+    photo.press("Enter")
+    assert width() > 1.5 * small
+
+
 def test_text_can_be_read_in_either_scheme(report: Visit) -> None:
     """WCAG 2.1's contrast of body text to its ground, at least 4.5."""
     colours = report.page.evaluate(

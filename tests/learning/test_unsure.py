@@ -90,6 +90,19 @@ def test_own_copies_do_not_make_a_photo_familiar() -> None:
     )
 
 
+def test_the_limit_is_drawn_from_photos_that_the_network_did_not_learn_from() -> None:
+    """Those that it did lie twice as close together: by them, most new photos would be unlike."""
+    x, labels = blobs(4000, 20, 4, seed=5)
+    x /= np.abs(x).max(axis=0)
+    centres = np.stack([x[labels == k].mean(axis=0) for k in range(4)])
+    x[:2000] = centres[labels[:2000]] + (x[:2000] - centres[labels[:2000]]) / 4
+    new, alone = np.arange(2000, 3000), np.arange(3000)
+    known = learn_familiarity(x[:3000], labels[:3000], alone, new)
+    assert (known.similarity(x[3000:]) >= known.limit).mean() == pytest.approx(0.99, abs=0.012)
+    learned = learn_familiarity(x[:2000], labels[:2000], alone[:2000])
+    assert (learned.similarity(x[3000:]) >= learned.limit).mean() < 0.9
+
+
 def test_99_of_100_photos_like_the_training_photos_pass() -> None:
     x, labels = blobs(4000, 20, 4, seed=5)
     x /= np.abs(x).max(axis=0)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from whatsit.dataset import Split
-from whatsit.learning import HeadName
+from whatsit.learning import HeadName, learn_familiarity
 from whatsit.options import TrainOptions
 from whatsit.steps.gather import Photos
 from whatsit.steps.judge import judge
-from whatsit.steps.learn import learn
+from whatsit.steps.learn import learn, threshold_of
 from whatsit.steps.plan import make_plan
 from whatsit.steps.related import Related
 
@@ -52,6 +52,40 @@ def test_labels_of_a_fold_do_not_reach_its_own_judgement(head: HeadName) -> None
 def given(n: int) -> Photos:
     each: list[Split | None] = [*["train"] * (n - 8), *["valid"] * 4, *["test"] * 4]  # type: ignore[list-item]
     return make_photos([n, n], splits=[*each, *each], spread=1.5)
+
+
+def test_in_cross_validation_similarity_is_to_photos_of_other_folds() -> None:
+    """Whatever its own fold looks like, what is said of a photo does not change."""
+    photos, options = make_photos([20, 20], spread=1.5), TrainOptions()
+    plan = make_plan(photos, options)
+    assert plan.folds is not None
+    mine = np.flatnonzero(plan.folds == 2)
+    x = photos.x.copy()
+    x[mine[1:]] = -x[mine[1:]]
+    before, after = learn(photos, plan, options), learn(replace(photos, x=x), plan, options)
+    assert after.similarity[mine[0]] == before.similarity[mine[0]]
+    others = np.flatnonzero(plan.folds != 2)
+    expected = learn_familiarity(photos.x[others], photos.labels[others], photos.components[others])
+    assert np.array_equal(before.similarity[mine], expected.similarity(photos.x[mine]))
+
+
+def test_figures_threshold_and_answers_are_by_the_whole_rule() -> None:
+    """A tenth of the photos is of something else: they are no answers, neither in the threshold nor in the figures."""
+    photos, options = make_photos([200, 200], spread=1.2), TrainOptions(test=0.0)
+    rng = np.random.default_rng(3)
+    x, odd = photos.x.copy(), np.arange(0, 400, 10)
+    x[odd] = 9 * rng.normal(0, 1, (len(odd), x.shape[1]))
+    photos = replace(photos, x=x)
+    plan = make_plan(photos, options)
+    learned = learn(photos, plan, options)
+    learned = replace(learned, familiarity=replace(learned.familiarity, limit=0.75))
+    verdict, result = learned.verdict(plan.judge), judge(photos, plan, learned)
+    assert verdict.unlike[odd].mean() > 0.9
+    assert result.answered.unlike == verdict.unlike.sum()
+    assert result.answered.answered == (~verdict.unsure).sum()
+    assert result.evaluation.coverage[-1].coverage == pytest.approx(1 - verdict.unlike.mean())
+    threshold = threshold_of(learned.chosen, photos.labels[plan.learn], 0.9, learned.familiarity)
+    assert threshold.coverage <= 1 - (learned.familiarity.own < 0.75).mean()
 
 
 def test_labels_of_test_reach_nothing() -> None:

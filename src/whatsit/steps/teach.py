@@ -175,6 +175,7 @@ def _learned(
     facts: dict[str, object] = {"name": "linear", "epochs": history.epochs[-1].number, "best_epoch": history.best}
     if network.learning_rate is not None:
         facts["learning_rate"] = float(f"{network.learning_rate:.2g}")
+    new = split.held_out if held_out is None else None  # where it was taught again, it has learned from them, too
     if held_out is None:
         held_out = logits[learn][split.held_out]
     else:
@@ -182,7 +183,7 @@ def _learned(
     labels = photos.labels[learn]
     temperature = fit_temperature(held_out, labels[split.held_out])
     chosen = Chosen(head, 0.0, temperature, split.held_out, held_out, {})
-    familiarity = learn_familiarity(photos.x[learn], labels, photos.components[learn])
+    familiarity = learn_familiarity(photos.x[learn], labels, photos.components[learn], new)
     out_of_sample = np.full((len(photos.labels), len(photos.dataset.classes)), np.nan)
     out_of_sample[learn[split.held_out]] = softmax(held_out, temperature)
     out_of_sample[plan.judge] = softmax(logits[plan.judge], temperature)

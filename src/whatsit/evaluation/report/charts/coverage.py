@@ -56,7 +56,8 @@ def _chosen(axes: Axes, unsure: Answered, accuracy: float) -> list[Markup]:
     x, y = axes.x(unsure.coverage), axes.y(accuracy)
     anchor = "end" if unsure.coverage > 0.5 else "start"
     shift = -10 if anchor == "end" else 10
-    label = f"threshold {percent(unsure.rule.threshold)}"
+    threshold = unsure.rule.threshold
+    label = f"threshold {percent(threshold)}" if threshold > 0 else "all that are not unlike"
     return [
         tag("line", x1=x, x2=x, y1=y, y2=axes.y(axes.y_range[0]), class_="diagonal"),
         tag("circle", tag("title", _said(unsure)), cx=x, cy=y, r=6.5, class_="ring"),

@@ -1,0 +1,80 @@
+"""A precision that cannot be reached is said wherever a user looks, and an older model.json still loads."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from steps.made import save
+
+from whatsit.errors import ModelFolderError
+from whatsit.evaluation.report import summary
+from whatsit.model.folder import FILES, Unsure, read_model, write_core
+from whatsit.model.rules import check_values
+from whatsit.options import TrainOptions
+from whatsit.pipeline import Trained, evaluate, train
+from whatsit.steps.judge import target_of
+
+
+@pytest.fixture(scope="module")
+def hopeless(quick: TrainOptions, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """Labels that say nothing of the pictures, and 99 % right answers asked for."""
+    folder = tmp_path_factory.mktemp("hopeless")
+    for number in range(120):
+        save(folder / "photos" / ("heads", "tails")[number * 7 % 13 % 2] / f"{number}.jpg", 0, number)
+    return train(folder / "photos", folder / "model", replace(quick, precision=0.99))
+
+
+def test_a_target_that_was_missed_is_said(hopeless: Trained) -> None:
+    unsure = hopeless.classifier.facts.unsure
+    assert unsure.reached is False
+    assert unsure.precision == 0.99
+    assert unsure.held_out_precision is not None
+    assert unsure.held_out_precision < 0.99
+    percent = f"{100 * unsure.held_out_precision:.1f} %"
+    assert f"99.0 % was asked for; the surest answers reach {percent}" in summary(hopeless.report)
+    assert "99.0 % right answers were asked for, and were not reached" in hopeless.report.next_steps[0].replace(
+        "\xa0", " "
+    )
+    page = (hopeless.folder / FILES.report).read_text(encoding="utf-8").replace("\xa0", " ")
+    assert "99.0 % right answers were asked for when it was trained, and could not be reached" in page
+
+
+def test_so_it_is_where_the_model_is_evaluated(hopeless: Trained, tmp_path: Path) -> None:
+    for number in range(6):
+        save(tmp_path / "later" / "heads" / f"{number}.jpg", 0, 900 + number)
+    done = evaluate(hopeless.folder, tmp_path / "later", tmp_path / "report")
+    assert "99.0 % was asked for" in summary(done.report)
+    assert "were not reached" in done.report.next_steps[0]
+
+
+def test_a_target_that_was_reached_is_not(trained: Trained) -> None:
+    unsure = trained.classifier.facts.unsure
+    assert unsure.reached is True
+    assert "asked for" not in summary(trained.report)
+
+
+def with_values(model: Trained, folder: Path, **changed: object) -> Path:
+    """The same model whose model.json has other values of "unsure"; sealed anew."""
+    facts, graph = read_model(model.folder)
+    folder.mkdir()
+
+    write_core(folder, replace(facts, unsure=replace(facts.unsure, **changed)), graph)  # type: ignore[arg-type]
+    return folder
+
+
+def test_an_older_model_does_not_know(trained: Trained) -> None:
+    """Its model.json has no such entries."""
+    facts = json.loads((trained.folder / FILES.facts).read_text(encoding="utf-8"))
+    for key in ("reached", "held_out_precision", "held_out_coverage"):
+        del facts["unsure"][key]
+    check_values(facts)
+    assert target_of(Unsure(**facts["unsure"])) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("reached", "yes"), ("reached", 1), ("held_out_precision", 1.5), ("held_out_coverage", "all")]
+)
+def test_other_values_are_refused(trained: Trained, tmp_path: Path, key: str, value: object) -> None:
+    with pytest.raises(ModelFolderError, match=f"'unsure.{key}' is"):
+        read_model(with_values(trained, tmp_path / "bad", **{key: value}))
