@@ -62,6 +62,11 @@ def text_written_atomically(path: Path, *, overwrite: bool) -> Iterator[TextIO]:
             raise
 
 
+def unfinished(path: Path) -> Iterator[Path]:
+    """What `write_atomically` left beside a file where it was killed; or is writing just now."""
+    return (half for half in path.parent.glob(f".{path.name}.????????") if half.is_file())
+
+
 def write_json(path: Path, value: object) -> None:
     """As UTF-8; what is no Unicode, as file names may be, is escaped. Raises as `write_atomically` does."""
     write_atomically(path, json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace"))

@@ -191,7 +191,7 @@ def published(photos: Photos, plan: Plan, learned: Learned, extractor: FeatureEx
 
 def see(dataset: Dataset, sight: Sight, options: TrainOptions, watch: Watch) -> tuple[Photos, Plan, FeatureExtractor]:
     """The photos that take part, the plan, and the extractor whose fit suits them."""
-    fit, undecided = sight.fits(dataset, *likely_fit(dataset, *sight.input_size()))
+    fit, undecided = sight.fits(dataset, *likely_fit(dataset, *sight.input_size(), limits=options.limits))
     embeddings = sight.embed(dataset, fit, "embedding")
     with watch("finding copies", None):
         photos = gather(dataset, embeddings, options)
@@ -277,7 +277,7 @@ def embed(
     listed(dataset)
     dataset, options = with_depth(dataset, options)
     sight = FreshSight(options, cache_folder(cache), watch)
-    fit, _ = sight.fits(dataset, *likely_fit(dataset, *sight.input_size()))
+    fit, _ = sight.fits(dataset, *likely_fit(dataset, *sight.input_size(), limits=options.limits))
     with sight.embedder(fit) as embedder, watch("embedding", len(dataset.records)) as advance:
         embedded = embedder.fill([record.uri for record in dataset.records], advance)
         rows = stored_rows(dataset.records, embedded, embedder)

@@ -300,7 +300,7 @@ def test_the_table_of_a_model_is_a_manifest(tmp_path: Path, monkeypatch: pytest.
     rows = [
         "p/a.jpg,x,fold 1,1,,,0",
         "p/b.jpg,y,fold 2,2,,,1",
-        "p/c.jpg,x,,,not an image: starts with 'junk',,",
+        "p/c.jpg,x,,,not an image: text that starts with 'junk',,",
         "n.txt,,,,,,",
     ]
     path = manifest(tmp_path / "one-model" / "splits.csv", "\n".join([OWN, *rows]))
@@ -311,7 +311,7 @@ def test_the_table_of_a_model_is_a_manifest(tmp_path: Path, monkeypatch: pytest.
         (str(tmp_path / "p/b.jpg"), 2),
     ]
     assert dataset.skipped == {"left out before": 2}
-    assert ("p/c.jpg", "not an image: starts with 'junk'") in dataset.skipped_files
+    assert ("p/c.jpg", "not an image: text that starts with 'junk'") in dataset.skipped_files
     monkeypatch.chdir(tmp_path)
     assert [record.uri for record in read_dataset("one-model/splits.csv").records] == ["p/a.jpg", "p/b.jpg"]
 

@@ -113,3 +113,17 @@ def test_a_writer_waits_for_its_turn_but_not_for_ever(tmp_path: Path) -> None:
     with locked(tmp_path / ".lock"):
         assert "another process is changing it" in finish(start(WAIT, tmp_path / ".lock"))
     assert finish(start(WAIT, tmp_path / ".lock")) == ""
+
+
+def test_the_next_one_sweeps_what_kills_left_half_written(model: Path, repository: Repository) -> None:
+    """A file is written beside its place first; a kill in the middle leaves that."""
+    repository.add(model, "fruit")
+    folder = repository.root / "fruit"
+    halves = [folder / f".{name}.a1_b2c3d" for name in (".highest", "aliases.json", "config.pbtxt", "labels.txt")]
+    own = [folder / ".aliases.json.bak", folder / ".highest.a1_b2c3d4", folder / "notes.txt"]
+    for path in (*halves, *own):
+        path.write_bytes(b"{")
+    repository.add(model, "fruit")
+    assert [path for path in halves if path.exists()] == []
+    assert all(path.exists() for path in own)
+    assert repository.versions("fruit") == [1, 2]

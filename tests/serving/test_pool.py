@@ -66,7 +66,7 @@ def test_answers_come_in_the_order_asked_with_errors_in_their_places(version: Ve
     async def ask() -> None:
         with pool() as one:
             answers = await one.classify(version, [*asked[:3], b"no image", *asked[3:]], soon())
-            assert answers.pop(3).error == "not an image: starts with 'no image'"
+            assert answers.pop(3).error == "not an image: text that starts with 'no image'"
             np.testing.assert_allclose([a.probabilities for a in answers], expected, atol=1e-6)
 
     run(ask())

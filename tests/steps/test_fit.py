@@ -1,5 +1,6 @@
 """Which fit suits the photos: a guess by their shape, then a trial on a bounded sample."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,15 +8,17 @@ import pytest
 from PIL import Image
 
 from whatsit.dataset import Dataset, read_dataset
+from whatsit.images.limits import Limits
 from whatsit.images.load import read_size
 from whatsit.images.preprocessing import Fit
 from whatsit.options import TrainOptions
+from whatsit.pipeline import train
 from whatsit.steps import fit
 from whatsit.steps.fit import better_fit, likely_fit, sample_rows
 from whatsit.steps.gather import Embeddings, Photos
 from whatsit.steps.plan import make_plan
 
-from .made import DIM, make_photos
+from .made import DIM, PLAIN, make_folder, make_photos, network
 
 
 def shaped(folder: Path, *sizes: tuple[int, int]) -> Dataset:
@@ -56,9 +59,9 @@ def test_unreadable_photos_have_no_shape(tmp_path: Path) -> None:
 def test_few_headers_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
 
-    def count(uri: str) -> tuple[int, int]:
+    def count(uri: str, limits: Limits) -> tuple[int, int]:
         looked.append(uri)
-        return read_size(uri)
+        return read_size(uri, limits)
 
     monkeypatch.setattr(fit, "LOOKED_AT", 4)
     monkeypatch.setattr(fit, "read_size", count)
@@ -100,3 +103,25 @@ def test_the_other_fit_must_be_better_by_enough() -> None:
     assert trial(photos, "squash", clear) == "crop"
     assert trial(photos, "crop", photos.x) == "crop"  # as good is not better
     assert trial(photos, "crop", np.zeros_like(photos.x)) == "crop"
+
+
+def test_a_photo_beyond_the_limits_has_no_shape(tmp_path: Path) -> None:
+    """Photos are looked at within the limits of the training, not within the usual ones."""
+    dataset = shaped(tmp_path / "photos", (90, 10), (90, 11))
+    assert likely_fit(dataset) == ("squash", True)
+    assert likely_fit(dataset, limits=Limits(max_bytes=10)) == ("squash", False)
+
+
+def test_a_training_looks_at_shapes_within_its_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = Limits(max_bytes=10_000_000)
+    asked: set[Limits] = set()
+
+    def remember(uri: str, limits: Limits) -> tuple[int, int]:
+        asked.add(limits)
+        return read_size(uri, limits)
+
+    monkeypatch.setattr(fit, "read_size", remember)
+    photos = make_folder(tmp_path / "photos", {"apples": 20, "pears": 20})
+    own = replace(PLAIN, backbone=network(tmp_path), fit="auto", limits=limits)
+    train(photos, tmp_path / "model", own)
+    assert asked == {limits}

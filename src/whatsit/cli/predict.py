@@ -15,7 +15,7 @@ from whatsit.cli.answers import Csv, Summary, file_format, on_stdout, shown_form
 from whatsit.cli.shared import device_option, json_option, limit_options, limits
 from whatsit.errors import ImageError, WhatsitError
 from whatsit.files import check_target
-from whatsit.model.folder import FILES
+from whatsit.model.folder import FILES, check_not_within
 from whatsit.model.load import IMAGENET, load
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ def command(
 def _model_and_images(paths: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """The first path is a model where it is a model folder, or is no file and others follow."""
     name, rest = paths[0], paths[1:]
+    check_not_within(Path(name))
     is_model = any((Path(name) / file).exists() for file in IN_A_MODEL) or (rest and name == IMAGENET)
     if not (is_model or (rest and _names_no_photo(name))):
         return IMAGENET, paths

@@ -80,7 +80,7 @@ def command(
     options = PreviewOptions(
         augment=augment,
         size=image_size,
-        fit=likely_fit(dataset, *image_size)[0] if fit == "auto" else fit,  # type: ignore[arg-type]
+        fit=likely_fit(dataset, *image_size, limits=allowed)[0] if fit == "auto" else fit,  # type: ignore[arg-type]
         photos=photos,
         copies=copies,
         seed=seed,

@@ -106,7 +106,8 @@ def run_trial(
 def sight_of(options: TrainOptions, field: Field, watch: Watch) -> tuple[FreshSight, Fit]:
     """How a probe sees, and the fit that suits the photos to learn from where none was asked for: `train`'s choice."""
     sight = FreshSight(replace(options, device=graph_device(options.device)), field.cache, watch)
-    fit, undecided = sight.fits(field.photos.dataset, *likely_fit(field.learning, *sight.input_size()))
+    guess = likely_fit(field.learning, *sight.input_size(), limits=options.limits)
+    fit, undecided = sight.fits(field.photos.dataset, *guess)
     if undecided:
         fit = better_fit(field.photos, field.plan, fit, lambda some, f: sight.embed(some, f, f"trying {f}"), options)
     return sight, fit

@@ -21,7 +21,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from whatsit.errors import ImageError
 from whatsit.images.colour import is_deep, of_bands, samples_to_rgb, to_rgb
-from whatsit.images.formats import HEAD, name_of_unread, sniff
+from whatsit.images.formats import HEAD, name_of_unread, sniff, what_it_is
 from whatsit.images.jpeg import read_frame, read_rare, scale_down
 from whatsit.images.limits import Limits, check_format, check_pixels, check_stored_pixels
 from whatsit.images.mend import LOADERS, is_deep_png, load
@@ -109,7 +109,7 @@ def _kind(data: bytes, limits: Limits) -> str:
         name = name_of_unread(data[:HEAD])
         if name is not None:
             raise ImageError(f"not supported: {name}. Save it as PNG or JPEG")
-        raise ImageError(f"not an image: starts with {repr(data[:12])[1:]}")
+        raise ImageError(f"not an image: {what_it_is(data[:HEAD])}")
     check_format(kind, limits)
     return kind
 

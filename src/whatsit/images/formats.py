@@ -20,6 +20,8 @@ _HEIF_BRANDS = frozenset((b"mif1", b"mif2", b"msf1"))  # the container: HEVC (HE
 _AVIF_BRANDS = frozenset((b"avif", b"avis"))
 _PNM = re.compile(rb"P[1-6](\s+|#[^\n\r]*[\n\r])+\d+(\s+|#[^\n\r]*[\n\r])+\d+\s|P7\n|P[Ff]\s+\d+\s+\d+\s+[-+.\d]")
 _TGA_DEPTHS = {1: (8,), 9: (8,), 2: (16, 24, 32), 10: (16, 24, 32), 3: (8, 16), 11: (8, 16)}  # bits, by kind of image
+_HTML = re.compile(r"<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+_SHOWN = 40  # characters of a file that is text
 HEAD = 512  # bytes of a file that tell its format for sure
 FORMATS = frozenset(
     {"jpeg", "png", "gif", "webp", "bmp", "tiff", "heic", "avif", "ico", "dib", "pnm", "jp2", "tga", "dicom"}
@@ -139,3 +141,20 @@ def _u16(head: bytes, at: int) -> int:
 
 
 _BY_FIELDS = {"ico": _is_ico, "dib": _is_dib, "tga": _is_tga}
+
+
+def what_it_is(head: bytes) -> str:
+    """Of a file that is no image, from its first bytes, in words that its owner understands.
+
+    >>> what_it_is(b"no photo\\n")
+    "text that starts with 'no photo'"
+    >>> what_it_is(bytes(9))
+    'its first bytes are those of no known format'
+    """
+    text = head.decode("utf-8", "ignore").lstrip("\ufeff \t\r\n")
+    if not text or not all(sign.isprintable() or sign in "\t\r\n" for sign in text) or b"\0" in head:
+        return "its first bytes are those of no known format"
+    if _HTML.match(text):
+        return "a web page (HTML)"
+    line = text.splitlines()[0].strip()
+    return f"text that starts with {line if len(line) <= _SHOWN else line[:_SHOWN] + '…'!r}"

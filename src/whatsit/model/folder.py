@@ -43,6 +43,7 @@ class FileNames:
 FILES = FileNames()
 CHECKED = (FILES.graph, FILES.labels)  # the files that answers depend on, besides model.json itself
 BESIDE = (FILES.golden, FILES.thumbnails)
+GRAPHS = (".onnx", ".pt", ".pth", ".h5", ".keras", ".tflite", ".safetensors")  # by their suffixes
 MOST_BESIDE = 2**28  # bytes
 AGAIN = "Copy the folder again or train anew"
 UNSEALED = b"0" * 64
@@ -128,7 +129,25 @@ def read_facts(folder: Path) -> ModelFacts:
         raise ModelFolderError(f"{path}: {error}") from None
 
 
+def folder_of(path: Path) -> Path | None:
+    """The model folder of which the path is a file; None where it is none."""
+    is_its_own = path.name in asdict(FILES).values() and path.is_file()
+    return path.parent if is_its_own and (path.parent / FILES.facts).is_file() else None
+
+
+def check_not_within(path: Path) -> None:
+    """Raises ModelFolderError where a file is named in place of its model folder, as other tools have it."""
+    if folder := folder_of(path):
+        raise ModelFolderError(f"{path}: a file of the model folder {folder}. Name the folder: {folder}")
+    if path.suffix.lower() in GRAPHS and path.is_file():
+        raise ModelFolderError(
+            f"{path}: a network alone, not a model folder (no {FILES.facts} beside it). Name a folder that "
+            "'whatsit train' wrote"
+        )
+
+
 def _check_folder(folder: Path) -> None:
+    check_not_within(folder)
     try:
         (folder / FILES.facts).lstat()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name

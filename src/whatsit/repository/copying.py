@@ -9,10 +9,11 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from whatsit.errors import RepositoryError
+from whatsit.files import unfinished
 from whatsit.repository.layout import FILES
 from whatsit.repository.locking import is_locked, locked
 from whatsit.text import printable
@@ -39,6 +40,10 @@ def sweep(folder: Path) -> None:
     for left in folder.glob(f"{FILES.adding}*"):
         if not is_locked(left / FILES.lock):
             shutil.rmtree(left, ignore_errors=True)
+    for name in (FILES.highest, FILES.aliases, FILES.triton, FILES.labels):  # which are written under that lock alone
+        for half in unfinished(folder / name):
+            with suppress(OSError):
+                half.unlink()
 
 
 def copy_folder(source: Path, target: Path) -> None:

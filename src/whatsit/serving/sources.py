@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from whatsit.errors import ModelFolderError, WhatsitError
-from whatsit.model.folder import CHECKED, FILES, read_facts
+from whatsit.model.folder import CHECKED, FILES, check_not_within, read_facts
 from whatsit.model.load import IMAGENET
 from whatsit.repository import Repository, valid_name
 from whatsit.repository.names import DEFAULT
@@ -96,6 +96,7 @@ def find_source(place: str | Path) -> Source:
         return BuiltInSource()
     if (folder / FILES.facts).exists():
         return FolderSource(folder)
+    check_not_within(folder)
     if not folder.is_dir():
         raise ModelFolderError(
             f"{place}: no such folder. Name a model folder (whatsit train PHOTOS) or a repository of them "

@@ -156,7 +156,7 @@ def _shaped_for(built: Built, dataset: Dataset, options: TrainOptions) -> Built:
     if options.fit != "auto":
         return built
     before = built.preprocessing
-    fit, _ = likely_fit(dataset, before.height, before.width)
+    fit, _ = likely_fit(dataset, before.height, before.width, limits=options.limits)
     return replace(built, preprocessing=replace(before, fit=fit))
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from whatsit.dataset import Dataset
 from whatsit.errors import ImageError
+from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.images.load import read_size
 from whatsit.images.preprocessing import Fit
 from whatsit.learning import FAMILIES, Problem, choose, fold_rounds
@@ -26,22 +27,24 @@ SAMPLE = 400  # photos to learn from that both fits are tried on
 GAIN = 0.03  # share of the log loss that the other fit must save
 
 
-def likely_fit(dataset: Dataset, height: int = 1, width: int = 1) -> tuple[Fit, bool]:
+def likely_fit(
+    dataset: Dataset, height: int = 1, width: int = 1, *, limits: Limits = DEFAULT_LIMITS
+) -> tuple[Fit, bool]:
     """The fit that the photos' shape suggests, and whether another could make a difference.
 
-    height, width: of the network's input, whose proportions alone matter.
+    height, width: of the network's input, whose proportions alone matter; limits: a photo beyond them is not looked at.
     """
     step = max(1, len(dataset.records) // LOOKED_AT)
-    ratios = [r for record in dataset.records[::step] if (r := _elongation(record.uri, width / height))]
+    ratios = [r for record in dataset.records[::step] if (r := _elongation(record.uri, limits, width / height))]
     if not ratios or np.quantile(ratios, 0.9) <= ALIKE:
         return "squash", False
     return ("squash" if np.median(ratios) > ELONGATED else "crop"), True
 
 
-def _elongation(uri: str, input_ratio: float) -> float | None:
+def _elongation(uri: str, limits: Limits, input_ratio: float) -> float | None:
     """How many times longer or shorter than the input, by its proportions (width over height), from 1."""
     try:
-        width, height = read_size(uri)
+        width, height = read_size(uri, limits)
     except ImageError:
         return None
     ratio = width / height / input_ratio

@@ -148,8 +148,8 @@ def _moved(case: _Case) -> str | None:
     if not moved:
         return None
     return (
-        f"Some photos are very like {count(moved, 'training photo')}, which {'is' if moved == 1 else 'are'} no more where "
-        f"{'it' if moved == 1 else 'they'} lay: whether they are near-copies is not known. Evaluate where the "
+        f"Some photos are very like {count(moved, 'training photo')}, which {'is' if moved == 1 else 'are'} no more "
+        f"where {'it' if moved == 1 else 'they'} lay: whether they are near-copies is not known. Evaluate where the "
         "training photos are, to know."
     )
 
