@@ -32,8 +32,10 @@ def later(tmp_path_factory: pytest.TempPathFactory) -> Path:
             clear = drawn_photo(kind, 700 + seed).astype(np.float64)
             fogged = 210 - clear[::-1, :, ::-1] * rng.uniform(0.05, 0.5) + rng.normal(0, 20, clear.shape)
             Image.fromarray(fogged.clip(0, 255).astype(np.uint8)).save(folder / kind / f"fogged{seed}.png")
-            checks = np.indices((192, 256)).sum(axis=0) // int(rng.integers(2, 40)) % 2 * 255
-            Image.fromarray(checks.astype(np.uint8)).save(folder / kind / f"nothing{seed}.png")
+            checks = np.indices((192, 256)).sum(axis=0) // (3 + seed) % 2 * 160 + 30 * list(KINDS).index(kind)
+            Image.fromarray(np.stack([checks, np.roll(checks, seed), clear[..., 0]], axis=2).astype(np.uint8)).save(
+                folder / kind / f"nothing{seed}.png"
+            )
     return folder
 
 

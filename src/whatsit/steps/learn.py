@@ -85,7 +85,8 @@ def threshold_of(chosen: Chosen, labels: NDArray[np.int64], precision: float, fa
 def similarity_of(photos: Photos, plan: Plan, familiarity: Familiarity) -> NDArray[np.float32]:
     """(n,) of every photo; of those that judge as a model has it that did not see them.
 
-    In cross-validation that is the similarity to references among the other folds.
+    In cross-validation that is the similarity to references among the other folds, beside the limit that those photos
+    give. So many references fewer lie a little further away: both are moved to where this model's limit lies.
     """
     similarity = np.full(len(photos.labels), np.nan, np.float32)
     similarity[plan.learn] = familiarity.own
@@ -95,7 +96,8 @@ def similarity_of(photos: Photos, plan: Plan, familiarity: Familiarity) -> NDArr
     for split in fold_rounds(plan.folds):
         rest = split.fit
         others = learn_familiarity(photos.x[rest], photos.labels[rest], photos.components[rest])
-        similarity[split.held_out] = others.similarity(photos.x[split.held_out])
+        moved = familiarity.limit - others.limit
+        similarity[split.held_out] = others.similarity(photos.x[split.held_out]) + moved
     return similarity
 
 
