@@ -7,8 +7,8 @@ A probe is learned on embeddings; a network is taught on pixels, and then is a b
 Each step is one file of `steps/`. Data goes one way, and the test photos are looked at once, in `judge`.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,7 @@ from whatsit.steps.build import Tell, build_for, check_networks, introduce
 from whatsit.steps.depth import with_depth
 from whatsit.steps.drop import seen_anew
 from whatsit.steps.examine import FIGURES, examine, say_notes, sound, test_part, write_examination
+from whatsit.steps.figures import training_figures
 from whatsit.steps.fit import better_fit, likely_fit
 from whatsit.steps.gather import Photos, gather
 from whatsit.steps.judge import judge
@@ -68,11 +69,12 @@ class Trained:
     evaluation: Evaluation
     report: Report
     folder: Path
+    training: Mapping[str, object] = field(default_factory=dict)  # splits, left out, groups, thresholds, suspects
 
     @property
     def figures(self) -> dict[str, object]:
-        """Plain values for JSON: the report's first sentence, all of the evaluation, and who gets an answer."""
-        return _figures(self.report, self.evaluation)
+        """Plain values for JSON: the report's first sentence, the evaluation, who gets an answer, and `training`."""
+        return {**_figures(self.report, self.evaluation), **self.training}
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -186,7 +188,7 @@ def published(photos: Photos, plan: Plan, learned: Learned, extractor: FeatureEx
         work = Work(photos, plan, learned, judged, extractor, order.options)
         classifier, report = publish(work, order.folder, data=order.data, overwrite=order.overwrite)
     show(work, order.training, order.watch)
-    return Trained(classifier, judged.evaluation, report, order.folder)
+    return Trained(classifier, judged.evaluation, report, order.folder, training_figures(work))
 
 
 def see(dataset: Dataset, sight: Sight, options: TrainOptions, watch: Watch) -> tuple[Photos, Plan, FeatureExtractor]:

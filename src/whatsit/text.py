@@ -3,7 +3,7 @@
 import os
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 
@@ -40,6 +40,7 @@ def clean_label(text: str) -> str:
     return printable(unicodedata.normalize("NFC", text).strip())
 
 
+ALIKE = 0.7  # of two words: the share of letters in common, in their order; below, a guess is of no use
 PLAIN_CELLS = "WHATSIT_PLAIN_CELLS"
 
 # What a spreadsheet takes for a formula at the start of a cell, in some languages of full width, too:
@@ -94,6 +95,21 @@ def some(names: Collection[str], most: int = 3) -> str:
     if more:
         return f"{', '.join(quoted)} and {more} more"
     return " and ".join([", ".join(quoted[:-1]), quoted[-1]] if len(quoted) > 1 else quoted)
+
+
+def meant(typed: str, known: Iterable[str]) -> str:
+    """What was likely meant, as the next words of a message; empty where nothing is like it.
+
+    >>> meant("trian", ["train", "tune"])
+    " Did you mean 'train'?"
+    """
+    import difflib  # where it is used: `predict` starts without it
+
+    names = list(known)
+    close = difflib.get_close_matches(typed, names, n=len(names) or 1, cutoff=ALIKE)
+    alike = [name for name in names if name in close]  # in their own order: the first of equals is meant
+    best = max(alike, key=lambda name: difflib.SequenceMatcher(None, name, typed).ratio(), default="")
+    return best and f" Did you mean '{best}'?"
 
 
 def number(count: int, noun: str) -> str:

@@ -251,3 +251,57 @@ def test_output_in_a_pipe_is_plain(fruit: Path, own: str, tmp_path: Path) -> Non
     assert "\r" not in done.out + done.err
     assert done.err.count("\n") == 2  # the classes, and how long it took
     assert os.listdir(tmp_path) == ["model"]  # noqa: PTH208 (names alone)
+
+
+def test_json_holds_what_was_done(shell: Shell, fruit: Path, own: str, tmp_path: Path) -> None:
+    photos = shutil.copytree(fruit, tmp_path / "photos")
+    (photos / "apples" / "bad.jpg").write_bytes(b"")
+    shutil.copy(photos / "apples" / "000.jpg", photos / "apples" / "copy.jpg")
+    done = shell("train", photos, "-o", tmp_path / "model", "--backbone", own, "--fit", "squash", "--json")
+    figures = json.loads(done.out)
+    facts = json.loads((tmp_path / "model" / "model.json").read_text(encoding="utf-8"))
+    assert figures["splits"] == {"protocol": facts["data"]["protocol"], "counts": facts["data"]["counts"]}
+    (out,) = figures["left_out"]
+    assert out["path"].endswith("bad.jpg")
+    assert out["reason"].startswith("empty file")
+    assert figures["related"] == {"groups": 0, "independent": 24, "exact_duplicates": 1, "near_duplicate_groups": 0}
+    assert figures["thresholds"]["probability"] == facts["unsure"]["threshold"]
+    assert figures["thresholds"]["similarity"] == facts["unsure"]["similarity"]
+    assert figures["thresholds"]["reached"] == facts["unsure"]["reached"]
+    for suspect in figures["suspects"]:
+        assert set(suspect) == {"path", "label", "likely", "probability_of_label"}
+        assert suspect["label"] != suspect["likely"]
+
+
+def test_photos_that_could_not_be_used_are_not_asked_for(shell: Shell, fruit: Path, own: str, tmp_path: Path) -> None:
+    photos = shutil.copytree(fruit, tmp_path / "photos")
+    for path in sorted((photos / "pears").iterdir())[1:]:
+        path.write_bytes(b"")
+    for method in ("probe", "scratch"):
+        done = shell("train", photos, "-o", tmp_path / "model", "--backbone", own, "--method", method)
+        if method == "scratch":
+            done = shell("train", photos, "-o", tmp_path / "model", "--method", method)
+        check_mistake(done, "'pears'", "Of 12 photos of 'pears', 11 could not be used (the first, ", "empty file")
+        assert "Add photos" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["trian", "photos"], "train"),
+        (["pedict", "photos"], "predict"),
+        (["train", ".", "--head", "logstic"], "logistic"),
+        (["train", ".", "--method", "fintune"], "finetune"),
+        (["predict", ".", "-o", "answers.jsnl"], ".jsonl"),
+        (["describe", "cnn-cats-dog"], "cnn-cats-dogs"),
+        (["train", "PHOTOS", "--backbone", "efficientnet-lite"], "efficientnet-lite0"),
+        (["train", "PHOTOS", "--method", "scratch", "--architecture", "cnn-cats-dog"], "cnn-cats-dogs"),
+    ],
+)
+def test_a_slip_is_answered_with_what_was_meant(
+    shell: Shell, fruit: Path, tmp_path: Path, arguments: list[str], meant: str
+) -> None:
+    done = shell(*(str(fruit) if one == "PHOTOS" else one for one in arguments))
+    assert done.code in (1, 2)
+    assert f"Did you mean '{meant}'?" in done.err
+    assert "Traceback" not in done.err

@@ -1,6 +1,8 @@
 """The cache keeps what it was given, by content, and says in one line when it cannot."""
 
 import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from whatsit.embedding.cache import FILES, Cache, Stamp, stamp
+from whatsit.embedding.cache import FILES, Cache, Stamp, plain_errors, stamp
 from whatsit.embedding.stream import Item
 from whatsit.errors import EmbeddingError
 
@@ -139,3 +141,34 @@ def test_it_waits_for_another_writer(tmp_path: Path) -> None:
         other.add([_item(b"a" * 32), _item(b"b" * 32)], {})
         assert one.present([b"a" * 32, b"b" * 32]) == {b"a" * 32, b"b" * 32}
     assert sqlite3.connect(tmp_path / "x.sqlite").execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def raised(run: Callable[[], object]) -> str:
+    with pytest.raises(EmbeddingError) as caught, plain_errors(Path("cache")):
+        run()
+    return str(caught.value)
+
+
+def test_advice_is_true_of_what_happened(tmp_path: Path) -> None:
+    """Each error as SQLite itself raises it."""
+    path = tmp_path / "x.sqlite"
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE vectors (digest BLOB)")
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        said = raised(lambda: database.execute("INSERT INTO vectors VALUES (1)"))
+    assert "readonly" in said
+    assert "It cannot be written" in said
+    assert "space" not in said
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA max_page_count = 2")
+        assert "Free some space" in raised(lambda: database.execute("INSERT INTO vectors VALUES (zeroblob(100000))"))
+    with closing(sqlite3.connect(path)) as database:
+        said = raised(lambda: database.execute("SELECT vector FROM vectors"))
+        assert "of another version" in said
+        assert "whatsit cache --clear" in said
+    with closing(sqlite3.connect(path)) as one, closing(sqlite3.connect(path, timeout=0)) as other:
+        one.execute("BEGIN EXCLUSIVE")
+        assert "Another process holds it" in raised(lambda: other.execute("INSERT INTO vectors VALUES (1)"))
+    said = raised(lambda: sqlite3.connect(tmp_path / "no folder" / "x.sqlite"))
+    assert "neither opened nor made" in said
+    assert "space" not in said

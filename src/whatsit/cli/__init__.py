@@ -58,6 +58,17 @@ class _Commands(click.Group):
         command: click.Command = import_module(f"whatsit.cli.{name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from whatsit.text import meant
+
+            hint = "" if "Did you mean" in error.message else meant(args[0], COMMANDS)
+            raise click.UsageError(f"{error.message}{hint}", ctx) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -121,7 +132,7 @@ def main() -> None:
         code = _called()
         sys.exit(code if isinstance(code, int) else 0)
     except click.UsageError as error:
-        error.show()
+        _with_choice(error).show()
         sys.exit(2)
     except click.ClickException as error:
         error.show()
@@ -159,6 +170,17 @@ def run() -> None:
         with suppress(OSError, ValueError):  # a reader that has left, a closed stream
             stream.flush()
     os._exit(code)  # skips taking the interpreter and ONNX Runtime apart, 60 ms; all files are closed by now
+
+
+def _with_choice(error: click.UsageError) -> click.UsageError:
+    """Click names all choices of an option, but not the one that is spelled alike."""
+    if isinstance(error, click.BadParameter) and error.param and isinstance(error.param.type, click.Choice):
+        from whatsit.text import meant
+
+        typed = error.message.partition("'")[2].partition("'")[0]
+        hint = meant(typed, map(str, error.param.type.choices))
+        return click.BadParameter(error.message + hint, error.ctx, error.param, error.param_hint)
+    return error
 
 
 def _exit_interrupted() -> NoReturn:

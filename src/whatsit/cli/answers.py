@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 from whatsit.cli.shared import json_line
-from whatsit.text import csv_cell, number, printable
+from whatsit.text import csv_cell, meant, number, printable
 
 if TYPE_CHECKING:
     from whatsit.model.prediction import Prediction
@@ -151,8 +151,9 @@ def file_format(file: Path, top: int, *, as_is: bool) -> Format:
         return formats[file.suffix.lower()]()
     except KeyError:
         known = ", ".join(ENDINGS[:-1])
+        hint = meant(file.suffix.lower(), ENDINGS)
         raise click.UsageError(
-            f"--output {printable(str(file))}: its ending says the format. Expected {known} or {ENDINGS[-1]}"
+            f"--output {printable(str(file))}: its ending says the format. Expected {known} or {ENDINGS[-1]}.{hint}"
         ) from None
 
 

@@ -16,6 +16,7 @@ from whatsit.embedding.pretrained.names import is_timm
 from whatsit.errors import BackboneError, MissingExtraError
 from whatsit.images.limits import Limits
 from whatsit.images.preprocessing import Fit, Preprocessing, Size, ValueRange
+from whatsit.text import meant
 
 Precision = Literal["int8", "float32"]
 DEFAULT_BACKBONE = "efficientnet-lite0"
@@ -144,7 +145,8 @@ def feature_extractor(
         backbone = BACKBONES[name]
     except KeyError:
         known = ", ".join(BACKBONES)
-        message = f"no backbone {name!r}. There are: {known}, timm:NAME, and any my.onnx of your own"
+        hint = meant(name, BACKBONES)
+        message = f"no backbone {name!r}. There are: {known}, timm:NAME, and any my.onnx of your own.{hint}"
         raise BackboneError(message) from None
     return FeatureExtractor(
         name=backbone.name,

@@ -52,10 +52,31 @@ def plain_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        advice = f"Free some space. {ELSEWHERE}"
-        if "malformed" in str(error) or "not a database" in str(error):
-            advice = "The file is damaged. Clear the cache: whatsit cache --clear"
-        raise EmbeddingError(f"embedding cache {path}: {error}. {advice}") from error
+        raise EmbeddingError(f"embedding cache {path}: {error}. {_advice(error)}") from error
+
+
+_DAMAGED = "The file is damaged. Clear the cache: whatsit cache --clear"
+_NOT_WRITABLE = f"It cannot be written: allow that. {ELSEWHERE}"
+_ADVICE = {  # https://www.sqlite.org/rescode.html, by their primary codes
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
+    sqlite3.SQLITE_READONLY: _NOT_WRITABLE,
+    sqlite3.SQLITE_PERM: _NOT_WRITABLE,
+    sqlite3.SQLITE_CANTOPEN: f"It can be neither opened nor made there. {ELSEWHERE}",
+    sqlite3.SQLITE_FULL: f"Free some space. {ELSEWHERE}",
+    sqlite3.SQLITE_BUSY: f"Another process holds it: wait for that one. {ELSEWHERE}",
+    sqlite3.SQLITE_LOCKED: f"Another process holds it: wait for that one. {ELSEWHERE}",
+    sqlite3.SQLITE_IOERR: f"The disk fails: look at it. {ELSEWHERE}",
+    sqlite3.SQLITE_ERROR: f"It is of another version of whatsit. Clear it: whatsit cache --clear. {ELSEWHERE}",
+}
+
+
+def _advice(error: sqlite3.Error) -> str:
+    """What is true of the file, by SQLite's code; the words of its errors differ by version."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if isinstance(code, int):
+        return _ADVICE.get(code & 0xFF, ELSEWHERE)
+    return ELSEWHERE
 
 
 def _open(path: Path, table: str) -> sqlite3.Connection:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from whatsit.errors import WhatsitError
+from whatsit.text import meant
 
 OptimizerName = Literal["sgd", "rmsprop", "adam", "adamw"]
 MOST = 8192  # channels or units of a layer; beyond, a number is a slip of the pen
@@ -64,7 +65,8 @@ def architecture(
         cnn = ARCHITECTURES[name]
     except KeyError:
         known = ", ".join(ARCHITECTURES)
-        raise WhatsitError(f"no architecture {name!r}. There are: {known}, and timm:NAME for timm's") from None
+        hint = meant(name, ARCHITECTURES)
+        raise WhatsitError(f"no architecture {name!r}. There are: {known}, and timm:NAME for timm's.{hint}") from None
     if layers is not None:
         kernels = cnn.kernels if len(cnn.kernels) == len(layers) else cnn.kernels[:1]
         cnn = replace(cnn, filters=layers, kernels=kernels)

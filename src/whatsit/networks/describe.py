@@ -9,6 +9,7 @@ from whatsit.networks.lite import build_lite
 from whatsit.networks.network import Network
 from whatsit.networks.summary import LayerRow, Summary, summarise
 from whatsit.networks.timm_network import build_timm_scratch
+from whatsit.text import meant
 
 PUBLISHED_CLASSES = {"cnn-boats": 16}
 TWO = 2  # classes, as most of the tutorials have
@@ -45,7 +46,8 @@ def _network(name: str, classes: int, size: tuple[int, int] | None, layers: Widt
     if is_timm(name):
         return build_timm_scratch(name, classes, size)
     known = ", ".join((*ARCHITECTURES, *BACKBONES))
-    raise WhatsitError(f"no architecture {name!r}. There are: {known}, and timm:NAME for timm's")
+    hint = meant(name, (*ARCHITECTURES, *BACKBONES))
+    raise WhatsitError(f"no architecture {name!r}. There are: {known}, and timm:NAME for timm's.{hint}")
 
 
 def all_described() -> dict[str, Summary]:

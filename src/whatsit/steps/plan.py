@@ -10,7 +10,7 @@ from whatsit.errors import DatasetError
 from whatsit.learning import Round, fold_rounds
 from whatsit.options import TrainOptions
 from whatsit.steps.gather import Photos
-from whatsit.text import number
+from whatsit.text import number, printable
 
 Rows = NDArray[np.int64]
 
@@ -49,6 +49,27 @@ def shares(options: TrainOptions) -> SplitOptions:
 
 def make_plan(photos: Photos, options: TrainOptions) -> Plan:
     """Raises DatasetError where a class has too few photos, or no photo of a split can be used."""
+    try:
+        return _plan(photos, options)
+    except DatasetError as error:
+        raise DatasetError(truly_missing(str(error), photos)) from error
+
+
+def truly_missing(message: str, photos: Photos) -> str:
+    """The message, which asks for more photos, with what is true where there were enough but they could not be used."""
+    named = next((label for label in photos.dataset.classes if f"'{label}'" in message), None)
+    mine = [named in (None, record.label) for record in photos.dataset.records]
+    lost = [one for one in photos.left_out if mine[one.place]]
+    if 2 * len(lost) < sum(mine):
+        return message
+    first = photos.dataset.records[lost[0].place].uri
+    return (
+        f"{message.partition(' Add ')[0]} Of {number(sum(mine), 'photo')}{f' of {named!r}' if named else ''}, "
+        f"{len(lost):,} could not be used (the first, {printable(first)}: {lost[0].reason}): mend these first"
+    )
+
+
+def _plan(photos: Photos, options: TrainOptions) -> Plan:
     if options.method != "probe":
         return network_plan(photos, options)
     if photos.dataset.has_splits:

@@ -101,7 +101,7 @@ def model_facts(work: Work) -> ModelFacts:
         data={
             "headline": _headline(work),
             "protocol": work.plan.protocol,
-            "counts": _counts(photos, work.plan),
+            "counts": counts_of(photos, work.plan),
             "left_out": len(photos.left_out),
             "fingerprint": data_fingerprint(photos),
             **_depth(photos),
@@ -127,7 +127,7 @@ def _headline(work: Work) -> str:
     )
 
 
-def _counts(photos: Photos, plan: Plan) -> dict[str, dict[str, int]]:
+def counts_of(photos: Photos, plan: Plan) -> dict[str, dict[str, int]]:
     """Split → class → photos; in cross-validation all photos are one set."""
     names = ["all"] * len(plan.splits) if plan.cross_validated else plan.splits
     counted = Counter(zip(names, photos.labels.tolist(), strict=True))
@@ -139,7 +139,7 @@ def _counts(photos: Photos, plan: Plan) -> dict[str, dict[str, int]]:
 def _data_figures(photos: Photos, plan: Plan, value_range: ValueRange | None) -> DataFigures:
     records = photos.dataset.records
     figures = DataFigures(
-        counts=_counts(photos, plan),
+        counts=counts_of(photos, plan),
         skipped=photos.dataset.skipped,
         notes=tuple(map(printable, photos.dataset.notes)),
         left_out=tuple(LeftOut(printable(records[one.place].uri), one.reason) for one in photos.left_out),
