@@ -10,6 +10,7 @@ from whatsit.images.limits import Limits
 from whatsit.images.load import load_for_network, read_image
 from whatsit.images.preprocessing import Preprocessing
 
+from .matrix import Case, written
 from .samples import encode, photo, png
 
 
@@ -129,3 +130,13 @@ def test_a_film_behind_a_phones_picture_is_no_scan() -> None:
     data = encode(photo(), "JPEG", progressive=True)
     expected = read_image(data)
     np.testing.assert_array_equal(read_image(data + b"\xff\xda" * 5000), expected)
+
+
+def test_samples_that_take_more_than_three_numbers_of_32_bits_are_refused_before_they_are_decoded() -> None:
+    """A TIFF of 64-bit numbers, all of them 0: some kilobytes."""
+    file = written(Case("rgb", "f8", "zlib", "contig", None, "<", False, "one", False))
+    assert file is not None
+    pixels = file[1].shape[0] * file[1].shape[1]
+    with pytest.raises(ImageError, match=r"^too large: its samples take "):
+        read_image(file[0], limits=Limits(max_pixels=pixels))
+    assert read_image(file[0], limits=Limits(max_pixels=2 * pixels)).shape == file[1].shape

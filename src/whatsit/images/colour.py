@@ -35,7 +35,8 @@ def to_rgb(image: Image.Image, value_range: ValueRange | None = None) -> Image.I
 def samples_to_rgb(samples: Samples, value_range: ValueRange | None = None) -> Image.Image:
     """What a decoder handed over as numbers → mode RGB, on white where it is transparent. value_range: as above."""
     levels = to_eight_bits(samples.values, value_range or _declared(samples))
-    colour = Image.fromarray(np.ascontiguousarray(levels)).convert("RGB")
+    colour = Image.fromarray(np.ascontiguousarray(levels))
+    colour = colour if colour.mode == "RGB" else colour.convert("RGB")
     if samples.alpha is None:
         return colour
     colour.putalpha(Image.fromarray(samples.alpha))

@@ -71,9 +71,9 @@ def check_pixels(width: int, height: int, limits: Limits) -> None:
 
 
 def check_samples(n_bytes: int, limits: Limits) -> None:
-    """Refuse an image whose samples take more memory than three 64-bit numbers a pixel: `ImageError`."""
-    if n_bytes > 24 * limits.max_pixels:
-        raise ImageError(f"too large: its samples take {n_bytes:,} bytes (limit {24 * limits.max_pixels:,})")
+    """Refuse an image whose samples take more memory than three 32-bit numbers a pixel: `ImageError`."""
+    if n_bytes > 12 * limits.max_pixels:
+        raise ImageError(f"too large: its samples take {n_bytes:,} bytes (limit {12 * limits.max_pixels:,})")
 
 
 def check_stored_pixels(width: int, height: int, limits: Limits) -> None:

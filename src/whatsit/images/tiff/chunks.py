@@ -95,10 +95,17 @@ def _by_libtiff(layout: Layout, wanted: Sequence[int]) -> tuple[NDArray[Any], La
     pixels = pillow.libtiff_image(layout, None)
     if layout.compression in OLD_JPEG or layout.photometric == YCBCR:
         layout = replace(layout, photometric=RGB)
-    return pixels[:, :, list(wanted)], layout
+    return _chosen(pixels, wanted), layout
+
+
+def _chosen(samples: NDArray[Any], wanted: Sequence[int]) -> NDArray[Any]:
+    return samples if list(wanted) == list(range(samples.shape[2])) else samples[:, :, list(wanted)]
 
 
 def _assembled(layout: Layout, wanted: Sequence[int], limits: Limits) -> NDArray[Any]:
+    if not layout.separate and layout.chunk == (layout.height, layout.width):
+        for _, whole in _chunks(layout, 0, limits):  # spares a second copy
+            return _chosen(whole, wanted)
     out = np.zeros((layout.height, layout.width, len(wanted)), _dtype(layout))
     planes = [(i, plane) for i, plane in enumerate(wanted)] if layout.separate else [(None, 0)]
     for target, plane in planes:
@@ -106,7 +113,7 @@ def _assembled(layout: Layout, wanted: Sequence[int], limits: Limits) -> NDArray
             part = out[top : top + layout.chunk[0], left : left + layout.chunk[1]]
             chunk = chunk[: part.shape[0], : part.shape[1]]
             if target is None:
-                part[...] = chunk if len(wanted) == layout.samples else chunk[:, :, list(wanted)]
+                part[...] = _chosen(chunk, wanted)
             else:
                 part[..., target] = chunk[..., 0]
     return out
