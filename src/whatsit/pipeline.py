@@ -38,7 +38,7 @@ from whatsit.steps.answers import answer
 from whatsit.steps.build import Tell, build_for, check_networks, introduce
 from whatsit.steps.depth import with_depth
 from whatsit.steps.drop import seen_anew
-from whatsit.steps.examine import FIGURES, examine, say_notes, sound, test_part, write_examination
+from whatsit.steps.examine import FIGURES, examine, judge_strangers, say_notes, sound, test_part, write_examination
 from whatsit.steps.figures import training_figures
 from whatsit.steps.fit import better_fit, likely_fit
 from whatsit.steps.gather import Photos, gather
@@ -236,7 +236,9 @@ def evaluate(
     """Measures a model on labelled photos, and writes report.html, predictions.csv and evaluation.json.
 
     Of a data set with splits the test split is taken. Photos whose very bytes the model was made from are
-    counted, and the figures given with and without them. Raises a WhatsitError for whatever the user can mend.
+    counted, and the figures given with and without them. Photos of classes that the model does not have count in none
+    of these figures, but tell how often it is unsure of what it does not know. Raises a WhatsitError for whatever the
+    user can mend.
     """
     classifier = Classifier.load(model, device=device, limits=limits)
     dataset = test_part(read_dataset(data, classes=classifier.classes_, options=reading))
@@ -245,7 +247,8 @@ def evaluate(
     listed(dataset)
     answers = sound(answer(classifier, dataset, watch))
     say_notes(answers.notes)
-    examined = examine(classifier, answers, Path(model), folder)
+    strangers = judge_strangers(classifier, dataset, watch)
+    examined = examine(classifier, answers, Path(model), folder, strangers)
     write_examination(folder, answers, examined, overwrite=overwrite)
     return Evaluated(examined.evaluation, examined.report, folder)
 

@@ -196,10 +196,13 @@ def test_backslashes_of_windows_are_read(tmp_path: Path) -> None:
     assert [record.uri for record in dataset.records] == [str(tmp_path / "in/a.jpg"), str(tmp_path / "in/b.jpg")]
 
 
-def test_file_uris_are_paths(tmp_path: Path) -> None:
+def test_file_uris_are_found(tmp_path: Path) -> None:
     one, two = (photo(tmp_path / "fär away" / name) for name in TWO)
     dataset = read_dataset(manifest(tmp_path / "m.csv", f"{one.as_uri()},x\nfile://{two},y\n"))
     assert [record.uri for record in dataset.records] == [str(one), str(two)]
+    gone = manifest(tmp_path / "gone.csv", f"{one.as_uri()},x\nfile://{tmp_path}/gone.jpg,y\n")
+    with pytest.raises(DatasetError, match="1 file of 2 missing"):
+        read_dataset(gone)
 
 
 def test_names_without_their_suffix_are_found(tmp_path: Path) -> None:

@@ -36,8 +36,9 @@ def test_a_correction_counts_by_content(photos: Path, tmp_path: Path) -> None:
     dataset = read_dataset([photos, corrections])
     assert labels(dataset) == {"1.jpg": "cat", "2.jpg": "dog", "3.jpg": "dog", "4.jpg": "dog", "new.jpg": "cat"}
     assert dataset.name == "photos"
-    assert dataset.notes == (
-        f"1 photo of the sources before stand in {corrections}, too: its labels count, which are others for 1",
+    (note,) = dataset.notes
+    assert note == (
+        f"1 photo stands in {corrections}, too, and is taken once; its label counts, which is another for 1 of them"
     )
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 from steps.made import make_folder, picture, save
 
 from whatsit.errors import DatasetError
+from whatsit.evaluation.report import Strangers, summary
 from whatsit.model.folder import FILES
 from whatsit.options import TrainOptions
 from whatsit.pipeline import Trained, evaluate, train
@@ -54,10 +55,41 @@ def test_wrong_labels_are_listed_beside_the_report(quick: TrainOptions, tmp_path
         assert any("suspects.csv" in step for step in report.next_steps)
 
 
-def test_an_unknown_label_is_an_error(trained: Trained, tmp_path: Path) -> None:
-    make_folder(tmp_path / "later", {"apples": 1, "plums": 1})
-    with pytest.raises(DatasetError, match=r"'plums' is no class of the model\. Expected one of its 2 classes"):
+def test_photos_of_unknown_classes_alone_are_an_error(trained: Trained, tmp_path: Path) -> None:
+    make_folder(tmp_path / "later", {"figs": 1, "plums": 1})
+    with pytest.raises(DatasetError, match=r"'figs' and 'plums' are no class of the model\. Expected one of its 2"):
         evaluate(trained.folder, tmp_path / "later", tmp_path / "report")
+
+
+def test_photos_of_unknown_classes_are_a_test_of_unsure(trained: Trained, tmp_path: Path) -> None:
+    """No figure on known classes counts them; how often it is unsure of them is as predict has it."""
+    later = make_folder(tmp_path / "later", {"apples": 4, "pears": 4, "plums": 6}, first_seed=800)
+    (later / "figs").mkdir()
+    Image.new("RGB", (64, 64), "white").save(later / "figs" / "1.png")
+    done = evaluate(trained.folder, later, tmp_path / "report")
+    assert done.evaluation.n == 8
+    assert set(done.evaluation.classes) == {"apples", "pears"}
+    unsure = {
+        label: sum(one.unsure for one in trained.classifier.predict(sorted((later / label).iterdir())))
+        for label in ("plums", "figs")
+    }
+    assert done.report.strangers == Strangers(
+        7, sum(unsure.values()), (("plums", 6, unsure["plums"]), ("figs", 1, unsure["figs"]))
+    )
+    words = f"unsure on {sum(unsure.values())} of 7 photos of unknown classes (plums {unsure['plums']} of 6"
+    assert words in summary(done.report)
+    assert words in (done.folder / FILES.report).read_text(encoding="utf-8")
+    written = json.loads((done.folder / "evaluation.json").read_text(encoding="utf-8"))
+    assert written["strangers"]["photos"] == 7
+
+
+def test_of_a_test_split_the_unknown_classes_of_test_alone_count(trained: Trained, tmp_path: Path) -> None:
+    for seed, split in ((900, "train"), (950, "test")):
+        make_folder(tmp_path / "later" / split, {"apples": 2, "pears": 2, "plums": 3}, first_seed=seed)
+    done = evaluate(trained.folder, tmp_path / "later", tmp_path / "report")
+    assert done.evaluation.n == 4
+    assert done.report.strangers is not None
+    assert done.report.strangers.photos == 3
 
 
 def test_photos_that_it_was_made_from_are_counted(trained: Trained, small: Path, tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from whatsit.dataset.records import Record
 from whatsit.dataset.words import is_unlabelled, is_vague
 from whatsit.text import number, some
 
@@ -25,6 +26,18 @@ def class_hints(counts: Mapping[str, int]) -> list[str]:
                 "them out"
             )
     return hints
+
+
+def foreign_hint(foreign: Sequence[Record]) -> list[str]:
+    """On photos whose class a model does not have."""
+    if not foreign:
+        return []
+    labels = sorted({record.label for record in foreign})
+    are = "is no class" if len(labels) == 1 else "are no classes"
+    return [
+        f"{number(len(foreign), 'photo')} of {some(labels)}, which {are} of the model, count in no figure on its "
+        "classes: they tell whether it is unsure of what it does not know"
+    ]
 
 
 def _bare(label: str) -> str:

@@ -80,17 +80,23 @@ def find_classes(
     return dictionary if dictionary is not None else tuple(sorted(trained))
 
 
-def check_known(records: Sequence[Record], name: str, classes: Sequence[str]) -> None:
-    """Every label is one of a model's classes; a class without photos is fine.
+def by_classes(
+    records: Sequence[Record], name: str, classes: Sequence[str]
+) -> tuple[Sequence[Record], Sequence[Record]]:
+    """The photos of a model's classes, and those of others; a class without photos is fine.
 
     Raises:
-        DatasetError: Some label is another.
+        DatasetError: All are of others.
     """
-    if strange := sorted({record.label for record in records}.difference(classes)):
+    has = set(classes)
+    known, foreign = [r for r in records if r.label in has], [r for r in records if r.label not in has]
+    if not known:
+        strange = sorted({record.label for record in records})
         raise DatasetError(
             f"{name}: {some(strange)} {_occurs(strange)} no class of the model. "
             f"Expected one of its {number(len(classes), 'class')}: {some(classes, 5)}. Rename or leave out."
         )
+    return known, foreign
 
 
 def _check_dictionary(name: str, dictionary: tuple[str, ...], everywhere: set[str], trained: set[str]) -> None:

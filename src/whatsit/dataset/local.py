@@ -27,7 +27,7 @@ class _Disk:
         """The path as it opens from the working directory, None where there is no such file; a URI as it is."""
         if uri.startswith(FILE):
             path = "/" + uri.removeprefix(FILE).partition("/")[2]
-            return next((one for one in (path, unquote(path)) if _is_file(one)), None)
+            return next((one for one in (path, unquote(path)) if _is_file(one)), None)  # fsspec takes %20 as it stands
         if "://" in uri:
             return uri
         located = self.located(uri)

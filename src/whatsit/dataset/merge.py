@@ -49,10 +49,9 @@ def _add(whole: Found, part: Found, name: str) -> None:
     whole.tally.add(part.tally)
     whole.notes += part.notes
     if taken:
-        whole.notes.append(
-            f"{number(len(taken), 'photo')} of the sources before stand in {printable(name)}, too: its labels count, "
-            f"which are others for {len(changed):,}"
-        )
+        are, be = ("stands", "is") if len(taken) == 1 else ("stand", "are")
+        other = f"; its label counts, which is another for {len(changed):,} of them" if changed else ""
+        whole.notes.append(f"{number(len(taken), 'photo')} {are} in {printable(name)}, too, and {be} taken once{other}")
 
 
 class _Known:

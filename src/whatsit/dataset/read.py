@@ -8,9 +8,9 @@ from pathlib import Path
 
 from whatsit.dataset.files import Tally
 from whatsit.dataset.folder import Found, read_all_photos, read_folder
-from whatsit.dataset.hints import class_hints
+from whatsit.dataset.hints import class_hints, foreign_hint
 from whatsit.dataset.kinds import check_is_table, no_such_data
-from whatsit.dataset.labels import check_known, find_classes, read_label_dict
+from whatsit.dataset.labels import by_classes, find_classes, read_label_dict
 from whatsit.dataset.local import on_disk
 from whatsit.dataset.manifest import read_manifest
 from whatsit.dataset.merge import merged
@@ -60,7 +60,7 @@ def read_dataset(
         valid: A folder of class folders or a manifest to validate on; `source` is then train.
         test: The same, to test on.
         label_dict: A text file, one label a line, that fixes the classes and their order.
-        classes: A model's classes, to evaluate it: labels must be among them, and some may be missing.
+        classes: A model's classes, to evaluate it: some may be missing, and photos of others are `foreign`.
         options: How to read it, where that is not plain.
 
     Raises:
@@ -87,7 +87,7 @@ def read_dataset(
         dataset,
         skipped=dict(sorted(skipped.items())),
         skipped_files=tuple(sorted(file for part in parts for file in part.tally.skipped_files)),
-        notes=(*notes, *class_hints(Counter(record.label for record in records))),
+        notes=(*notes, *class_hints(Counter(record.label for record in records)), *foreign_hint(dataset.foreign)),
     )
 
 
@@ -118,8 +118,8 @@ def dataset_of(
         DatasetError: One class, labels that train or the dictionary lacks.
     """
     if classes is not None:
-        check_known(records, shown or name, classes)
-        return Dataset(name, tuple(records), tuple(classes), {}, ())
+        known, foreign = by_classes(records, shown or name, classes)
+        return Dataset(name, tuple(known), tuple(classes), {}, (), foreign=tuple(foreign))
     dictionary = read_label_dict(Path(label_dict)) if label_dict is not None else None
     return Dataset(name, tuple(records), find_classes(records, shown or name, dictionary, notes), {}, ())
 

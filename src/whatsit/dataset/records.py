@@ -55,6 +55,7 @@ class Dataset:
         skipped: How many files were passed over, by reason, e.g. ``{"hidden": 3, "not an image": 2}``.
         skipped_files: ``(uri, reason)`` of those that are not hidden.
         depth: Of its deep photos, where they were looked at and there are any.
+        foreign: Photos to evaluate a model on whose class it does not have.
         notes: How it was read where that is not plain, and what to look at: a sentence each, for people.
     """
 
@@ -65,6 +66,7 @@ class Dataset:
     skipped_files: tuple[tuple[str, str], ...]
     depth: Depth | None = None
     notes: tuple[str, ...] = ()
+    foreign: tuple[Record, ...] = ()
 
     @property
     def counts(self) -> dict[str, Counter[str]]:

@@ -1,5 +1,6 @@
 """A model and labelled photos → the same figures and report as after training, at any later time."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -12,19 +13,20 @@ from whatsit.dataset import Dataset
 from whatsit.decide import Rule, decide
 from whatsit.errors import DatasetError
 from whatsit.evaluation import Evaluation, by_group, evaluate, likely_mislabelled, selective
-from whatsit.evaluation.report import DataFigures, Report, headline, render_report, suggest
+from whatsit.evaluation.report import DataFigures, Report, Strangers, headline, render_report, suggest
 from whatsit.files import folder_written_atomically, write_json
 from whatsit.images.preprocessing import ValueRange
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
 from whatsit.notices import notice
-from whatsit.steps.answers import Answers
+from whatsit.steps.answers import Answers, answer
 from whatsit.steps.depth import range_words
 from whatsit.steps.gallery import Shown
 from whatsit.steps.judge import target_of
 from whatsit.steps.known import Known, known_photos, read_training_photos
 from whatsit.steps.near_known import near_training_photos
 from whatsit.steps.related import TWO_LABELS, Related, conflicts, relate, with_related
+from whatsit.steps.see import Watch
 from whatsit.steps.tables import leaks_csv, likely_labels, predictions_csv, suspects_csv
 from whatsit.text import number, printable, shell_quoted
 
@@ -35,7 +37,8 @@ def test_part(dataset: Dataset) -> Dataset:
     """Of a data set with splits, the photos of test, or of valid where there is no test."""
     for split in ("test", "valid"):
         if chosen := tuple(record for record in dataset.records if record.split == split):
-            return replace(dataset, records=chosen)
+            foreign = tuple(record for record in dataset.foreign if record.split == split)
+            return replace(dataset, records=chosen, foreign=foreign)
     return dataset
 
 
@@ -88,6 +91,24 @@ def relate_answers(classifier: Classifier, answers: Answers) -> Related:
     )
 
 
+def judge_strangers(classifier: Classifier, dataset: Dataset, watch: Watch) -> Strangers | None:
+    """How often the model is unsure of the photos whose class it does not have; None where there are none to read."""
+    if not dataset.foreign:
+        return None
+    try:
+        answers = answer(classifier, replace(dataset, records=dataset.foreign), watch)
+    except DatasetError:  # none can be read, and none is needed
+        return None
+    unsure = decide(answers.probabilities.max(axis=1), answers.similarity, classifier.facts.unsure).unsure
+    labels = [record.label for record in answers.records]
+    photos, unsure_of = Counter(labels), Counter(label for label, one in zip(labels, unsure, strict=True) if one)
+    return Strangers(
+        len(labels),
+        int(unsure.sum()),
+        tuple((label, n, unsure_of[label]) for label, n in photos.most_common()),
+    )
+
+
 def labels_of(answers: Answers, classes: Sequence[str]) -> NDArray[np.int64]:
     """(n,) indices into the model's classes."""
     index = {label: i for i, label in enumerate(classes)}
@@ -104,7 +125,9 @@ class Examined:
     mislabelled: NDArray[np.int64]  # rows of the answers, the most suspicious first
 
 
-def examine(classifier: Classifier, answers: Answers, model: Path, folder: Path) -> Examined:
+def examine(
+    classifier: Classifier, answers: Answers, model: Path, folder: Path, strangers: Strangers | None = None
+) -> Examined:
     """folder: where the report will lie."""
     facts, classes = classifier.facts, classifier.classes_
     related = relate_answers(classifier, answers)
@@ -145,6 +168,7 @@ def examine(classifier: Classifier, answers: Answers, model: Path, folder: Path)
         seen=seen.seen,
         without_leaks=fresh,
         unsure=answered,
+        strangers=strangers,
         target=target,
         groups=by_group(related.groups, ~wrong),
         mistakes=shown.gallery(by_confidence[wrong[by_confidence]]),
@@ -202,6 +226,7 @@ def _checks(report: Report) -> dict[str, object]:
     data = report.data
     return {
         "answered": report.unsure and report.unsure.to_dict(),
+        "strangers": report.strangers and asdict(report.strangers),
         "seen": {**asdict(report.seen), "near_copies": report.facts["Near-copies of training photos"]},
         "groups": [asdict(group) for group in report.groups],
         "exact_copies": data.exact_duplicates,

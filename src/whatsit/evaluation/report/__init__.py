@@ -19,6 +19,7 @@ from whatsit.evaluation.report.content import (
     Proposal,
     Report,
     Seen,
+    Strangers,
     Target,
     Torn,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "Proposal",
     "Report",
     "Seen",
+    "Strangers",
     "Target",
     "Torn",
     "headline",

@@ -124,6 +124,15 @@ class ForeignPhotos:
 
 
 @dataclass(frozen=True)
+class Strangers:
+    """Photos whose class the model does not have: how many, and of how many it was unsure, as it should be."""
+
+    photos: int
+    unsure: int
+    classes: tuple[tuple[str, int, int], ...]  # (label, photos, unsure), most photos first
+
+
+@dataclass(frozen=True)
 class Report:
     """All that the page and the terminal summary say."""
 
@@ -140,6 +149,7 @@ class Report:
     unsure: Answered | None = None
     target: Target | None = None
     foreign: ForeignPhotos | None = None
+    strangers: Strangers | None = None  # among the photos that were given to evaluate on
     groups: tuple[GroupFigures, ...] = ()  # of the judged photos, from `by_group`; where their owner named groups
     mistakes: tuple[Photo, ...] = ()  # most confident first; a dozen of each reads best
     least_sure: tuple[Photo, ...] = ()

@@ -61,7 +61,11 @@ def environment(*packages: str) -> "Environment":
         share=_share,
     )
     made.globals.update(
-        count=words.count, passed_over=words.passed_over, when_unsure=words.when_unsure, unsure_words=IN_WORDS
+        count=words.count,
+        passed_over=words.passed_over,
+        when_unsure=words.when_unsure,
+        unsure_of_strangers=words.unsure_of_strangers,
+        unsure_words=IN_WORDS,
     )
     return made
 

@@ -19,6 +19,7 @@ from whatsit.evaluation.report.words import (
     points,
     printable,
     shorten,
+    unsure_of_strangers,
 )
 from whatsit.evaluation.report.words_on_learning import lesson
 
@@ -60,6 +61,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         ("calibration", _calibration(report)),
         ("unsure", _unsure(report)),
         ("", _unlike(report)),
+        ("", unsure_of_strangers(report.strangers) if report.strangers else ""),
         ("", _missed(report)),
         *_worst_classes(report),
         *_worst_groups(report),

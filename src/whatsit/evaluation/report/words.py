@@ -7,6 +7,7 @@ from math import isfinite
 import numpy as np
 
 from whatsit.evaluation.figures import Answered, Evaluation, Figure
+from whatsit.evaluation.report.content import Strangers
 from whatsit.evaluation.units import Counted
 
 NBSP = "\N{NO-BREAK SPACE}"
@@ -82,6 +83,18 @@ def passed_over(skipped: Mapping[str, int]) -> str:
     """
     most_first = sorted(skipped.items(), key=lambda one: -one[1])
     return ", ".join(count(n, *PASSED_OVER.get(why, (f"file ({why})", f"files ({why})"))) for why, n in most_first)
+
+
+def unsure_of_strangers(strangers: Strangers) -> str:
+    """How often a model is unsure of photos whose class it does not have.
+
+    >>> unsure_of_strangers(Strangers(24, 18, (("figs", 20, 16), ("kiwis", 4, 2))))
+    'unsure on 18 of 24 photos of unknown classes (figs 16 of 20, kiwis 2 of 4)'
+    """
+    each = ", ".join(f"{shorten(label, 20)} {unsure:,} of {n:,}" for label, n, unsure in strangers.classes[:3])
+    more = f" and {len(strangers.classes) - 3} more" if len(strangers.classes) > 3 else ""
+    photos = count(strangers.photos, "photo")
+    return f"unsure on {strangers.unsure:,} of {photos} of unknown classes ({each}{more})"
 
 
 def listed(names: list[str]) -> str:
