@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageFilter
 
 from whatsit.dataset import group_records, near_duplicates
+from whatsit.dataset.near import Reduced
 
 Float = NDArray[np.float32]
 Grey = NDArray[np.uint8]
@@ -161,3 +162,20 @@ def test_the_arguments_stay_as_they_were() -> None:
     near_duplicates(vectors, thumbnails)
     np.testing.assert_array_equal(vectors, before[0])
     np.testing.assert_array_equal(thumbnails, before[1])
+
+
+def test_vectors_of_many_photos_are_kept_small() -> None:
+    """Beyond 1,024 photos their main directions alone, in which the same photos are nearest."""
+    rng = np.random.default_rng(3)
+    few = rng.normal(size=(60, 400))
+    x = (rng.normal(size=(1500, 60)) @ few + 0.1 * rng.normal(size=(1500, 400))).astype(np.float32)
+    kept = Reduced(1600, 400)
+    for number, row in enumerate(x):
+        kept.add(row)
+        if number == 1000:
+            assert np.array_equal(kept.rows(), x[:1001])
+    small = kept.rows()
+    assert small.shape == (1500, 128)
+    whole, reduced = (rows @ rows[7] / np.linalg.norm(rows, axis=1) / np.linalg.norm(rows[7]) for rows in (x, small))
+    assert np.abs(whole - reduced).max() < 0.02
+    assert np.allclose(kept.reduced(x[:3]), small[:3], atol=1e-4)

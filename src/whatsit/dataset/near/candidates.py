@@ -3,35 +3,49 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.dataset.near.lenses import BLOCK, Float, Pairs, unit_rows
+from whatsit.dataset.near.lenses import BLOCK, Float, Pairs, blocks, unit_rows
 
 NEAREST_BY_VECTOR = 8  # and by vector: of 200 crops each of flowers and trash, none ranked beyond
 NEAREST = 16  # candidates a photo by thumbnail, which tells copies of photos that all look alike
 _PROJECTED = 128  # dimensions of a vector that candidates are searched in
+_COSINES = 4_000_000  # at once: 16 MB
+_FEWEST_ROWS = 64  # at once, below which the product of matrices is slow
 _SKETCH_STEPS = 2  # power iterations of the randomised search for the main directions
 
 
-def project(unit: Float) -> Float:
-    """``(n, dim)`` → ``(n, at most 128)``, again of length 1: the set's main directions."""
-    if unit.shape[1] <= _PROJECTED or len(unit) <= _PROJECTED:
-        return unit
-    return unit_rows(unit @ main_directions(unit))
+def project(vectors: Float) -> Float:
+    """``(n, dim)`` of any length → ``(n, at most 128)``: their directions in the set's main directions."""
+    if vectors.shape[1] <= _PROJECTED or len(vectors) <= _PROJECTED:
+        return vectors
+    directions = main_directions(vectors)
+    return np.concatenate([unit_rows(block) @ directions for block in blocks(vectors)])
 
 
-def main_directions(unit: Float) -> Float:
-    """``(dim, 128)``, orthonormal and nearly the first principal ones (Halko et al. 2011), seeded."""
-    sketch = np.random.default_rng(0).standard_normal((unit.shape[1], _PROJECTED), np.float32)
+def main_directions(vectors: Float) -> Float:
+    """``(dim, 128)``, orthonormal and nearly the first principal ones of rows taken at length 1, seeded.
+
+    A randomised search in a few passes (Halko et al. 2011), by blocks, so that no second copy of the rows is made.
+    """
+    sketch = np.random.default_rng(0).standard_normal((vectors.shape[1], _PROJECTED), np.float32)
     for _ in range(_SKETCH_STEPS):
-        sketch = np.linalg.qr(unit.T @ (unit @ sketch))[0]
-    return np.asarray(sketch, np.float32)
+        total = np.zeros_like(sketch)
+        for block in blocks(vectors):
+            unit = unit_rows(block)
+            total += unit.T @ (unit @ sketch)
+        sketch = np.asarray(np.linalg.qr(total)[0], np.float32)
+    return sketch
 
 
-def nearest(unit: Float, most: int) -> NDArray[np.int64]:
-    """The nearest of each row by cosine, exactly: ``(n, most)``, or all others of fewer."""
-    n, count = len(unit), min(most, len(unit) - 1)
+def nearest(vectors: Float, most: int) -> NDArray[np.int64]:
+    """The nearest of each of ``(n, dim)`` by cosine, exactly: ``(n, most)``, or all others of fewer."""
+    n, count = len(vectors), min(most, len(vectors) - 1)
+    lengths = np.concatenate([np.linalg.norm(block, axis=1) for block in blocks(vectors)])
+    scale = (1 / np.maximum(lengths, np.float32(1e-12))).astype(np.float32)  # (n,)
     found = []
-    for start in range(0, n, BLOCK):
-        cosines = unit[start : start + BLOCK] @ unit.T  # (512, n)
+    step = min(BLOCK, max(_FEWEST_ROWS, _COSINES // n))
+    for start in range(0, n, step):
+        cosines = unit_rows(vectors[start : start + step]) @ vectors.T  # (step, n)
+        cosines *= scale
         rows = np.arange(len(cosines))
         cosines[rows, start + rows] = -np.inf
         found.append(_largest(cosines, count))

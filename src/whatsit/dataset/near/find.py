@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from whatsit.dataset.near.alignment import align, detail, guess, inverse, lay
 from whatsit.dataset.near.candidates import NEAREST, NEAREST_BY_VECTOR, nearest, project, unique
-from whatsit.dataset.near.lenses import Float, Pairs, blocks, unit_rows
+from whatsit.dataset.near.lenses import BLOCK, HALF, Float, Pairs, blocks, unit_rows
 from whatsit.dataset.near.whitening import Whiten, fit_whitening
 from whatsit.machine import blas_threads, cores
 
@@ -51,10 +51,10 @@ def near_duplicates(vectors: Float, thumbnails: NDArray[np.uint8]) -> list[tuple
     if len(telling) < len(vectors):
         vectors, thumbnails = vectors[telling], thumbnails[telling]
     whiten = fit_whitening(thumbnails)
-    unit, whitened = unit_rows(vectors), np.concatenate(list(map(whiten, blocks(thumbnails))))
-    by_thumbnail = nearest(unit_rows(whitened), NEAREST)  # (n, k)
-    pairs = unique(nearest(project(unit), NEAREST_BY_VECTOR), by_thumbnail)
-    photos = _Photos(unit, thumbnails, whitened, _usual(whitened, by_thumbnail))
+    whitened = _whitened(whiten, thumbnails)
+    by_thumbnail = nearest(whitened, NEAREST)  # (n, k)
+    pairs = unique(nearest(project(vectors), NEAREST_BY_VECTOR), by_thumbnail)
+    photos = _Photos(vectors, thumbnails, whitened, by_thumbnail)
     with blas_threads(0), ThreadPoolExecutor(cores()) as pool:
         same = np.concatenate(list(pool.map(lambda block: _same_photo(block, photos, whiten), blocks(pairs))))
     return [(i, j) for i, j in telling[pairs[same]].tolist()]
@@ -64,10 +64,10 @@ def near_duplicates(vectors: Float, thumbnails: NDArray[np.uint8]) -> list[tuple
 class _Photos:
     """What is known of `n` photos."""
 
-    vectors: Float  # (n, dim), of length 1
+    vectors: Float  # (n, dim)
     thumbnails: NDArray[np.uint8]  # (n, 32, 32)
     whitened: Float  # (n, 256)
-    usual: Float  # (n, 256), what those that look most like it have in common
+    by_thumbnail: NDArray[np.int64]  # (n, k), those that look most like it
 
 
 def _contrast(thumbnails: NDArray[np.uint8]) -> Float:
@@ -79,8 +79,10 @@ def _contrast(thumbnails: NDArray[np.uint8]) -> Float:
 def _same_photo(pairs: Pairs, photos: _Photos, whiten: Whiten) -> NDArray[np.bool_]:
     """Which pairs show the same photo, ``(p,)``: as they lie, or one laid onto the other."""
     i, j = pairs.T
-    same = _agree(photos.whitened[i], photos.whitened[j], _SAME) & _stand_out(pairs, photos)
-    alike = np.einsum("pd,pd->p", photos.vectors[i], photos.vectors[j]) >= _SAME_VECTOR
+    same = _agree(photos.whitened[i], photos.whitened[j], _SAME)
+    agreeing = np.flatnonzero(same)
+    same[agreeing] = _stand_out(pairs[agreeing], photos)
+    alike = _cosine(photos.vectors[i], photos.vectors[j]) >= _SAME_VECTOR
     rest = np.flatnonzero(~same & alike)
     same[rest] = _same_when_laid(pairs[rest], photos, whiten)
     return same
@@ -89,14 +91,25 @@ def _same_photo(pairs: Pairs, photos: _Photos, whiten: Whiten) -> NDArray[np.boo
 def _stand_out(pairs: Pairs, photos: _Photos) -> NDArray[np.bool_]:
     """Whether the two agree in more than a rare kind's common look, such as that of a tenth of all cells."""
     one, two = (photos.whitened[side] for side in pairs.T)
-    usual = (photos.usual[pairs[:, 0]] + photos.usual[pairs[:, 1]]) / 2
+    usual = (_usual(pairs[:, 0], photos) + _usual(pairs[:, 1], photos)) / 2
     out: NDArray[np.bool_] = _cosine(one - usual, two - usual) >= _SAME_APART
     return out | (_cosine(one, two) >= _SAME_BLAND)  # (a large cluster of copies has little else in common)
 
 
-def _usual(whitened: Float, nearest: NDArray[np.int64]) -> Float:
-    """The sum of each one's nearest over 16, so that a few are outweighed by the set's mean, which is 0."""
-    return np.concatenate([whitened[rows].sum(1) / np.float32(NEAREST) for rows in blocks(nearest)])
+def _usual(rows: NDArray[np.int64], photos: _Photos) -> Float:
+    """What those that look most like each of ``(p,)`` photos have in common, ``(p, 256)``.
+
+    The sum of each one's nearest over 16, so that a few are outweighed by the set's mean, which is 0.
+    """
+    return np.asarray(photos.whitened[photos.by_thumbnail[rows]].sum(1) / np.float32(NEAREST), np.float32)
+
+
+def _whitened(whiten: Whiten, thumbnails: NDArray[np.uint8]) -> Float:
+    """``(n, 256)``"""
+    rows = np.empty((len(thumbnails), HALF**2), np.float32)
+    for start in range(0, len(rows), BLOCK):
+        rows[start : start + BLOCK] = whiten(thumbnails[start : start + BLOCK])
+    return rows
 
 
 def _cosine(one: Float, two: Float) -> Float:

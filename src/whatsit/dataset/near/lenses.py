@@ -10,7 +10,7 @@ Float = NDArray[np.float32]
 Pairs = NDArray[np.int64]  # (p, 2)
 Grey = NDArray[np.uint8] | Float  # (b, 32, 32)
 
-BLOCK = 512  # rows, or pairs, at once: 0.2 GB of cosines where n is 100,000
+BLOCK = 512  # rows, or pairs, at once
 SIDE, HALF = 32, 16  # of a thumbnail, and of what is whitened: finer detail differs between copies
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.dataset.near.candidates import main_directions
-from whatsit.dataset.near.lenses import Float, unit_rows
+from whatsit.dataset.near.lenses import Float
 
 FIRST = 1024  # photos whose vectors are kept whole until their main directions are known
 KEPT = 128  # directions, as the search for candidates takes
@@ -43,7 +43,7 @@ class Reduced:
     def _reduce(self) -> Float:
         """``(dim, 128)``; fewer than so many numbers stay as they are."""
         dim = self._whole.shape[1]
-        directions = np.eye(dim, dtype=np.float32) if dim <= KEPT else main_directions(unit_rows(self._whole))
+        directions = np.eye(dim, dtype=np.float32) if dim <= KEPT else main_directions(self._whole)
         self._reduced[:FIRST] = self._whole @ directions
         self._whole = np.empty((0, dim), np.float32)
         return directions
