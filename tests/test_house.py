@@ -26,6 +26,7 @@ ROOMS = (
     "text",  # names as they are shown
     "notices",  # lines that a user should know before the result is there
     "later",
+    "interrupts",
     "machine",  # what this process may use
     "files",  # atomic writing
     "decide",  # when an answer is "unsure"

@@ -31,6 +31,7 @@ from whatsit.evaluation import Evaluation
 from whatsit.evaluation.report import Report
 from whatsit.files import check_target
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
+from whatsit.interrupts import EMBEDDED, kept_if_interrupted
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
 from whatsit.options import TrainOptions
@@ -162,9 +163,10 @@ class Order:
 
 def _train(dataset: Dataset, sight: Sight, order: Order) -> Trained:
     photos, plan, extractor = see(dataset, sight, order.options, order.watch)
-    with order.watch("learning", None):
-        learned = learn(photos, plan, order.options)
-    return published(photos, plan, learned, extractor, order)
+    with kept_if_interrupted(lambda: EMBEDDED if isinstance(sight, FreshSight) else ""):
+        with order.watch("learning", None):
+            learned = learn(photos, plan, order.options)
+        return published(photos, plan, learned, extractor, order)
 
 
 def _train_network(
@@ -283,7 +285,11 @@ def embed(
     dataset, options = with_depth(dataset, options)
     sight = FreshSight(options, cache_folder(cache), watch)
     fit, _ = sight.fits(dataset, *likely_fit(dataset, *sight.input_size(), limits=options.limits))
-    with sight.embedder(fit) as embedder, watch("embedding", len(dataset.records)) as advance:
+    with (
+        kept_if_interrupted(lambda: EMBEDDED),
+        sight.embedder(fit) as embedder,
+        watch("embedding", len(dataset.records)) as advance,
+    ):
         embedded = embedder.fill([record.uri for record in dataset.records], advance)
         rows = stored_rows(dataset.records, embedded, embedder)
         count = write_parquet(Path(output), rows, Provenance.of(embedder.extractor, options.image_size))

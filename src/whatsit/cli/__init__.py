@@ -35,16 +35,6 @@ COMMANDS = {
     "completion": "Print the shell completion script.",
 }
 
-NETWORKS = ("scratch", "finetune")
-KEPT = {
-    "train": "What was embedded is",
-    "compare": "What was finished is",
-    "tune": "All trials that had ended are",
-    "embed": "What was embedded is",
-    "demo": "What was embedded is",
-}
-"""Of a command that is broken off."""
-
 
 class _Commands(click.Group):
     """Commands are imported when they are called, so that `--help` and `predict` start fast."""
@@ -140,12 +130,14 @@ def main() -> None:
     except WhatsitError as error:
         click.echo(f"Error: {_one_line(str(error))}", err=True)
         sys.exit(1)
-    except (KeyboardInterrupt, click.Abort):
-        _exit_interrupted()
+    except click.Abort as abort:  # what click makes of a KeyboardInterrupt
+        _exit_interrupted(abort.__cause__ or abort.__context__)
+    except KeyboardInterrupt as interrupt:
+        _exit_interrupted(interrupt)
     except ImportError as error:
         if not isinstance(error.__cause__, KeyboardInterrupt):  # as a compiled module tells it that is being imported
             raise
-        _exit_interrupted()
+        _exit_interrupted(error.__cause__)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
@@ -183,11 +175,8 @@ def _with_choice(error: click.UsageError) -> click.UsageError:
     return error
 
 
-def _exit_interrupted() -> NoReturn:
-    command = sys.argv[1] if len(sys.argv) > 1 else ""
-    network = command == "train" and any(text.rpartition("=")[2] in NETWORKS for text in sys.argv)
-    kept = "The last whole epoch is" if network else KEPT.get(command)
-    again = "again with --resume" if network else "again"
-    advice = f" {kept} kept: run the same command {again} to go on." if kept else ""
-    click.echo(f"Interrupted.{advice}", err=True)
+def _exit_interrupted(interrupt: BaseException | None) -> NoReturn:
+    """What is kept, whoever kept it has said."""
+    kept = getattr(interrupt, "kept", "")
+    click.echo(f"Interrupted. {kept}".strip(), err=True)
     sys.exit(130)

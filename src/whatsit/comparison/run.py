@@ -22,6 +22,7 @@ from whatsit.dataset import READ_DEFAULTS, Data, Listed, ReadOptions, read_datas
 from whatsit.embedding.location import cache_folder
 from whatsit.errors import WhatsitError
 from whatsit.files import plain_os_errors, write_atomically, write_json
+from whatsit.interrupts import kept_if_interrupted
 from whatsit.model.folder import FILES
 from whatsit.options import TrainOptions
 from whatsit.pipeline import Order, Trained
@@ -32,6 +33,9 @@ from whatsit.steps.unfinished import alone, begun_with, unfinished
 
 SUFFIX = ".comparing"
 MODEL, PAGE, FIGURES = "model", "comparison.html", "comparison.json"
+
+
+FINISHED = "What was finished is kept: run the same command again to go on."
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,7 @@ def compare(
 def _work(folder: Path) -> Iterator[Path]:
     """Where trials are kept; it goes when the block ends without an error. Raises WhatsitError as `alone` does."""
     work = _work_folder(folder)
-    with alone(work, "comparing"):
+    with alone(work, "comparing"), kept_if_interrupted(lambda: FINISHED, whole=True):
         yield work
     shutil.rmtree(work, ignore_errors=True)
 

@@ -18,6 +18,7 @@ from whatsit.embedding.stored import StoredEmbeddings
 from whatsit.errors import EmbeddingError
 from whatsit.images.limits import Limits
 from whatsit.images.preprocessing import Fit
+from whatsit.interrupts import EMBEDDED, kept_if_interrupted
 from whatsit.options import TrainOptions
 from whatsit.steps.gather import Embeddings
 from whatsit.text import printable
@@ -123,7 +124,11 @@ class FreshSight:
         return Embedder(self.extractor(fit), self.cache, device=options.device, limits=options.limits)
 
     def embed(self, dataset: Dataset, fit: Fit, step: str) -> Embeddings:
-        with self.embedder(fit) as embedder, self.watch(step, len(dataset.records)) as advance:
+        with (
+            kept_if_interrupted(lambda: EMBEDDED),
+            self.embedder(fit) as embedder,
+            self.watch(step, len(dataset.records)) as advance,
+        ):
             return embeddings_of(embedder, dataset, advance)
 
 

@@ -16,11 +16,13 @@ from filelock import FileLock, Timeout
 from whatsit import __version__
 from whatsit.errors import WhatsitError
 from whatsit.files import plain_os_errors, write_atomically
+from whatsit.interrupts import kept_if_interrupted
 from whatsit.options import TrainOptions
 from whatsit.steps.gather import Photos
 from whatsit.steps.plan import Plan
 from whatsit.steps.publish import data_fingerprint
 
+WHOLE_EPOCH = "The last whole epoch is kept: run the same command again with --resume to go on."
 SUFFIX = ".training"
 BEGUN = "begun.json"
 LOCK = ".lock"
@@ -39,7 +41,8 @@ def unfinished(folder: Path, begun: Mapping[str, object], *, resume: bool, overw
     with alone(work, "training"):
         _begin(work, begun, resume=resume, overwrite=overwrite)
         try:
-            yield work
+            with kept_if_interrupted(lambda: WHOLE_EPOCH if _has_begun(work) else ""):
+                yield work
         except BaseException:
             if not _has_begun(work):
                 _empty(work)

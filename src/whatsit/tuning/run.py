@@ -26,6 +26,7 @@ from whatsit.dataset import READ_DEFAULTS, Data, Dataset, Listed, ReadOptions, r
 from whatsit.embedding.location import cache_folder
 from whatsit.errors import MissingExtraError, WhatsitError
 from whatsit.files import plain_os_errors, write_atomically, write_json
+from whatsit.interrupts import kept_if_interrupted
 from whatsit.model.folder import FILES
 from whatsit.options import TrainOptions
 from whatsit.pipeline import Order, Trained
@@ -113,7 +114,7 @@ def tune(
     options = replace(options, train=ranged)
     typed = typed_data(data, reading)
     search = _search(options, dataset, journal, cache, watch, start)
-    with closing(search.opened()) as study:
+    with kept_if_interrupted(lambda: ENDED, whole=True), closing(search.opened()) as study:
         study.begin(_begun(search))
         _run(search, study, options.processes, told)
         with _after_others(search, study, watch):
@@ -131,6 +132,9 @@ def _check(options: TuneOptions) -> None:
         raise MissingExtraError("optuna", "networks")
     if options.trials < 1 or options.processes < 1:
         raise WhatsitError(f"expected at least 1, got {options.trials} trials in {options.processes} processes")
+
+
+ENDED = "All trials that had ended are kept: run the same command again to go on."
 
 
 def _journal(options: TuneOptions, folder: Path) -> Path:
