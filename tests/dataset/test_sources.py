@@ -157,6 +157,18 @@ def test_a_burst_is_told_by_numbers_times_and_looks(seconds: float | None, pairs
     assert right(burst)
 
 
+@pytest.mark.parametrize("form", ["{}_aug_{}", "{}_{}", "{} ({})", "{}_jpg.rf.{:032x}"])
+@pytest.mark.parametrize("others", [0, 3])
+def test_a_whole_class_is_never_taken_for_one_photo(form: str, others: int) -> None:
+    """Any cats, numbered as `cat_aug_1` to `cat_aug_60`: they are more like each other than like the dogs."""
+    rng = np.random.default_rng(5)
+    x = np.concatenate([rng.normal(size=DIM) * 2 + rng.normal(size=(60 + others, DIM)) for _ in range(2)])
+    names = [*(form.format("photo", row) for row in range(60)), *(f"other{row}z" for row in range(others))]
+    uris = [f"{label}/{name}.jpg" for label in ("cat", "dog") for name in names]
+    labels = np.repeat(np.arange(2), 60 + others)
+    assert find_sources(uris, labels, x.astype(np.float32)).photos == 0
+
+
 def test_a_clock_that_stands_still_proves_nothing() -> None:
     """Neighbours that look no more alike than others: a fifth of them by chance."""
     still = found(lambda s, c: f"IMG_{s * COPIES + c:04}", alike=0.0, taken=lambda uri: 0.0)

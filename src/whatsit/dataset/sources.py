@@ -27,7 +27,7 @@ Taken = Callable[[str], float | None]  # a photo's URI → when it was taken, in
 
 PAIRS = 64  # of a claim that are looked at
 UNRELATED = 4000  # pairs of a class, to compare with: a quantile of 0.99 within 0.002
-FEWEST = 20  # of them; a class with fewer is compared with pairs of all classes
+WHOLE = 30  # photos of a claim that may be more than half of its class, where a tool's hash says so
 CERTAIN = 3.0  # standard errors above chance, of all claims of a kind together
 BY_CHANCE = 0.01  # that any of the claims of a kind agrees so well that it needs no others beside it
 BURST = 5.0  # seconds between two photos of a burst
@@ -103,7 +103,7 @@ def find_sources(
     accepted: list[Rows] = []
     proposals: list[Proposal] = []
     for kind, claims in names.claims():
-        groups, proposed = _weigh(claims, _agreements(claims, alike), RULES[kind])
+        groups, proposed = _weigh(claims, _agreements(claims, alike), names.class_sizes, RULES[kind])
         accepted += groups
         if choice == "always":
             accepted += proposed
@@ -125,6 +125,8 @@ class _Names:
         self.folders = [dirname(uri) for uri in uris]
         self.stems = [claim.stem for claim in found]
         self.kinds = [claim.kind for claim in found]
+        sizes = np.bincount(labels)
+        self.class_sizes = [int(sizes[label]) for label in labels.tolist()]  # (n,) photos of each one's class
 
     def claims(self) -> Iterator[tuple[Kind, list[Rows]]]:
         """Of each kind its claims, each the rows of two or more photos. A photo is in one claim at most.
@@ -181,10 +183,7 @@ class _Alike:
     def _unrelated(self, label: int) -> Float:
         """Sorted cosines of pairs of the class whose names claim no common source."""
         if label not in self._of_class:
-            some = self._sample(np.flatnonzero(self._labels == label), label)
-            if len(some) < FEWEST:
-                some = self._sample(np.arange(len(self._labels)), 0)
-            self._of_class[label] = some if len(some) >= FEWEST else some[:0]
+            self._of_class[label] = self._sample(np.flatnonzero(self._labels == label), label)
         return self._of_class[label]
 
     def _sample(self, rows: Rows, seed: int) -> Float:
@@ -213,19 +212,26 @@ def _pairs(rows: Rows) -> tuple[Rows, Rows]:
     return rows[one], rows[two]
 
 
-def _weigh(claims: Sequence[Rows], agreements: Float, rule: Rule) -> tuple[list[Rows], list[Rows]]:
-    """The claims that are taken for groups, and those to propose."""
+def _weigh(
+    claims: Sequence[Rows], agreements: Float, class_sizes: Sequence[int], rule: Rule
+) -> tuple[list[Rows], list[Rows]]:
+    """The claims that are taken for groups, and those to propose.
+
+    Half a class or more is not taken without asking: `cat_aug_1` to `cat_aug_300` may be any cats.
+    """
     compared = agreements[~np.isnan(agreements)]
     overall = float(compared.mean()) if len(compared) else 1.0
-    if rule.each == 0:
-        return (list(claims), []) if overall >= rule.trusted else ([], list(claims))
     certain = (overall - 0.5) * (12 * len(compared)) ** 0.5 >= CERTAIN  # a share by chance has a variance of 1/12
-    least = rule.each if certain and overall >= rule.trusted else 1 - BY_CHANCE / max(1, len(claims))
+    by_hash = rule.each == 0
+    trusted = overall >= rule.trusted and (certain or by_hash)
+    least = rule.each if trusted else 1 - BY_CHANCE / max(1, len(claims))
     taken, offered = [], []
     for rows, agreement in zip(claims, agreements.tolist(), strict=True):
-        if agreement >= least and len(rows) <= rule.most:  # (NaN is not)
+        part = 2 * len(rows) <= class_sizes[int(rows[0])] or (by_hash and len(rows) <= WHOLE)
+        agrees = agreement >= least or (by_hash and trusted)  # (NaN is not)
+        if agrees and part and len(rows) <= rule.most:
             taken.append(rows)
-        elif agreement >= rule.each and certain and overall >= rule.proposed:
+        elif by_hash or (agreement >= rule.each and certain and overall >= rule.proposed):
             offered.append(rows)
     return taken, offered
 
@@ -241,7 +247,7 @@ def _across(names: _Names, alike: _Alike) -> list[Rows]:
         if apart.any():
             claims.append(rows)
             agreements.append(_mean_share(one[apart], two[apart], alike))
-    return _weigh(claims, np.array(agreements, np.float32), ACROSS)[0]
+    return _weigh(claims, np.array(agreements, np.float32), names.class_sizes, ACROSS)[0]
 
 
 def _bursts(names: _Names, alike: _Alike, taken: Taken) -> list[Rows]:
