@@ -185,12 +185,8 @@ def test_a_bmp_with_a_palette_of_greys_at_each_depth(bits: int, colours: int) ->
     assert np.array_equal(found, np.array(greys)[index[::-1]])
 
 
-def with_late_brand(avif: bytes) -> bytes:
-    """Brand 'mif1', and 'avif' the fifth of the compatible ones; what `iloc` points to moves along."""
-    old = int.from_bytes(avif[:4], "big")
-    brands = b"ftypmif1\0\0\0\0mif1miafMA1BMiPravif"
-    new = (len(brands) + 4).to_bytes(4, "big") + brands
-    rest, shift = bytearray(avif[old:]), len(new) - old
+def moved(rest: bytearray, shift: int) -> bytes:
+    """An AVIF's boxes with all places that `iloc` names that much further on."""
     at = rest.find(b"iloc") + 4
     version, sizes = rest[at], (rest[at + 4] >> 4, rest[at + 4] & 15, rest[at + 5] >> 4)
     count, at = int.from_bytes(rest[at + 6 : at + 8], "big"), at + 8
@@ -201,7 +197,34 @@ def with_late_brand(avif: bytes) -> bytes:
             place = int.from_bytes(rest[at : at + sizes[0]], "big") + shift
             rest[at : at + sizes[0]] = place.to_bytes(sizes[0], "big")
             at += sizes[0] + sizes[1]
-    return new + bytes(rest)
+    return bytes(rest)
+
+
+def with_late_brand(avif: bytes) -> bytes:
+    """Brand 'mif1', and 'avif' the fifth of the compatible ones."""
+    old = int.from_bytes(avif[:4], "big")
+    brands = b"ftypmif1\0\0\0\0mif1miafMA1BMiPravif"
+    new = (len(brands) + 4).to_bytes(4, "big") + brands
+    return new + moved(bytearray(avif[old:]), len(new) - old)
+
+
+def with_clean_aperture(avif: bytes) -> bytes:
+    """One property more, essential, of its only picture: of the middle, 20 x 10 pixels are to be shown."""
+    box = struct.pack(">I4s8I", 40, b"clap", 20, 1, 10, 1, 0, 1, 0, 1)
+    changed = bytearray(avif)
+    properties, links = changed.find(b"ipco") - 4, changed.find(b"ipma") - 4
+    size = int.from_bytes(changed[properties : properties + 4], "big")
+    count, at = 0, properties + 8
+    while at < properties + size:
+        count, at = count + 1, at + int.from_bytes(changed[at : at + 4], "big")
+    link = links + 8 + 4 + 4 + 2  # version and flags, entries, the picture's number; then how many links it has
+    changed[link] += 1
+    changed[link + changed[link] : link + changed[link]] = bytes([0x80 | (count + 1)])
+    changed[properties + size : properties + size] = box
+    for name, more in ((b"meta", 41), (b"iprp", 41), (b"ipco", 40), (b"ipma", 1)):
+        place = changed.find(name) - 4
+        changed[place : place + 4] = (int.from_bytes(changed[place : place + 4], "big") + more).to_bytes(4, "big")
+    return moved(changed, 41)
 
 
 def test_an_avif_with_a_late_brand() -> None:
@@ -226,6 +249,11 @@ def test_avif_and_heic_are_not_turned_by_xmp_or_exif_alone(kind: str) -> None:
     assert data.count(b"\x01\x13\x00\x03") + data.count(b"\x13\x01\x03\x00") == 1
     data = data.replace(b"\x01\x13\x00\x03", b"\x01\x12\x00\x03").replace(b"\x13\x01\x03\x00", b"\x12\x01\x03\x00")
     assert np.array_equal(read_image(data), read_image(plain))
+
+
+def test_an_avif_of_which_a_part_is_to_be_shown_is_refused() -> None:
+    with pytest.raises(ImageError, match=r"^not supported: AVIF of which only a part is to be shown"):
+        read_image(with_clean_aperture(encode(PHOTO, "AVIF")))
 
 
 def numbers(values: Any) -> NDArray[np.float32]:

@@ -157,6 +157,7 @@ def test_jpeg_2000_of_bands_that_are_no_colours() -> None:
     ("head", "name"),
     [
         (b"\xff\x0a\x10\x20", "JPEG XL"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\4CgBI\x50\0\x20\2", "PNG as Apple's tools"),
         (b"8BPS\0\1", r"PSD \(Photoshop\)"),
         (b"<?xml version='1.0'?>\n<!-- me -->\n<svg xmlns='a'>", "SVG"),
         (b"  <svg>", "SVG"),

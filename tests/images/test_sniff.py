@@ -41,4 +41,4 @@ def test_heads(head: bytes, kind: str | None) -> None:
 
 
 def test_the_example() -> None:
-    assert doctest.testmod(whatsit.images.formats) == (0, 3)
+    assert doctest.testmod(whatsit.images.formats) == (0, 5)

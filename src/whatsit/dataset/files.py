@@ -23,6 +23,7 @@ IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".gif", ".bmp", ".dib", ".webp", ".tif"),
     *(".tiff", ".avif", ".heic", ".heif", ".hif", ".jp2", ".jxl", ".ppm", ".pgm", ".pbm", ".pnm", ".tga"),
     *(".ico", ".svg", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf"),
+    *(".dcm", ".dicom", ".j2k", ".jpx", ".pam", ".pfm"),
 )
 """Names that a user takes for a photo, readable or not: such a file is never passed over in silence."""
 

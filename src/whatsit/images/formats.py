@@ -29,6 +29,7 @@ FORMATS = frozenset(
 
 _UNREAD = (  # what people keep beside their photos; (where, bytes, name)
     (0, b"\xff\x0a", "JPEG XL"),
+    (12, b"CgBI", "PNG as Apple's tools change it for iOS"),
     (0, b"\x00\x00\x00\x0cJXL ", "JPEG XL"),
     (0, b"II\xbc", "JPEG XR"),
     (0, b"8BPS", "PSD (Photoshop)"),
@@ -80,7 +81,7 @@ def sniff(head: bytes) -> str | None:
     """
     for start, kind in _STARTS:
         if head.startswith(start):
-            return kind
+            return None if head[12:16] == b"CgBI" and kind == "png" else kind
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "webp"
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADER_SIZES:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImagePalette
 
+from whatsit.errors import ImageError
 from whatsit.images.jpeg import load_jpeg
 from whatsit.images.samples import Samples
 
@@ -131,6 +132,15 @@ def _bmp_bits(data: bytes) -> int:
     return int.from_bytes(data[place : place + 2], "little")
 
 
+def load_avif(image: ImageFile.ImageFile, data: bytes) -> Image.Image | Samples:
+    """As Pillow does, which turns by `irot` and `imir`, but does not cut to a clean aperture (`clap`) as MIAF asks."""
+    start = data.find(b"ipco")
+    if 0 <= start < data.find(b"clap", start) < data.find(b"ipma", start):
+        raise ImageError("not supported: AVIF of which only a part is to be shown (clap). Save it as PNG or JPEG")
+    image.load()
+    return image
+
+
 def load_opaque(image: ImageFile.ImageFile, data: bytes) -> Image.Image | Samples:
     """As Pillow does, but for alpha of nothing but 0."""
     image.load()
@@ -146,6 +156,7 @@ LOADERS: dict[str, Callable[[ImageFile.ImageFile, bytes], Image.Image | Samples]
     "png": load_png,
     "gif": load_gif,
     "webp": load_webp,
+    "avif": load_avif,
     "bmp": load_bmp,
     "dib": load_bmp,
     "tga": load_opaque,
