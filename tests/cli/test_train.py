@@ -132,7 +132,7 @@ def test_mistakes_are_one_line(shell: Shell, fruit: Path, fruit_model: Path, own
     make_folder(tmp_path / "one", {"apples": 3})
     make_folder(tmp_path / "few", {"apples": 3, "pears": 1})
     make_folder(tmp_path / "strange", {"kiwis": 3, "figs": 3})
-    (tmp_path / "columns.csv").write_text("path,class,x\na.jpg,b,c\n", encoding="utf-8")
+    (tmp_path / "columns.csv").write_text("picture name,colour,x\na.jpg,b,c\n", encoding="utf-8")
     (tmp_path / "file").write_text("", encoding="utf-8")
     at = ["-o", str(tmp_path / "model"), *quick(own)]
     check_mistake(shell("train", tmp_path / "nothing", *at), "nothing: no such folder or manifest")

@@ -40,8 +40,17 @@ def test_model_json_says_everything(folder: Path) -> None:
     values = json.loads((folder / FILES.facts).read_text(encoding="utf-8"))
     assert set(values) == set(ModelFacts.__dataclass_fields__)
     assert set(values["checksums"]) == {*ALL, FILES.golden}
-    assert set(values["backbone"]) == {"name", "precision", "dim", "licence", "source", "fingerprint"}
-    assert set(values["unsure"]) == {"threshold", "precision", "similarity"}
+    assert set(values["backbone"]) == {
+        "name",
+        "precision",
+        "dim",
+        "licence",
+        "source",
+        "fingerprint",
+        "precision_reason",
+    }
+    reached = {"reached", "held_out_precision", "held_out_coverage"}
+    assert set(values["unsure"]) == {"threshold", "precision", "similarity"} | reached
     assert set(values["preprocessing"]) == {"size", "fit", "interpolation"}
     assert values["format"] == FORMAT
     assert values["labels"] == (folder / FILES.labels).read_text(encoding="utf-8").splitlines()
@@ -49,7 +58,7 @@ def test_model_json_says_everything(folder: Path) -> None:
 
 def test_the_folder_holds_all_that_is_promised(folder: Path) -> None:
     names = {FILES.graph, FILES.facts, FILES.labels, FILES.splits, FILES.predictions, FILES.report, FILES.golden}
-    assert {path.name for path in folder.iterdir()} == names
+    assert {path.name for path in folder.iterdir()} - {FILES.suspects} == names
 
 
 def test_it_may_be_moved_or_linked(copy: Copy, tmp_path: Path) -> None:
