@@ -100,6 +100,7 @@ def test_the_model(client: InferenceServerClient, classifier: Classifier) -> Non
         "name": "probabilities",
         "datatype": "FP32",
         "shape": [-1, len(classifier.classes_)],
+        "parameters": {"labels": list(classifier.classes_)},
     }
 
 
