@@ -6,9 +6,11 @@ model learned from, that is, where the similarity to the nearest of them reaches
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+if TYPE_CHECKING:  # whoever only reads a model folder's rule, as a repository does, starts without NumPy
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
 PROBABILITY = "probability"  # the reason: no class is probable enough
 UNLIKE = "unlike"  # the reason: the photo is unlike the training photos
@@ -34,21 +36,25 @@ class Rule:
 class Verdict:
     """Of one photo, (), or of several, (n,): every array has the shape that was asked for."""
 
-    improbable: NDArray[np.bool_]  # the top probability is below the threshold
-    unlike: NDArray[np.bool_]  # the similarity is below its limit
+    improbable: "NDArray[np.bool_]"  # the top probability is below the threshold
+    unlike: "NDArray[np.bool_]"  # the similarity is below its limit
 
     @property
-    def unsure(self) -> NDArray[np.bool_]:
+    def unsure(self) -> "NDArray[np.bool_]":
         """Whether for one reason at least."""
+        import numpy as np
+
         return np.asarray(self.improbable | self.unlike)
 
     @property
-    def reasons(self) -> NDArray[np.str_]:
+    def reasons(self) -> "NDArray[np.str_]":
         """Of `REASONS`; empty where it is sure."""
+        import numpy as np
+
         return np.asarray(np.array(REASONS)[self.improbable + 2 * self.unlike])
 
 
-def decide(probability: ArrayLike, similarity: ArrayLike, rule: Rule) -> Verdict:
+def decide(probability: "ArrayLike", similarity: "ArrayLike", rule: Rule) -> Verdict:
     """The verdict on one photo or several.
 
     probability: (n,) calibrated top probabilities, or one; similarity: likewise. What is not a number is never sure.
@@ -56,6 +62,8 @@ def decide(probability: ArrayLike, similarity: ArrayLike, rule: Rule) -> Verdict
     >>> decide([0.9, 0.4, 0.9, 0.4], [0.8, 0.8, 0.1, 0.1], Rule(threshold=0.5, similarity=0.7)).reasons.tolist()
     ['', 'probability', 'unlike', 'probability and unlike']
     """
+    import numpy as np
+
     improbable = ~(np.asarray(probability, np.float64) >= rule.threshold)
     unlike = ~(np.asarray(similarity, np.float64) >= rule.similarity)
     return Verdict(np.asarray(improbable), np.asarray(unlike))
