@@ -18,10 +18,10 @@ from whatsit.dataset import (
     Dataset,
     Listed,
     ReadOptions,
+    noted,
     read_dataset,
     read_photos,
     typed_data,
-    unheard,
 )
 from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.embedding.location import cache_folder
@@ -102,7 +102,7 @@ def train(
     overwrite: bool = False,
     resume: bool = False,
     watch: Watch = unwatched,
-    listed: Listed = unheard,
+    listed: Listed = noted,
     tell: Tell | None = None,
     callbacks: Sequence["Callback"] = (),
 ) -> Trained:
@@ -233,7 +233,7 @@ def evaluate(
     overwrite: bool = False,
     reading: ReadOptions = READ_DEFAULTS,
     watch: Watch = unwatched,
-    listed: Listed = unheard,
+    listed: Listed = noted,
 ) -> Evaluated:
     """Measures a model on labelled photos, and writes report.html, predictions.csv and evaluation.json.
 
@@ -273,7 +273,7 @@ def embed(
     overwrite: bool = False,
     reading: ReadOptions = READ_DEFAULTS,
     watch: Watch = unwatched,
-    listed: Listed = unheard,
+    listed: Listed = noted,
 ) -> Written:
     """Writes the embeddings of photos to a Parquet file, in constant memory. They need no labels.
 

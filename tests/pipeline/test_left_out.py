@@ -114,3 +114,14 @@ def test_another_training_on_the_splits_of_a_model(small: Path, quick: TrainOpti
     drawn = train(split_folder(tmp_path / "parted", {"train": 12, "valid": 6, "test": 6}), tmp_path / "three", quick)
     again = train(tmp_path / "three" / FILES.splits, tmp_path / "four", quick)
     assert {u: row["split"] for u, row in splits(again).items()} == {u: r["split"] for u, r in splits(drawn).items()}
+
+
+def test_a_script_hears_of_how_its_photos_were_read(
+    small: Path, quick: TrainOptions, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    photos = shutil.copytree(small, tmp_path / "photos")
+    shutil.copytree(small / "pears", photos / "_unlabeled")
+    trained = train(photos, tmp_path / "model", quick)
+    assert trained.evaluation.n == 40
+    assert any("'_unlabeled' is passed over (20 photos)" in message for message in caplog.messages)
+    assert "_unlabeled" in (trained.folder / FILES.report).read_text(encoding="utf-8")

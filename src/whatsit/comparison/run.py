@@ -18,7 +18,7 @@ from whatsit.comparison.page import Facts, render_comparison
 from whatsit.comparison.refit import refitted
 from whatsit.comparison.result import Comparison
 from whatsit.comparison.trial import Trial, run_trial
-from whatsit.dataset import READ_DEFAULTS, Data, Listed, ReadOptions, read_dataset, typed_data, unheard
+from whatsit.dataset import READ_DEFAULTS, Data, Listed, ReadOptions, noted, read_dataset, typed_data
 from whatsit.embedding.location import cache_folder
 from whatsit.errors import WhatsitError
 from whatsit.files import plain_os_errors, write_atomically, write_json
@@ -76,7 +76,7 @@ def compare(
     cache: str | Path | None = None,
     overwrite: bool = False,
     watch: Watch = unwatched,
-    listed: Listed = unheard,
+    listed: Listed = noted,
     told: Callable[[Trial], None] = lambda trial: None,
 ) -> Compared:
     """Teaches several ways on the same splits, says which pays, and writes the winner's model folder.

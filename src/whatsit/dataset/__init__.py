@@ -4,7 +4,7 @@ from whatsit.dataset.folds import assign_folds
 from whatsit.dataset.grouping import distinct_by_class, duplicates, group_records
 from whatsit.dataset.near import near_duplicates
 from whatsit.dataset.options import READ_DEFAULTS, ReadOptions
-from whatsit.dataset.read import Data, Listed, dataset_of, read_dataset, read_photos, typed_data, unheard
+from whatsit.dataset.read import Data, Listed, dataset_of, noted, read_dataset, read_photos, typed_data
 from whatsit.dataset.records import Dataset, Depth, Record, Split
 from whatsit.dataset.split import SplitOptions, assign_splits
 
@@ -25,8 +25,8 @@ __all__ = [
     "duplicates",
     "group_records",
     "near_duplicates",
+    "noted",
     "read_dataset",
     "read_photos",
     "typed_data",
-    "unheard",
 ]

@@ -17,6 +17,7 @@ from whatsit.dataset.merge import merged
 from whatsit.dataset.options import READ_DEFAULTS, ReadOptions
 from whatsit.dataset.records import Dataset, Record, Split
 from whatsit.errors import DatasetError
+from whatsit.notices import notice
 from whatsit.text import printable, shell_quoted
 
 Data = str | Path | Sequence[str | Path]
@@ -26,8 +27,10 @@ Listed = Callable[[Dataset], None]
 """Hears of a data set that was read, before it is used."""
 
 
-def unheard(dataset: Dataset) -> None:
-    """Nobody wants to hear of it."""
+def noted(dataset: Dataset) -> None:
+    """Logs what people should know of how it was read, a warning each."""
+    for note in dataset.notes:
+        notice(note)
 
 
 def sources_of(data: Data) -> tuple[str | Path, ...]:

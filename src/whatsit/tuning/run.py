@@ -22,7 +22,7 @@ from whatsit.comparison.field import find_field
 from whatsit.comparison.kept import made_from
 from whatsit.comparison.refit import refitted
 from whatsit.comparison.result import pair_of, test_of
-from whatsit.dataset import READ_DEFAULTS, Data, Dataset, Listed, ReadOptions, read_dataset, typed_data, unheard
+from whatsit.dataset import READ_DEFAULTS, Data, Dataset, Listed, ReadOptions, noted, read_dataset, typed_data
 from whatsit.embedding.location import cache_folder
 from whatsit.errors import MissingExtraError, WhatsitError
 from whatsit.files import plain_os_errors, write_atomically, write_json
@@ -92,7 +92,7 @@ def tune(
     cache: str | Path | None = None,
     overwrite: bool = False,
     watch: Watch = unwatched,
-    listed: Listed = unheard,
+    listed: Listed = noted,
     told: "Told" = lambda progress: None,
 ) -> Tuned:
     """Searches for the options that a network learns best with, and writes the model folder of the best.
