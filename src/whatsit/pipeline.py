@@ -48,7 +48,7 @@ from whatsit.steps.learn import Learned, learn
 from whatsit.steps.plan import Plan, make_plan
 from whatsit.steps.publish import Work, publish
 from whatsit.steps.rate import with_rate
-from whatsit.steps.related import notice_proposals
+from whatsit.steps.related import checks, notice_proposals
 from whatsit.steps.see import FreshSight, Sight, StoredSight, Watch, common_sight, unwatched
 from whatsit.steps.show import check, show
 from whatsit.steps.target import check_folder, default_folder, file_name
@@ -86,7 +86,7 @@ class Trained:
 def _figures(report: Report, evaluation: Evaluation) -> dict[str, object]:
     answered = report.unsure and report.unsure.to_dict()
     groups = {"groups": [asdict(group) for group in report.groups]}
-    return {"headline": report.headline, **evaluation.to_dict(), "answered": answered, **groups}
+    return {"headline": report.headline, **evaluation.to_dict(), "answered": answered, **groups, **checks(report)}
 
 
 def train(

@@ -9,7 +9,7 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from steps.made import make_folder, picture, save
 
 from whatsit.errors import DatasetError
@@ -291,3 +291,23 @@ def test_near_copies_of_photos_that_have_moved(quick: TrainOptions, tmp_path: Pa
     looked = done.report.facts["Near-copies of training photos"]
     assert looked.endswith("training photos, but not among 4 photos that cannot be found where they lay")
     assert any("4 training photos" in step and "no more where they lay" in step for step in done.report.next_steps)
+
+
+def test_a_changed_copy_of_a_training_photo_is_known_by_name_and_look(quick: TrainOptions, tmp_path: Path) -> None:
+    """Mirrored, so that no search by pixels finds it; its name is the training photo's, and none is more like it."""
+    photos = make_folder(tmp_path / "photos", {"apples": 15, "pears": 15})
+    model = train(photos, tmp_path / "model", quick).folder
+    later = make_folder(tmp_path / "later", {"apples": 4, "pears": 4}, first_seed=800)
+    for number in (3, 4):
+        mirrored = ImageOps.mirror(Image.open(photos / "apples" / f"{number:03}.jpg"))
+        mirrored.save(later / "apples" / f"{number:03}_flip.jpg")
+    shutil.copy(later / "apples" / "800.jpg", later / "apples" / "005_flip.jpg")  # a name alone
+    done = evaluate(model, later, tmp_path / "report")
+    assert {(Path(one.path).name, Path(one.training_photo).name, one.why) for one in done.report.seen.listed} == {
+        ("003_flip.jpg", "003.jpg", "same source by name"),
+        ("004_flip.jpg", "004.jpg", "same source by name"),
+    }
+    assert (
+        json.loads(json.dumps(done.figures["seen"]))
+        == json.loads((done.folder / "evaluation.json").read_text())["seen"]
+    )

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whatsit.cli.networks import chosen_network
+from whatsit.cli.reading import chosen_reading
 from whatsit.cli.shared import limits
 from whatsit.cli.train import command as train
 from whatsit.errors import WhatsitError
@@ -78,23 +79,18 @@ def parsed(line: str) -> TrainOptions:
     """What `whatsit train` makes of a command."""
     words = shlex.split(line)
     assert words[:2] == ["whatsit", "train"]
-    options = dict(train.make_context("train", words[2:], help_option_names=[]).params)  # click keeps the first ones
-    for name in (
-        "output",
-        "force",
-        "valid_data",
-        "test_data",
-        "label_dict",
-        "embeddings",
-        "cache",
-        "as_json",
-        "resume",
-    ):
-        options.pop(name)
-    assert options.pop("data") == "my photos"
-    limited = limits(options.pop("max_bytes"), options.pop("max_pixels"))
-    network = chosen_network(options)
-    return TrainOptions(**options, limits=limited, network=network)
+    with train.make_context("train", words[2:], help_option_names=[]) as context:  # click keeps the first ones
+        options = dict(context.params)
+        for name in (
+            *("output", "force", "valid_data", "test_data", "label_dict"),
+            *("embeddings", "cache", "as_json", "resume"),
+        ):
+            options.pop(name)
+        assert options.pop("data") == ("my photos",)
+        chosen_reading(options)  # of the photos, which is no option of the learning
+        limited = limits(options.pop("max_bytes"), options.pop("max_pixels"))
+        network = chosen_network(options)
+        return TrainOptions(**options, limits=limited, network=network)
 
 
 @given(
@@ -131,7 +127,14 @@ def test_what_only_python_can_set_is_a_comment() -> None:
 
 def test_fine_tuning_is_said_again() -> None:
     network = NetworkOptions(unfreeze="head", frozen_norms=False, probe_first=False)
-    options = TrainOptions(method="finetune", backbone="timm:vit", weights="w b.safetensors", network=network)
+    options = TrainOptions(
+        method="finetune",
+        backbone="timm:vit",
+        weights="w b.safetensors",
+        near_copies="ignore",
+        group_by_name="always",
+        network=network,
+    )
     assert parsed(train_command("'my photos'", options)) == options
 
 

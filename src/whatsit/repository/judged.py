@@ -103,7 +103,7 @@ def ask(
         related = relate_answers(classifier, answers)
         said.append(_each(answers, related, classifier.classes_, label_of))
         unusable = max(unusable, len(answers.left_out))
-        seen = known_to(classifier, folder, answers, related)[0].known
+        seen = known_to(classifier, folder, answers, related).known
         known.update(uri for uri, its in zip(answers.uris, seen, strict=True) if its)
     fresh = ({uri: one for uri, one in its.items() if uri not in known} for its in said)
     return Asked(tuple(fresh), unusable, len(known), dataset.notes)

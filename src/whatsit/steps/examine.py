@@ -25,7 +25,7 @@ from whatsit.steps.gallery import Shown
 from whatsit.steps.judge import target_of
 from whatsit.steps.known import Known, known_photos, read_training_photos
 from whatsit.steps.near_known import near_training_photos
-from whatsit.steps.related import TWO_LABELS, Related, conflicts, relate, with_related
+from whatsit.steps.related import TWO_LABELS, Related, checks, conflicts, relate, with_related
 from whatsit.steps.see import Watch
 from whatsit.steps.tables import leaks_csv, likely_labels, predictions_csv, suspects_csv
 from whatsit.text import number, printable, shell_quoted
@@ -60,11 +60,11 @@ def _deep(value_range: ValueRange | None, notes: Mapping[str, int]) -> tuple[str
     return (*said, *(f"{number(count, 'photo')}: {note}" for note, count in notes.items()))
 
 
-def known_to(classifier: Classifier, model: Path, answers: Answers, related: Related) -> tuple[Known, str]:
-    """What is known, and where near-copies were looked for. model: the folder of the classifier."""
+def known_to(classifier: Classifier, model: Path, answers: Answers, related: Related) -> Known:
+    """model: the folder of the classifier."""
     learned = read_training_photos(model, classifier.facts)
     near = near_training_photos(classifier, learned, answers)
-    return known_photos(learned, answers.uris, answers.digests, related, near.uri_of, near.moved), near.looked
+    return known_photos(learned, answers.uris, answers.digests, related, near)
 
 
 def sound(answers: Answers) -> Answers:
@@ -131,7 +131,7 @@ def examine(
     """folder: where the report will lie."""
     facts, classes = classifier.facts, classifier.classes_
     related = relate_answers(classifier, answers)
-    seen, looked = known_to(classifier, model, answers, related)
+    seen = known_to(classifier, model, answers, related)
     truth, p = labels_of(answers, classes), answers.probabilities
     verdict = decide(p.max(axis=1), answers.similarity, facts.unsure)
     familiar = ~verdict.unlike
@@ -179,7 +179,7 @@ def examine(
             "Model": str(model),
             "Trained": facts.created,
             "Backbone": str(facts.backbone["name"]),
-            "Near-copies of training photos": looked,
+            "Near-copies of training photos": seen.seen.looked,
         },
         next_steps=suggest(
             evaluation,
@@ -222,17 +222,12 @@ def write_examination(folder: Path, answers: Answers, examined: Examined, *, ove
 
 
 def _checks(report: Report) -> dict[str, object]:
-    """What the photos were checked for, as plain values: which are not new, which are copies, which labels conflict."""
+    """Who gets an answer, what the photos were checked for, and what was left out, as plain values."""
     data = report.data
     return {
         "answered": report.unsure and report.unsure.to_dict(),
         "strangers": report.strangers and asdict(report.strangers),
-        "seen": {**asdict(report.seen), "near_copies": report.facts["Near-copies of training photos"]},
         "groups": [asdict(group) for group in report.groups],
-        "exact_copies": data.exact_duplicates,
-        "near_copy_groups": data.near_duplicate_groups,
-        "sources_by_name": {"photos": data.source_photos, "sources": data.sources},
-        "proposed_sources": [asdict(one) for one in data.proposals],
-        "near_copies_under_two_labels": [asdict(one) for one in data.torn],
+        **checks(report),
         "left_out": [asdict(one) for one in data.left_out],
     }

@@ -68,40 +68,49 @@ class Known:
         return self.copies | self.grouped
 
 
+@dataclass(frozen=True)
+class NearKnown:
+    """Photos whose bytes the model did not learn from, and that repeat a training photo nevertheless."""
+
+    leaks: Mapping[int, Leak] = field(default_factory=dict)  # by row
+    looked: str = ""  # where they were looked for
+    moved: int = 0  # training photos that could not be compared
+
+
 def known_photos(
-    learned: TrainingPhotos,
-    uris: Sequence[str],
-    digests: Sequence[str],
-    related: Related,
-    near: Mapping[int, str],
-    moved: int = 0,
+    learned: TrainingPhotos, uris: Sequence[str], digests: Sequence[str], related: Related, near: NearKnown
 ) -> Known:
     """Of n photos: what they are called, sha256 of their bytes in hexadecimal, and which of them belong together.
 
-    near: row → the training photo of which it is a near-copy. A photo that is a near-copy of one that is known is
-    known, too.
+    What belongs to a photo that is known is known, too.
     """
-    original = [learned.uri_of.get(digest) for digest in digests]
-    twins = _first_of(related.copies, [one or near.get(row) for row, one in enumerate(original)])
-    kin = _first_of(related.components, [learned.group_of.get(group or "") for group in related.groups])
-    copies = np.array([twin is not None for twin in twins], bool)
-    grouped = ~copies & np.array([one is not None for one in kin], bool)
-    leaks = []
-    for row, (uri, twin, one) in enumerate(zip(uris, twins, kin, strict=True)):
-        if twin is not None:
-            leaks.append(Leak(uri, twin, SAME_BYTES if original[row] else NEAR))
-        elif one is not None:
-            leaks.append(Leak(uri, one, f"group {printable(related.groups[row] or '')}".strip()))
-    return Known(copies, grouped, _seen(copies, grouped, leaks, learned.unknown, moved))
+    found: dict[int, Leak] = {**near.leaks}
+    found |= {
+        row: Leak(uris[row], learned.uri_of[digest], SAME_BYTES)
+        for row, digest in enumerate(digests)
+        if digest in learned.uri_of
+    }
+    for components, why in ((related.lookalikes, NEAR), (related.copies, SOURCE)):
+        found |= _spread(found, components, uris, why)
+    copies = np.zeros(len(uris), bool)
+    copies[list(found)] = True
+    of_group = [learned.group_of.get(group or "") for group in related.groups]
+    named = (f"group {printable(group or '')}" for group in related.groups)
+    groups = {row: Leak(uris[row], one, why) for row, (one, why) in enumerate(zip(of_group, named, strict=True)) if one}
+    for row, leak in {**groups, **_spread(groups, related.components, uris, "group")}.items():
+        found.setdefault(row, leak)
+    grouped = ~copies
+    grouped[[row for row in range(len(uris)) if row not in found]] = False
+    leaks = tuple(found[row] for row in sorted(found))
+    seen = Seen(int(copies.sum()), int(grouped.sum()), near.moved, near.looked, learned.unknown, leaks)
+    return Known(copies, grouped, seen)
 
 
-def _first_of(components: NDArray[np.int64], found: Sequence[str | None]) -> list[str | None]:
-    """Of each row what was found of it, or of another in its component."""
-    of: dict[int, str] = {}
-    for component, one in zip(components.tolist(), found, strict=True):
-        if one is not None:
-            of.setdefault(component, one)
-    return [one or of.get(component) for component, one in zip(components.tolist(), found, strict=True)]
+def _spread(found: Mapping[int, Leak], components: NDArray[np.int64], uris: Sequence[str], why: str) -> dict[int, Leak]:
+    """Of the rows that share a component with one that was found, and were not."""
+    of = {int(components[row]): leak for row, leak in sorted(found.items(), reverse=True)}
+    rows = ((row, of.get(component)) for row, component in enumerate(components.tolist()) if row not in found)
+    return {row: Leak(uris[row], leak.training_photo, why) for row, leak in rows if leak is not None}
 
 
 def find_leaks(photos: Photos, plan: Plan) -> Known:
@@ -123,7 +132,7 @@ def find_leaks(photos: Photos, plan: Plan) -> Known:
             leaks.append(_leak(photos, row, mine, NEAR if looks else SOURCE))
         elif its >= 0:
             leaks.append(_leak(photos, row, its, f"group {printable(photos.groups[row] or photos.groups[its] or '')}"))
-    return Known(copies, grouped, _seen(copies, grouped, leaks))
+    return Known(copies, grouped, Seen(int(copies.sum()), int(grouped.sum()), listed=tuple(leaks)))
 
 
 def _partners(components: NDArray[np.int64], plan: Plan) -> NDArray[np.int64]:
@@ -135,9 +144,3 @@ def _partners(components: NDArray[np.int64], plan: Plan) -> NDArray[np.int64]:
 
 def _leak(photos: Photos, row: int, other: int, why: str) -> Leak:
     return Leak(photos.records[row].uri, photos.records[other].uri, why)
-
-
-def _seen(
-    copies: NDArray[np.bool_], grouped: NDArray[np.bool_], leaks: Sequence[Leak], unknown: str = "", moved: int = 0
-) -> Seen:
-    return Seen(int(copies.sum()), int(grouped.sum()), moved, unknown, tuple(leaks))

@@ -6,28 +6,21 @@ search as before training. Where it lies no more, that is said.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from whatsit.dataset.names import made_by_tools, stem_of
 from whatsit.dataset.near import near_duplicates
+from whatsit.evaluation.report import Leak
 from whatsit.model.classifier import Classifier
 from whatsit.model.prediction import Classified
 from whatsit.steps.answers import Answers
-from whatsit.steps.known import TrainingPhotos
+from whatsit.steps.known import NearKnown, TrainingPhotos
+from whatsit.steps.related import NEAR, SOURCE
 from whatsit.text import number
 
 BESIDE = 2000  # other photos that take part, so that the search learns what all have in common
-
-
-@dataclass(frozen=True)
-class NearKnown:
-    """What was found, and where it was looked for."""
-
-    uri_of: dict[int, str] = field(default_factory=dict)  # row of the answers → the training photo
-    looked: str = ""  # for the report
-    moved: int = 0  # training photos that could not be compared
 
 
 def near_training_photos(classifier: Classifier, learned: TrainingPhotos, answers: Answers) -> NearKnown:
@@ -45,7 +38,8 @@ def near_training_photos(classifier: Classifier, learned: TrainingPhotos, answer
     among = f"all {total:,}" if len(references) >= total else f"{len(references):,} of {total:,}"
     gone = len(wanted) - len(read)
     missing = f", but not among {number(gone, 'photo')} that cannot be found where they lay" if gone else ""
-    return NearKnown(_found(answers, rows, read), f"looked for among {among} training photos{missing}", gone)
+    leaks = {**_by_name(answers, rows, references), **_found(answers, rows, read)}
+    return NearKnown(leaks, f"looked for among {among} training photos{missing}", gone)
 
 
 def _read(classifier: Classifier, photos: Sequence[tuple[str, str]]) -> dict[str, Classified]:
@@ -55,7 +49,19 @@ def _read(classifier: Classifier, photos: Sequence[tuple[str, str]]) -> dict[str
     return {uri: one for (uri, digest), one in said if one.digest is not None and one.digest.hex() == digest}
 
 
-def _found(answers: Answers, rows: NDArray[np.int64], read: dict[str, Classified]) -> dict[int, str]:
+def _by_name(answers: Answers, rows: NDArray[np.int64], references: Sequence[tuple[str, str]]) -> dict[int, Leak]:
+    """Photos that have the name of the very training photo that they are most like, but for what tools add to names."""
+    leaks = {}
+    for row in rows.tolist():
+        mine, (its, _) = answers.uris[row], references[answers.nearest[row]]
+        one, two = made_by_tools(stem_of(mine)), made_by_tools(stem_of(its))
+        if one.stem == two.stem and (one.kind or two.kind):
+            leaks[row] = Leak(mine, its, SOURCE)
+    return leaks
+
+
+def _found(answers: Answers, rows: NDArray[np.int64], read: dict[str, Classified]) -> dict[int, Leak]:
+    """Near-copies, as the pictures tell."""
     thumbnails = {uri: one.thumbnail for uri, one in read.items() if one.thumbnail is not None}
     if not len(rows) or not thumbnails:
         return {}
@@ -67,8 +73,9 @@ def _found(answers: Answers, rows: NDArray[np.int64], read: dict[str, Classified
         np.concatenate([answers.thumbnails[some], np.stack([thumbnails[uri] for uri in uris])]),
     )
     wanted = set(rows.tolist())
-    found: dict[int, str] = {}
+    found: dict[int, Leak] = {}
     for a, b in pairs:
         if a < len(some) <= b and int(some[a]) in wanted:
-            found.setdefault(int(some[a]), uris[b - len(some)])
+            row = int(some[a])
+            found.setdefault(row, Leak(answers.uris[row], uris[b - len(some)], NEAR))
     return found

@@ -5,7 +5,7 @@ groups that their owner named. It knows nothing of models and splits.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,7 +15,7 @@ from whatsit.dataset import Record, duplicates, group_records
 from whatsit.dataset.choices import GroupByName, NearCopies
 from whatsit.dataset.near import near_duplicates
 from whatsit.dataset.sources import Pairs, Sources, find_sources
-from whatsit.evaluation.report import DataFigures, Proposal, Torn
+from whatsit.evaluation.report import DataFigures, Proposal, Report, Torn
 from whatsit.images.taken import taken_at
 from whatsit.notices import notice
 from whatsit.text import number, printable
@@ -136,6 +136,20 @@ def with_related(
         sources=sources.sources,
         proposals=tuple(Proposal(printable(one.example), one.photos, one.sources) for one in sources.proposals),
     )
+
+
+def checks(report: Report) -> dict[str, object]:
+    """What the photos were checked for, as plain values: which are not new, what belongs together, what conflicts."""
+    data = report.data
+    return {
+        "seen": asdict(report.seen),
+        "exact_copies": data.exact_duplicates,
+        "near_copy_groups": data.near_duplicate_groups,
+        "near_copies_ignored": data.near_copies_ignored,
+        "sources_by_name": {"photos": data.source_photos, "sources": data.sources},
+        "proposed_sources": [asdict(one) for one in data.proposals],
+        "near_copies_under_two_labels": [asdict(one) for one in data.torn],
+    }
 
 
 def notice_proposals(related: Related, what: str) -> None:

@@ -8,6 +8,7 @@ from whatsit.text import shell_quoted
 from whatsit.tuning.space import spelled
 
 PLAIN = ("backbone", "weights", "fit", "device", "precision", "valid", "test", "seed")
+GROUPING = ("near_copies", "group_by_name")
 FLAGS = ("balance", "thumbnails")
 OTHERWISE = {"max_seconds": "max-time"}  # options that are not called as their field is
 PYTHON = ("warm_up", "cosine")  # that are none, and only Python can set
@@ -25,6 +26,9 @@ def _said(options: TrainOptions) -> Iterator[str]:
     for name in PLAIN:
         if (value := getattr(options, name)) != getattr(default, name):
             yield f"--{name} {shell_quoted(str(value))}"
+    for name in GROUPING:
+        if (value := getattr(options, name)) != getattr(default, name):
+            yield f"--{name.replace('_', '-')} {value}"
     if options.image_size:
         yield f"--image-size {spelled(options.image_size)}"
     if options.value_range:

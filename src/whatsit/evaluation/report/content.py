@@ -102,6 +102,7 @@ class Seen:
     copies: int = 0  # of training photos
     grouped: int = 0  # no copies, but in a group with training photos
     moved: int = 0  # training photos that some are very like, and that lie no more where they could be compared
+    looked: str = ""  # where near-copies were looked for, where that is not among all photos at once
     unknown: str = ""  # why it is not known of the others whether they are new; empty where it is
     listed: tuple[Leak, ...] = ()  # a row each
 
