@@ -218,5 +218,5 @@ def test_few_valid_photos_are_said_before_anything_is_taught(
     heard: list[str] = []
     compared = compare(fruit, {"probe": probe}, tmp_path / "out", told=lambda trial: heard.extend(caplog.messages))
     (line,) = heard
-    assert line.startswith("Only 7 valid photos to choose on: a difference of under 6 photos (86 points) is within")
+    assert line.startswith("Only 7 valid photos to choose on: a gap under 6 (86 points) may be chance")
     assert line in compared.page.read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")

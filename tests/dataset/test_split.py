@@ -170,7 +170,7 @@ def test_the_cut_is_pinned() -> None:
     assert "".join(split[1] for split in splits) == PINNED
 
 
-PINNED = "rrrrrrarerrrrrraeera"  # r: train, a: valid, e: test
+PINNED = "rrrrrrarerrrrrraeare"  # r: train, a: valid, e: test
 
 
 def test_arrays_of_different_length_are_a_programmer_s_mistake() -> None:

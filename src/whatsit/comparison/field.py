@@ -69,12 +69,9 @@ class Field:
             return ""
         what = number(len(rows), "valid photo")
         if groups < len(rows):
-            what += f", which count as {groups} because groups belong together,"
-        least = f"a difference of under {LEAST_ALONE} photos ({100 * LEAST_ALONE / groups:.0f} points)"
-        return (
-            f"Only {what} to choose on: {least if groups >= LEAST_ALONE else 'any difference'} is within chance. "
-            "A larger --valid, or more photos, would tell more."
-        )
+            what += f" in groups that count as {groups}"
+        gap = f"a gap under {LEAST_ALONE} ({100 * LEAST_ALONE / groups:.0f} points)"
+        return f"Only {what} to choose on: {gap if groups >= LEAST_ALONE else 'any gap'} may be chance"
 
     @property
     def _valid_rows(self) -> NDArray[np.int64]:

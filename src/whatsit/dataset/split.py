@@ -87,31 +87,40 @@ def assign_splits(
     counts = table.counts(labels, len(class_names))
     _check_enough(np.count_nonzero(counts, axis=0), class_names, options)
     part = np.zeros(len(table.label), dtype=np.int64)  # (m,), an index into _LINE
+    near = any(group is not None for group in groups) or _is_small(len(labels), options)
     for _, members in table.by_class():
-        first, second = _cuts(table.place[members], options)
+        first, second = _cuts(table.place[members], options, by_rank=near)
         part[members[first:]] = 1
         part[members[second:]] = 2
-    if any(group is not None for group in groups) or _uneven(counts, part, options):
+    if near or _lacks(counts, part, options):
         cuts = (options.test, options.test + options.valid)
         part = balance(table, counts, part, options.shares, vital=_LINE.index("train"), cuts=cuts)
     return [_LINE[index] for index in part[table.of_record].tolist()]
 
 
-def _uneven(counts: NDArray[np.int64], part: NDArray[np.int64], options: SplitOptions) -> bool:
-    """Whether a part is small, or holds less than half of its share of some class's photos."""
+def _is_small(photos: int, options: SplitOptions) -> bool:
+    """Whether a part would have few photos, so that chance alone would leave it far from its share."""
+    asked = [share for share in options.shares if share > 0]
+    return len(asked) > 1 and 0 < min(asked) * photos < SMALL_PART
+
+
+def _lacks(counts: NDArray[np.int64], part: NDArray[np.int64], options: SplitOptions) -> bool:
+    """Whether a part holds less than half of its share of some class's photos."""
     shares = np.array(options.shares)
-    if (0 < shares.min(where=shares > 0, initial=1) * counts.sum() < SMALL_PART) and np.count_nonzero(shares) > 1:
-        return True
     held = np.eye(len(shares), dtype=np.int64)[part].T @ counts  # (parts, classes) photos
     return bool((held < (np.outer(shares, counts.sum(axis=0)) / 2).astype(np.int64)).any())
 
 
-def _cuts(places: NDArray[np.float64], options: SplitOptions) -> tuple[int, int]:
-    """Where valid and train begin among a class's components, given their ascending places ``(c,)``."""
+def _cuts(places: NDArray[np.float64], options: SplitOptions, *, by_rank: bool) -> tuple[int, int]:
+    """Where valid and train begin among a class's components, given their ascending places ``(c,)``.
+
+    by_rank: so that each part gets its share of them, rounded; else where the shares lie on the line.
+    """
     count, shares = len(places), options.shares
     test, valid, train = (max(1, int(share * count / 2)) if share > 0 else 0 for share in shares)
     thresholds = (shares[0], shares[0] + shares[1])
-    first, second = np.searchsorted(places, thresholds).tolist()
+    ranks = [round(threshold * count) for threshold in thresholds]
+    first, second = ranks if by_rank else np.searchsorted(places, thresholds).tolist()
     first = min(max(first, test), count - valid - train) if shares[0] > 0 else 0
     second = min(max(second, first + valid), count - train) if shares[1] > 0 else first
     return first, second
