@@ -189,7 +189,7 @@ def test_on_photos_given_now(two: Repository, fruit: Path, tmp_path: Path) -> No
     for version, accuracy in zip((1, 2), c.accuracies(), strict=True):
         done = evaluate(two.folder("fruit", version), data, tmp_path / f"on-{version}")
         assert done.evaluation.accuracy == accuracy
-    assert "version 1 or 2 was made from" in shown(c)
+    assert "not new to version 1 or 2" in shown(c)
 
 
 def test_who_cannot_tell_what_it_learned_from_says_so(two: Repository, fruit: Path) -> None:

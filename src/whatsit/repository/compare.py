@@ -1,6 +1,6 @@
 """Two versions side by side: their figures, and what they say of the photos that both were tested on."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.model.classifier import Classifier
 from whatsit.repository.changes import change_of_classes
 from whatsit.repository.entries import Entry, sound_entry
-from whatsit.repository.judged import Said, ask, check_splits, recorded
+from whatsit.repository.judged import Said, ask, recorded
 from whatsit.repository.store import Repository
 from whatsit.steps.see import Watch, unwatched
 
@@ -136,20 +136,15 @@ def compare(
     pairs = _paired(*asked.said)
     left_out = {
         "that cannot be used": asked.unusable,
-        f"that version {first} or {second} was made from": asked.known,
+        f"that are not new to version {first} or {second}": asked.known,
     }
-    notes = [*asked.notes, *(note for entry in entries for note in _memory(entry))]
+    notes = list(asked.notes)
+    for version, unknown in zip((first, second), asked.unknown, strict=True):
+        if unknown:
+            notes.append(f"Photos that version {version} learned from may be among these: {unknown}.")
     if not pairs:
         notes.append("No photo is new to both versions. Give others as DATA.")
     return Comparison(*entries, pairs, {why: n for why, n in left_out.items() if n}, tuple(notes))
-
-
-def _memory(entry: Entry) -> Iterator[str]:
-    """What to know of a version that cannot tell the photos that it learned from."""
-    try:
-        check_splits(entry.folder)
-    except RepositoryError as error:
-        yield f"Photos that version {entry.version} learned from may be among these ({error})."
 
 
 def _on_record(first: Entry, second: Entry) -> Comparison:

@@ -50,11 +50,6 @@ def recorded(model: Path) -> dict[str, Said]:
     return said
 
 
-def check_splits(model: Path) -> None:
-    """Raises RepositoryError where it is not known which photos a version learned from."""
-    _rows(model / FILES.splits, ("split", "sha256"))
-
-
 def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -87,6 +82,7 @@ class Asked:
     said: tuple[dict[str, Said], ...]
     unusable: int  # photos that cannot be read, or whose bytes stand under two labels
     known: int  # photos that are not new to a version, and which therefore no mapping has
+    unknown: tuple[str, ...]  # why a version cannot tell all photos that it learned from, one a version; empty: it can
     notes: tuple[str, ...] = ()  # how the photos were read
 
 
@@ -97,16 +93,17 @@ def ask(
     classes = dict.fromkeys(label for _, classifier in models for label in classifier.classes_)
     dataset = test_part(read_dataset(data, classes=tuple(classes), options=reading))
     label_of = {record.uri: record.label for record in dataset.records}
-    said, unusable, known = [], 0, set[str]()
+    said, unknown, unusable, known = [], list[str](), 0, set[str]()
     for folder, classifier in models:
         answers = sound(answer(classifier, dataset, watch))
         related = relate_answers(classifier, answers)
         said.append(_each(answers, related, classifier.classes_, label_of))
         unusable = max(unusable, len(answers.left_out))
-        seen = known_to(classifier, folder, answers, related).known
-        known.update(uri for uri, its in zip(answers.uris, seen, strict=True) if its)
+        seen = known_to(classifier, folder, answers, related)
+        unknown.append(seen.seen.unknown)
+        known.update(uri for uri, its in zip(answers.uris, seen.known, strict=True) if its)
     fresh = ({uri: one for uri, one in its.items() if uri not in known} for its in said)
-    return Asked(tuple(fresh), unusable, len(known), dataset.notes)
+    return Asked(tuple(fresh), unusable, len(known), tuple(unknown), dataset.notes)
 
 
 def _each(answers: Answers, related: Related, classes: Sequence[str], label_of: Mapping[str, str]) -> dict[str, Said]:
