@@ -189,6 +189,12 @@ def test_summary_fits_whatever_the_names(width: int) -> None:
         assert not any(ord(c) < 32 or c == "\xa0" for line in lines for c in line)
 
 
+def test_a_training_that_was_broken_off_says_so() -> None:
+    broken = replace(history(12), stopped="interrupted in epoch 11 of 300")
+    assert "\nlearning      interrupted in epoch 11 of 300; " in summary(replace(report(), history=broken))
+    assert "interrupted" not in summary(replace(report(), history=history(12)))
+
+
 def test_commands_and_places_are_never_cut() -> None:
     long = "whatsit predict " + "x" * 90
     text = summary(replace(report(), location="/" + "y" * 90, commands=(long,)))

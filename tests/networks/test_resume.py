@@ -166,9 +166,11 @@ def test_a_damaged_checkpoint_is_one_line(tmp_path: Path) -> None:
             trained(tmp_path, task_of(tmp_path))
 
 
-def test_the_first_ctrl_c_ends_the_epoch(tmp_path: Path) -> None:
+def test_the_first_ctrl_c_ends_the_epoch(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     _, history = trained(tmp_path, task_of(tmp_path), say=at_step(STEPS + 2, interrupt))
-    assert history.stopped == "interrupted"
+    assert history.interrupted
+    assert history.stopped == f"interrupted in epoch 2 of {STEERING.epochs}"
+    assert caplog.messages == [f"Interrupted in epoch 2 of {STEERING.epochs}: stopping; every whole epoch is kept"]
     assert [epoch.number for epoch in history.epochs] == [1, 2]
 
 

@@ -22,7 +22,6 @@ from whatsit.evaluation import Figure
 from whatsit.evaluation.units import share_interval
 from whatsit.images.preprocessing import Fit
 from whatsit.learning import FAMILIES, Head, History, Problem, choose, fit_temperature, log_loss, softmax
-from whatsit.learning.history import INTERRUPTED
 from whatsit.model.export import export_graph
 from whatsit.networks.options import Method
 from whatsit.options import TrainOptions
@@ -174,7 +173,7 @@ def taught_network(
         stop_after=stop_after,
         callbacks=callbacks,
     )
-    if network.history.stopped == INTERRUPTED:
+    if network.history.interrupted:
         raise KeyboardInterrupt
     return network
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-INTERRUPTED = "interrupted"  # why a training ended that the user broke off
+INTERRUPTED = "interrupted"  # how the reason begins why a training ended that the user broke off
 NO_NUMBER = "the loss was no number"  # or that diverged
 
 
@@ -32,8 +32,13 @@ class History:
 
     epochs: tuple[Epoch, ...]  # whose losses are numbers
     best: int  # the number of the last epoch whose valid loss, calibrated, is within a standard error of the least
-    stopped: str  # why it ended, in words: "all 10 epochs done", "no better valid loss for 5 epochs"
+    stopped: str  # why it ended, in words: "all 10 epochs done", "interrupted in epoch 11 of 300"
     augmented: bool  # photos to learn from were, so train figures are those of harder photos
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user broke it off."""
+        return self.stopped.startswith(INTERRUPTED)
 
     @property
     def diverged(self) -> bool:

@@ -23,6 +23,7 @@ from whatsit.networks.learner import Learner
 from whatsit.networks.network import Network
 from whatsit.networks.processes import Flag, Say
 from whatsit.networks.start import Losses, Start, clearly_worse
+from whatsit.notices import notice
 
 CHECKPOINT = "last.ckpt"
 OUTCOME = "outcome.pt"
@@ -163,11 +164,13 @@ class Stop(Callback):
             self._judge(trainer)
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
-        if trainer.world_size == 1:
-            self._stop(trainer, self._urgent())
+        if trainer.world_size == 1 and not trainer.should_stop:
+            self._stop(trainer, self._urgent(trainer))
+            if self.interrupted.value and trainer.should_stop:
+                notice(f"{self.reason.capitalize()}: stopping; every whole epoch is kept")
 
     def on_validation_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        reason = self._urgent()
+        reason = self._urgent(trainer)
         if trainer.strategy.reduce_boolean_decision(bool(reason), all=False):
             self._stop(trainer, reason or "another process was asked to stop")
         self._judge(trainer)
@@ -183,9 +186,9 @@ class Stop(Callback):
         if since >= self.patience:
             self._stop(trainer, f"no better valid loss for {since} epochs")
 
-    def _urgent(self) -> str:
+    def _urgent(self, trainer: Trainer) -> str:
         if self.interrupted.value:
-            return INTERRUPTED
+            return f"{INTERRUPTED} in epoch {trainer.current_epoch + 1} of {trainer.max_epochs}"
         over = self.max_seconds is not None and time.monotonic() - self._began > self.max_seconds
         return "its time was over" if over else ""
 

@@ -97,7 +97,8 @@ def model_facts(work: Work) -> ModelFacts:
             "fingerprint": extractor.fingerprint,
         },
         head=learned.head,
-        training={name: value for name, value in asdict(options).items() if name != "tensorboard"},
+        training={name: value for name, value in asdict(options).items() if name != "tensorboard"}
+        | ({"ended": learned.history.stopped} if learned.history else {}),
         data={
             "headline": _headline(work),
             "protocol": work.plan.protocol,

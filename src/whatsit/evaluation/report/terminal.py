@@ -55,7 +55,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         ("left out", _left_out(report)),
         ("two labels", _torn(report)),
         *_leaks(report),
-        ("learning", lesson(report.history, report.valid_photos).brief if report.history else ""),
+        ("learning", _learning(report)),
         ("intervals", _intervals(report)),
         ("balanced", _balanced(report)),
         ("calibration", _calibration(report)),
@@ -69,6 +69,13 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         ("wrong labels", _mislabelled(report)),
         ("unbalanced", _unbalanced(report)),
     ]
+
+
+def _learning(report: Report) -> str:
+    if report.history is None:
+        return ""
+    ended = f"{report.history.stopped}; " if report.history.interrupted else ""
+    return ended + lesson(report.history, report.valid_photos).brief
 
 
 def _data(report: Report) -> str:
