@@ -170,7 +170,7 @@ def test_the_first_ctrl_c_ends_the_epoch(tmp_path: Path, caplog: pytest.LogCaptu
     _, history = trained(tmp_path, task_of(tmp_path), say=at_step(STEPS + 2, interrupt))
     assert history.interrupted
     assert history.stopped == f"interrupted in epoch 2 of {STEERING.epochs}"
-    assert caplog.messages == [f"Interrupted in epoch 2 of {STEERING.epochs}: stopping; every whole epoch is kept"]
+    assert caplog.messages == [f"Interrupted in epoch 2 of {STEERING.epochs}: stopping; the best epoch so far is kept"]
     assert [epoch.number for epoch in history.epochs] == [1, 2]
 
 

@@ -167,7 +167,7 @@ class Stop(Callback):
         if trainer.world_size == 1 and not trainer.should_stop:
             self._stop(trainer, self._urgent(trainer))
             if self.interrupted.value and trainer.should_stop:
-                notice(f"{self.reason.capitalize()}: stopping; every whole epoch is kept")
+                notice(f"{self.reason.capitalize()}: stopping; the best epoch so far is kept")
 
     def on_validation_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         reason = self._urgent(trainer)
