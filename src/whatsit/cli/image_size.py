@@ -1,19 +1,15 @@
 """The size of a network's input, as it is typed: `150`, or `30x100` for height × width."""
 
 import re
-from typing import TYPE_CHECKING
 
 import click
 
+from whatsit.cli.shared import ParamType
+
 LEAST, MOST = 8, 2048  # pixels a side: below, nothing can be told apart; above, no network here has the memory
 
-if TYPE_CHECKING:
-    _Pair = click.ParamType[tuple[int, int]]
-else:
-    _Pair = click.ParamType  # before click 8.3 it takes no parameters
 
-
-class ImageSize(_Pair):
+class ImageSize(ParamType[tuple[int, int]]):
     """Gives (height, width) in pixels."""
 
     name = "size"

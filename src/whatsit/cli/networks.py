@@ -1,27 +1,20 @@
 """The options of `whatsit train` that are about networks: their own heading in `--help`, and refused with a probe."""
 
 import re
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import click
 from click.core import ParameterSource
 
 from whatsit.cli.reading import ReadingCommand
-from whatsit.cli.shared import F
+from whatsit.cli.shared import F, ParamType, in_order, taken
 from whatsit.networks.architectures import DEFAULT_ARCHITECTURE, OptimizerName
 from whatsit.networks.options import FINETUNE, MOST_EPOCHS, SCRATCH, NetworkOptions, Unfreeze
-
-if TYPE_CHECKING:
-    _Widths = click.ParamType[tuple[int, ...]]
-    _Seconds = click.ParamType[float]
-    _Rate = click.ParamType[float | str]
-else:
-    _Widths = _Seconds = _Rate = click.ParamType  # before click 8.3 it takes no parameters
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
-class Widths(_Widths):
+class Widths(ParamType[tuple[int, ...]]):
     """`32,64,64` → (32, 64, 64); where there may be none, `none` → ()."""
 
     name = "widths"
@@ -41,7 +34,7 @@ class Widths(_Widths):
         return tuple(int(one) for one in value.split(","))
 
 
-class Duration(_Seconds):
+class Duration(ParamType[float]):
     """`10m` → 600.0 seconds."""
 
     name = "time"
@@ -55,7 +48,7 @@ class Duration(_Seconds):
         return float(typed[1]) * UNITS[typed[2] or "s"]
 
 
-class Rate(_Rate):
+class Rate(ParamType[float | str]):
     """A learning rate, or `find`."""
 
     name = "rate"
@@ -118,20 +111,16 @@ OPTIONS = (
     _option("--devices", type=click.IntRange(1, 64), help="GPUs, or processes on the CPU (default: 1)."),
     _option("--resume", is_flag=True, help="Go on with a training that was broken off."),
 )
-NAMES = tuple(NetworkOptions.__dataclass_fields__)
 
 
 def network_options(command: F) -> F:
     """All of them, in the table's order."""
-    for option in reversed(OPTIONS):
-        command = option(command)
-    return command
+    return in_order(OPTIONS, command)
 
 
 def chosen_network(options: dict[str, Any]) -> NetworkOptions:
     """Takes the networks' options out of all options. Those not given keep their defaults."""
-    values = {name: options.pop(name) for name in NAMES if name in options}
-    return NetworkOptions(**{name: value for name, value in values.items() if value is not None})
+    return taken(options, NetworkOptions)
 
 
 def check_method(method: str) -> None:

@@ -6,23 +6,18 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from whatsit.cli.shared import F
+from whatsit.cli.shared import F, ParamType, in_order, taken
 from whatsit.dataset.options import READ_DEFAULTS, ReadOptions, TopFolders
 from whatsit.dataset.records import Split
 
 if TYPE_CHECKING:
     from whatsit.dataset import Dataset
 
-    _Splits = click.ParamType[dict[str, Split]]
-    _Names = click.ParamType[tuple[str, ...]]
-else:
-    _Splits = _Names = click.ParamType  # before click 8.3 it takes no parameters
-
 HEADING = "Reading DATA"
 WIDTH = 80  # columns
 
 
-class SplitFolders(_Splits):
+class SplitFolders(ParamType[dict[str, Split]]):
     """`train=training_set,test=test_set` → {"training_set": "train", "test_set": "test"}."""
 
     name = "splits"
@@ -45,7 +40,7 @@ class SplitFolders(_Splits):
         return found
 
 
-class Names(_Names):
+class Names(ParamType[tuple[str, ...]]):
     """`a,b` → ("a", "b")."""
 
     name = "names"
@@ -112,15 +107,12 @@ FIELDS = tuple(ReadOptions.__dataclass_fields__)
 
 def read_options(command: F) -> F:
     """How DATA is read; `chosen_reading` takes the values out of the command's."""
-    for option in reversed(OPTIONS):
-        command = option(command)
-    return command
+    return in_order(OPTIONS, command)
 
 
 def chosen_reading(values: dict[str, Any]) -> ReadOptions:
     """The options of reading, taken out of `values`."""
-    taken = {name: values.pop(name) for name in FIELDS if name in values}
-    return ReadOptions(**{name: value for name, value in taken.items() if value is not None})
+    return taken(values, ReadOptions)
 
 
 def tell_classes(*, quiet: bool) -> "Callable[[Dataset], None]":

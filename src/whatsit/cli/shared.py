@@ -2,8 +2,9 @@
 
 import json
 import sys
-from collections.abc import Callable
-from typing import Any, TypeVar, get_args
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
@@ -11,6 +12,32 @@ from whatsit.embedding.devices import DEVICES
 from whatsit.images.limits import DEFAULT_LIMITS, Limits, Page, is_bands
 
 F = TypeVar("F", bound=Callable[..., Any])
+Options = TypeVar("Options")  # a dataclass
+
+if TYPE_CHECKING:
+    from click import ParamType as ParamType
+else:
+
+    class ParamType(click.ParamType):
+        """Click's, which names the type that it gives; before click 8.3 that could not be written."""
+
+        def __class_getitem__(cls, given: object) -> type:
+            return cls
+
+
+def in_order(options: Sequence[Callable[[F], F]], command: F) -> F:
+    """The command with a table's options, which its help lists in the table's order."""
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def taken(values: dict[str, Any], kind: type[Options]) -> Options:
+    """The dataclass made of those of a command's values that are its fields, taken out; None is its default."""
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    own = {name: values.pop(name) for name in names if name in values}
+    return kind(**{name: value for name, value in own.items() if value is not None})
+
 
 cache_option = click.option(
     "--cache", metavar="DIR", help="Embedding cache (default: WHATSIT_CACHE, or the user's cache folder)."

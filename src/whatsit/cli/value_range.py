@@ -1,18 +1,12 @@
 """The range of values of deep photos, as it is typed: `0:4095` for black and white."""
 
-from typing import TYPE_CHECKING
-
 import click
 
+from whatsit.cli.shared import ParamType
 from whatsit.images.preprocessing import is_value_range
 
-if TYPE_CHECKING:
-    _Pair = click.ParamType[tuple[float, float]]
-else:
-    _Pair = click.ParamType  # before click 8.3 it takes no parameters
 
-
-class ValueRange(_Pair):
+class ValueRange(ParamType[tuple[float, float]]):
     """Gives (black, white)."""
 
     name = "range"

@@ -141,16 +141,7 @@ def examine(
     fresh = None
     if new.any() and not new.all():
         fresh = evaluate(truth[new], p[new], classes, familiar=familiar[new], groups=units[new])
-    figures = DataFigures(
-        counts={"evaluated": {label: int(n) for label, n in zip(classes, evaluation.truth_counts, strict=True)}},
-        skipped=answers.dataset.skipped,
-        notes=tuple(map(printable, answers.dataset.notes)),
-        left_out=answers.left_out,
-        deep=_deep(facts.preprocessing.value_range, answers.notes),
-        conflicts=sum(one.reason.startswith(TWO_LABELS) for one in answers.left_out),
-        groups=len({group for group in related.groups if group is not None}),
-    )
-    data = with_related(figures, related, answers.records, truth, classes)
+    data = _data_figures(classifier, answers, related, evaluation)
     shown = Shown(answers.uris, truth, p, classifier, verdict.reasons.tolist())
     by_confidence = np.argsort(-p.max(axis=1), kind="stable")
     wrong = p.argmax(axis=1) != truth
@@ -194,6 +185,21 @@ def examine(
         location=str(folder / FILES.report),
     )
     return Examined(evaluation, report, facts.unsure, mislabelled)
+
+
+def _data_figures(classifier: Classifier, answers: Answers, related: Related, evaluation: Evaluation) -> DataFigures:
+    """What was looked at, for the report."""
+    classes = classifier.classes_
+    figures = DataFigures(
+        counts={"evaluated": {label: int(n) for label, n in zip(classes, evaluation.truth_counts, strict=True)}},
+        skipped=answers.dataset.skipped,
+        notes=tuple(map(printable, answers.dataset.notes)),
+        left_out=answers.left_out,
+        deep=_deep(classifier.facts.preprocessing.value_range, answers.notes),
+        conflicts=sum(one.reason.startswith(TWO_LABELS) for one in answers.left_out),
+        groups=len({group for group in related.groups if group is not None}),
+    )
+    return with_related(figures, related, answers.records, labels_of(answers, classes), classes)
 
 
 def _mislabelled(
