@@ -104,6 +104,18 @@ def test_a_series_that_agrees_less_is_proposed_and_taken_where_asked() -> None:
     assert found(NAMES["Roboflow"], choice="never") == Sources()
 
 
+def test_what_the_users_groups_hold_together_is_not_proposed() -> None:
+    def by_number(s: int, c: int) -> str:
+        return f"p{s}_{c}"
+
+    (one,) = found(by_number, alike=0.6).proposals
+    groups = [f"site {s}" for s in range(SOURCES) for _ in range(COPIES)]
+    assert found(by_number, alike=0.6, groups=groups).proposals == ()
+    groups[::COPIES] = ["elsewhere"] * SOURCES  # one photo of each source
+    assert found(by_number, alike=0.6, groups=groups).proposals == (one,)
+    assert found(by_number, alike=0.6, groups=[None] * len(groups)).proposals == (one,)
+
+
 def test_a_long_series_is_asked_about() -> None:
     """A day of photos at one place: 150 of each of four, all alike."""
     rng = np.random.default_rng(0)

@@ -85,7 +85,12 @@ class _Claims:
 
 
 def find_sources(
-    uris: Sequence[str], labels: Rows, vectors: Float, choice: GroupByName = "auto", taken: Taken = lambda uri: None
+    uris: Sequence[str],
+    labels: Rows,
+    vectors: Float,
+    choice: GroupByName = "auto",
+    taken: Taken = lambda uri: None,
+    groups: Sequence[str | None] | None = None,
 ) -> Sources:
     """Of n photos: names, ``(n,)`` labels, ``(n, dim)`` vectors of any length.
 
@@ -95,6 +100,7 @@ def find_sources(
         vectors: The photos' embeddings.
         choice: "always" takes what else would be proposed; "never" looks at no name.
         taken: When a photo was taken. Asked of photos with neighbouring numbers that look alike.
+        groups: The user's group of each photo, or None. What it holds together already is not proposed.
     """
     if choice == "never" or len(uris) < 2:
         return Sources()
@@ -103,16 +109,21 @@ def find_sources(
     accepted: list[Rows] = []
     proposals: list[Proposal] = []
     for kind, claims in names.claims():
-        groups, proposed = _weigh(claims, _agreements(claims, alike), names.class_sizes, RULES[kind])
-        accepted += groups
+        agreed, proposed = _weigh(claims, _agreements(claims, alike), names.class_sizes, RULES[kind])
+        accepted += agreed
         if choice == "always":
             accepted += proposed
-        elif proposed:
+        elif proposed := [rows for rows in proposed if groups is None or not _together(rows, groups)]:
             example = uris[int(proposed[0][-1])].replace("\\", "/").rpartition("/")[2]
             proposals.append(Proposal(example, sum(map(len, proposed)), len(proposed)))
     accepted += _across(names, alike)
     accepted += _bursts(names, alike, taken)
     return _sources(accepted, tuple(proposals), len(uris))
+
+
+def _together(rows: Rows, groups: Sequence[str | None]) -> bool:
+    found = {groups[row] for row in rows}
+    return len(found) == 1 and None not in found
 
 
 class _Names:

@@ -107,11 +107,12 @@ def relate(
     """Of n photos: records, (n,) labels, sha256 in hexadecimal, (n, dim) vectors, (n, 32, 32) grey thumbnails."""
     found = near_duplicates(vectors, thumbnails)
     near = tuple((a, b) for a, b in found if digests[a] != digests[b])
+    uris, groups = [record.uri for record in records], tuple(record.group for record in records)
     return Related(
-        groups=tuple(record.group for record in records),
+        groups=groups,
         same=tuple(duplicates(digests)),
         near=near if near_copies == "group" else (),
-        sources=find_sources([record.uri for record in records], labels, vectors, group_by_name, taken_at),
+        sources=find_sources(uris, labels, vectors, group_by_name, taken_at, groups),
         ignored=near if near_copies == "ignore" else (),
     )
 
