@@ -10,6 +10,7 @@ from drawn import draw_folder
 from hypothesis import settings
 from steps.made import PLAIN, make_folder, network
 
+from whatsit.images import notes
 from whatsit.options import TrainOptions
 from whatsit.pipeline import Trained, train
 
@@ -24,6 +25,13 @@ def cache() -> Iterator[Path]:
         folder = Path(scratch) / "whatsit"
         patch.setenv("WHATSIT_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_to_say() -> Iterator[None]:
+    """What was left out of the files of one test is not said in another."""
+    yield
+    notes.taken()
 
 
 @pytest.fixture(scope="session")

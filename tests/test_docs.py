@@ -47,6 +47,7 @@ LANGUAGES = {"console", "python", "text", "csv", "json", "sh"}
 SET_UP = re.compile(r"(git clone|cd|make|python3 -m venv|\.|pip install|sudo apt-get install)\b|#|\. ")
 FENCE = re.compile(r"^```(?P<kind>\w*) ?(?P<name>.*)\n(?P<text>(?:.*\n)*?)```$", re.MULTILINE)
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
+SIZE = re.compile(r"# (?:bytes|kB|GB)\b")
 PORT = re.compile(r"(?<=127\.0\.0\.1:)8000\b|(?<=--port )8000\b")
 END = "kill %1"
 SECONDS = 300  # no command in the docs takes longer, on the slowest machine
@@ -94,8 +95,8 @@ def pattern(shown: str) -> re.Pattern[str]:
 
 
 def plain(text: str) -> list[str]:
-    """Lines with their numbers as #, white space as one blank, and no blank lines at either end."""
-    numberless = NUMBER.sub("#", text.replace("\N{NO-BREAK SPACE}", " "))
+    """Lines with their numbers as #, sizes in MB, white space as one blank, and no blank lines at either end."""
+    numberless = SIZE.sub("# MB", NUMBER.sub("#", text.replace("\N{NO-BREAK SPACE}", " ")))
     return [" ".join(line.split()) for line in numberless.strip("\n").split("\n")]
 
 

@@ -37,7 +37,6 @@ def test_numbers_stay_numbers(number: str) -> None:
 
 
 def test_what_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert csv_cell("=1+2", as_is=True) == "=1+2"
     monkeypatch.setenv(PLAIN_CELLS, "1")
     assert csv_cell("=1+2") == "=1+2"
 

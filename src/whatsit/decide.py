@@ -47,11 +47,11 @@ class Verdict:
         return np.asarray(self.improbable | self.unlike)
 
     @property
-    def reasons(self) -> "NDArray[np.str_]":
-        """Of `REASONS`; empty where it is sure."""
+    def reasons(self) -> "NDArray[np.object_]":
+        """Each of `REASONS`, as they are; empty where it is sure."""
         import numpy as np
 
-        return np.asarray(np.array(REASONS)[self.improbable + 2 * self.unlike])
+        return np.asarray(np.array(REASONS, object)[self.improbable + 2 * self.unlike])
 
 
 def decide(probability: "ArrayLike", similarity: "ArrayLike", rule: Rule) -> Verdict:

@@ -1,5 +1,6 @@
 """Writing to disk so that nothing half-written is ever seen: a temporary sibling, then a rename."""
 
+import errno
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from whatsit.errors import WhatsitError
+from whatsit.text import shell_quoted
 
 
 @contextmanager
@@ -26,6 +28,7 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:
 
     Raises WhatsitError where the folder cannot be written or the disk is full; the old file then stays.
     """
+    check_no_folder(path)
     with plain_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -49,7 +52,7 @@ def text_written_atomically(path: Path, *, overwrite: bool) -> Iterator[TextIO]:
     What is no Unicode, as file names may be, is escaped. Raises WhatsitError where the path exists (unless `overwrite`)
     or cannot be written; an old file then stays.
     """
-    check_target(path, overwrite=overwrite)
+    check_file(path, overwrite=overwrite)
     with plain_os_errors(path):
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
@@ -89,10 +92,26 @@ def folder_written_atomically(target: Path, *, overwrite: bool) -> Iterator[Path
             shutil.rmtree(fresh, ignore_errors=True)
 
 
-def check_target(target: Path, *, overwrite: bool) -> None:
-    """Before long work: raises WhatsitError where the target exists (unless `overwrite`) or cannot be written."""
+def check_file(file: Path, *, overwrite: bool) -> None:
+    """As `check_target`; also raises WhatsitError where a folder stands in the file's place."""
+    check_no_folder(file)
+    check_target(file, overwrite=overwrite)
+
+
+def check_no_folder(file: Path) -> None:
+    """Raises WhatsitError where a folder stands in its place: nothing replaces that."""
+    if file.is_dir():
+        raise WhatsitError(f"{file}: is a folder. Name a file in it, such as {file / ('NAME' + file.suffix)}")
+
+
+def check_target(target: Path, *, overwrite: bool, other: str = "") -> None:
+    """Before long work: raises WhatsitError where the target exists (unless `overwrite`) or cannot be written.
+
+    other: a name to propose where it exists.
+    """
     if target.exists() and not overwrite:
-        raise WhatsitError(f"{target} exists. Name another with --output, or replace it with --force")
+        proposed = f" {shell_quoted(other)}" if other else ""
+        raise WhatsitError(f"{target} exists. Name another with --output{proposed}, or replace it with --force")
     with plain_os_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent)).rmdir()
@@ -100,7 +119,12 @@ def check_target(target: Path, *, overwrite: bool) -> None:
 
 def _put_in_place(fresh: Path, target: Path, overwrite: bool) -> None:
     if not (overwrite and target.exists()):
-        fresh.rename(target)
+        try:
+            fresh.rename(target)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            raise WhatsitError(f"{target}: another process wrote it meanwhile. Name another with --output") from error
         return
     old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
     target.rename(old / target.name)

@@ -4,9 +4,16 @@ Without a handler of the program's own Python prints a warning as it is, on stde
 alike; a program silences or collects it as any other log. It knows no command line and no step.
 """
 
+import sys
+
 from whatsit.text import printable
 
 LOGGER = "whatsit"
+
+
+def in_notebook() -> bool:
+    """Whether a notebook's kernel runs this: there each line would stay among the results."""
+    return "ipykernel" in sys.modules
 
 
 def notice(text: str) -> None:

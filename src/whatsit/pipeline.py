@@ -22,6 +22,7 @@ from whatsit.dataset import (
     read_dataset,
     read_photos,
     typed_data,
+    with_pages,
 )
 from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.embedding.location import cache_folder
@@ -29,11 +30,12 @@ from whatsit.embedding.parquet import write_parquet
 from whatsit.embedding.stored import Provenance, stored_rows
 from whatsit.evaluation import Evaluation
 from whatsit.evaluation.report import Report
-from whatsit.files import check_target
+from whatsit.files import check_file
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.interrupts import EMBEDDED, kept_if_interrupted
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
+from whatsit.notices import in_notebook, notice
 from whatsit.options import TrainOptions
 from whatsit.steps.answers import answer
 from whatsit.steps.build import Tell, build_for, check_networks, introduce
@@ -43,15 +45,16 @@ from whatsit.steps.examine import FIGURES, examine, judge_strangers, say_notes, 
 from whatsit.steps.figures import training_figures
 from whatsit.steps.fit import better_fit, likely_fit
 from whatsit.steps.gather import Photos, gather
+from whatsit.steps.going_on import goes_on, keep_checkpoint
 from whatsit.steps.judge import judge
 from whatsit.steps.learn import Learned, learn
-from whatsit.steps.plan import Plan, make_plan
+from whatsit.steps.plan import Plan, make_plan, unused_shares
 from whatsit.steps.publish import Work, publish
 from whatsit.steps.rate import with_rate
 from whatsit.steps.related import checks, notice_proposals
 from whatsit.steps.see import FreshSight, Sight, StoredSight, Watch, common_sight, unwatched
 from whatsit.steps.show import check, show
-from whatsit.steps.target import check_folder, default_folder, file_name
+from whatsit.steps.target import check_folder, default_folder, examination_folder, other_examination_folder
 from whatsit.steps.teach import see_through, teach
 from whatsit.steps.unfinished import begun_with, unfinished
 from whatsit.text import shell_quoted
@@ -101,6 +104,7 @@ def train(
     cache: str | Path | None = None,
     overwrite: bool = False,
     resume: bool = False,
+    keep_checkpoint: bool = False,
     watch: Watch = unwatched,
     listed: Listed = noted,
     tell: Tell | None = None,
@@ -112,12 +116,16 @@ def train(
     later one says what a photo shows that stands in two, by path or content; valid and test: others;
     label_dict: a text file that fixes the order of the classes; reading: how data is read where its folders or columns
     do not say it; listed: hears of the data set before anything is learned. Of a network: resume goes on with a
-    training that was broken off; tell hears of its layers; callbacks are Lightning's, called while it learns. Raises a
-    WhatsitError, one line, for whatever the user can mend.
+    training that was broken off, or that kept its checkpoint (keep_checkpoint), to more epochs where so asked; tell
+    hears of its layers; callbacks are Lightning's, called while it learns. Raises a WhatsitError, one line, for
+    whatever the user can mend.
     """
     check(options)
     dataset = read_dataset(data, valid=valid, test=test, label_dict=label_dict, options=reading)
+    dataset = with_pages(dataset, options.limits.page)
     folder = Path(output) if output else default_folder(dataset.name)
+    if resume and options.method != "probe":
+        overwrite = overwrite or goes_on(folder, FILES.facts, options.network.epochs)
     check_folder(folder, FILES.facts, overwrite=overwrite)
     listed(dataset)
     dataset, options = with_depth(dataset, options)
@@ -125,7 +133,8 @@ def train(
     order, place = Order(options, folder, typed, overwrite, watch), cache_folder(cache)
     if options.method == "probe":
         return _train(dataset, FreshSight(options, place, watch), order)
-    return _train_network(dataset, place, resume, order, tell, tuple(callbacks))
+    going = Going(resume, keep_checkpoint, tuple(callbacks))
+    return _train_network(dataset, place, going, order, tell)
 
 
 def train_from_embeddings(
@@ -169,19 +178,34 @@ def _train(dataset: Dataset, sight: Sight, order: Order) -> Trained:
         return published(photos, plan, learned, extractor, order)
 
 
-def _train_network(
-    dataset: Dataset, cache: Path, resume: bool, order: Order, tell: Tell | None, callbacks: tuple["Callback", ...]
-) -> Trained:
+@dataclass(frozen=True)
+class Going:
+    """Where a network's training begins, what it leaves, and who watches."""
+
+    resume: bool
+    keep_checkpoint: bool
+    callbacks: tuple["Callback", ...]
+
+
+def _train_network(dataset: Dataset, cache: Path, going: Going, order: Order, tell: Tell | None) -> Trained:
     options, watch = order.options, order.watch
     check_networks(options)
     photos, plan, extractor = see(dataset, common_sight(options, cache, watch), options, watch)
     built = build_for(dataset, options, extractor.preprocessing.fit, watch)
     introduce(built, tell)
-    with unfinished(order.folder, begun_with(photos, plan, options), resume=resume, overwrite=order.overwrite) as work:
+    callbacks, begun = going.callbacks, begun_with(photos, plan, options)
+    if watch is unwatched and not in_notebook():  # a script: a line an epoch, as there is no bar
+        from whatsit.networks.callbacks import EpochLines
+
+        callbacks = (EpochLines(), *callbacks)
+    with unfinished(order.folder, begun, resume=going.resume, overwrite=order.overwrite, more=True) as work:
         network = teach(photos, plan, built, options, cache=cache, work=work, watch=watch, callbacks=callbacks)
         taught = see_through(network, photos, plan, options, watch)
         order = replace(order, training=work, options=with_rate(options, network.learning_rate))
-        return published(taught.photos, taught.plan, taught.learned, network.extractor, order)
+        trained = published(taught.photos, taught.plan, taught.learned, network.extractor, order)
+        if going.keep_checkpoint:
+            keep_checkpoint(work, order.folder, FILES.facts, network.history, network.epochs)
+        return trained
 
 
 def published(photos: Photos, plan: Plan, learned: Learned, extractor: FeatureExtractor, order: Order) -> Trained:
@@ -201,6 +225,8 @@ def see(dataset: Dataset, sight: Sight, options: TrainOptions, watch: Watch) -> 
         photos = gather(dataset, embeddings, options)
     notice_proposals(photos.related, "To keep each source together: --group-by-name always")
     plan = make_plan(photos, options)
+    if unused := unused_shares(photos, plan, options):
+        notice(unused)
     if undecided and options.method == "probe":
         better = better_fit(photos, plan, fit, lambda some, f: sight.embed(some, f, f"trying {f}"), options)
         if better != fit:
@@ -244,8 +270,10 @@ def evaluate(
     """
     classifier = Classifier.load(model, device=device, limits=limits)
     dataset = test_part(read_dataset(data, classes=classifier.classes_, options=reading))
-    folder = Path(output) if output else Path(f"{file_name(classifier.facts.name)}-on-{dataset.name}")
-    check_folder(folder, FIGURES, overwrite=overwrite)
+    dataset = with_pages(dataset, classifier.limits.page)
+    folder = Path(output) if output else examination_folder(classifier.facts.name, dataset.name)
+    other = other_examination_folder(Path(model), dataset.name)
+    check_folder(folder, FIGURES, overwrite=overwrite, other="" if output or other.exists() else str(other))
     listed(dataset)
     answers = sound(answer(classifier, dataset, watch))
     say_notes(answers.notes)
@@ -279,8 +307,8 @@ def embed(
 
     Raises a WhatsitError for whatever the user can mend.
     """
-    check_target(Path(output), overwrite=overwrite)
-    dataset = read_photos(data, reading)
+    check_file(Path(output), overwrite=overwrite)
+    dataset = with_pages(read_photos(data, reading), options.limits.page)
     listed(dataset)
     dataset, options = with_depth(dataset, options)
     sight = FreshSight(options, cache_folder(cache), watch)

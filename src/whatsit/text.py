@@ -40,6 +40,28 @@ def clean_label(text: str) -> str:
     return printable(unicodedata.normalize("NFC", text).strip())
 
 
+NO_GROUP = (
+    "NA",
+    "N/A",
+    "NaN",
+    "nan",
+    "<NA>",
+    "NULL",
+    "null",
+    "None",
+    "none",
+)  # as R, pandas and databases write nothing
+
+
+def clean_group(text: str) -> str:
+    """A group as it is compared: as a label, and a whole number without the ".0" that pandas gives a column with gaps.
+
+    >>> clean_group(" Zoe "), clean_group("12.0"), clean_group("1.10"), clean_group("007")
+    ('Zoe', '12', '1.10', '007')
+    """
+    return re.sub(r"^(-?\d+)\.0+$", r"\1", clean_label(text))
+
+
 ALIKE = 0.7  # of two words: the share of letters in common, in their order; below, a guess is of no use
 PLAIN_CELLS = "WHATSIT_PLAIN_CELLS"
 
@@ -49,17 +71,17 @@ _FORMULA = re.compile("'*[=+\\-@\t\n\uff1d\uff0b\uff0d\uff20]")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 
-def csv_cell(text: str, *, as_is: bool = False) -> str:
-    """A cell that no spreadsheet takes for a formula: an apostrophe before it, as OWASP advises, unless `as_is`.
+def csv_cell(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula: an apostrophe before it, as OWASP advises.
 
-    `plain_cell` takes it away. The environment's WHATSIT_PLAIN_CELLS=1 is `as_is` for every file. A carriage return is
+    `plain_cell` takes it away. With the environment's WHATSIT_PLAIN_CELLS=1 no cell gets one. A carriage return is
     escaped: the csv module writes it without quotes, and would read it as a new row.
 
     >>> csv_cell("=1+2.jpg"), csv_cell("-0.5"), csv_cell("-0.5.jpg"), csv_cell("'=odd")
     ("'=1+2.jpg", '-0.5', "'-0.5.jpg", "''=odd")
     """
     text = text.replace("\r", "\\r")
-    as_is = as_is or os.environ.get(PLAIN_CELLS) == "1"
+    as_is = os.environ.get(PLAIN_CELLS) == "1"
     return text if as_is or not _FORMULA.match(text) or _NUMBER.fullmatch(text) else f"'{text}"
 
 
@@ -110,6 +132,15 @@ def meant(typed: str, known: Iterable[str]) -> str:
     alike = [name for name in names if name in close]  # in their own order: the first of equals is meant
     best = max(alike, key=lambda name: difflib.SequenceMatcher(None, name, typed).ratio(), default="")
     return best and f" Did you mean '{best}'?"
+
+
+def chance(probability: float, digits: int = 1) -> str:
+    """A class's probability in percent: never 100, since a classifier is never quite sure.
+
+    >>> chance(0.9999), chance(0.9949, 0), chance(0.9951, 0), chance(0.32)
+    ('99.9%', '99%', '99%', '32.0%')
+    """
+    return f"{min(probability, 1 - 10.0 ** -(digits + 2)):.{digits}%}"
 
 
 def number(count: int, noun: str) -> str:

@@ -2,6 +2,9 @@
 
 import csv
 import json
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -150,3 +153,35 @@ def test_any_other_failing_import_is_shown_as_it_is(shell: Shell, monkeypatch: p
     monkeypatch.setattr("whatsit.cli.import_module", import_failing(None))
     with pytest.raises(ImportError, match="initialization failed"):
         shell("cache")
+
+
+def test_an_empty_argument_is_told_not_taken_for_this_folder(shell: Shell, fruit_model: Path) -> None:
+    model = str(fruit_model)
+    for arguments in (["train", ""], ["predict", model, ""], ["evaluate", model, "--output="]):
+        done = shell(*arguments)
+        assert (done.code, done.out) == (2, "")
+        assert "one of the arguments is empty. Is a variable of your shell not set?" in done.err
+
+
+def test_a_folder_in_the_place_of_a_file_is_told_before_any_work(
+    shell: Shell, fruit: Path, fruit_model: Path, tmp_path: Path
+) -> None:
+    for command, ending in (
+        (["embed", str(fruit)], ".parquet"),
+        (["predict", str(fruit_model), str(fruit)], ".csv"),
+        (["predict", str(fruit_model), str(fruit)], ".parquet"),
+    ):
+        folder = tmp_path / f"results{ending}"
+        folder.mkdir(exist_ok=True)
+        done = shell(*command, "--output", folder, "--force")
+        assert (done.code, done.out) == (1, "")
+        assert f"{folder}: is a folder. Name a file in it, such as {folder / 'NAME'}{ending}" in done.err
+        assert list(folder.iterdir()) == []
+
+
+def test_answers_without_a_place_are_told(fruit: Path, fruit_model: Path) -> None:
+    """`>&-` closes standard output; the next file that is opened must not take its place."""
+    command = shlex.join([sys.executable, "-m", "whatsit", "predict", str(fruit_model), str(fruit)])
+    done = subprocess.run(["sh", "-c", f"{command} >&-"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert done.stderr == ("Error: standard output is closed, so the answers have no place. Name one with --output\n")

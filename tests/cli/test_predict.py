@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -292,10 +293,50 @@ def test_output_that_contradicts_itself(shell: Shell, new: Path, fruit_model: Pa
         ["--force"],
         ["--plain-cells"],
         ["-o", tmp_path / "answers.json", "--plain-cells"],
+        ["-o", tmp_path / "answers.parquet", "--plain-cells"],
     ):
         done = shell("predict", fruit_model, new, *arguments)
         assert (done.code, done.out) == (2, ""), arguments
-    assert ".csv, .json, .jsonl, .ndjson or .txt" in shell("predict", fruit_model, new, "-o", "answers.xlsx").err
+    assert (
+        ".csv, .json, .jsonl, .ndjson, .parquet or .txt" in shell("predict", fruit_model, new, "-o", "answers.xlsx").err
+    )
+
+
+def test_parquet_has_the_columns_of_the_csv_with_types(
+    shell: Shell, new: Path, fruit_model: Path, tmp_path: Path
+) -> None:
+    for name in ("answers.csv", "answers.parquet"):
+        done = shell("predict", fruit_model, new, "--top", "2", "-o", tmp_path / name)
+        assert done.code == 1  # one cannot be read
+        assert f"written to {tmp_path / name}" in done.err
+    with (tmp_path / "answers.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    table = pq.read_table(tmp_path / "answers.parquet")
+    assert set(table.column_names) == {*rows[0], "note"}
+    assert {str(table.schema.field(name).type) for name in ("probability", "unsure", "predicted_2")} == {
+        "double",
+        "bool",
+        "string",
+    }
+    for row, said in zip(rows, table.to_pylist(), strict=True):
+        assert said["note"] is None
+        assert {name: said[name] or "" for name in ("path", "predicted", "predicted_2", "reason", "error")} == {
+            name: row[name] for name in ("path", "predicted", "predicted_2", "reason", "error")
+        }
+        assert str(said["unsure"]) == row["unsure"]
+        assert (said["probability"] is None) is (row["probability"] == "")
+        assert said["probability"] is None or said["probability"] == pytest.approx(float(row["probability"]), abs=1e-6)
+    check_mistake(shell("predict", fruit_model, new, "-o", tmp_path / "answers.parquet"), "exists", "--force")
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_parquet_without_pyarrow_names_the_extra(
+    shell: Shell, new: Path, fruit_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    done = shell("predict", fruit_model, new, "-o", tmp_path / "answers.parquet")
+    check_mistake(done, "pyarrow is not installed", "whatsit[parquet]")
+    assert list(tmp_path.iterdir()) == [new]
 
 
 @pytest.mark.parametrize("form", ["--csv", "--json"])

@@ -33,22 +33,45 @@ def test_a_step_without_a_total_counts_its_seconds(monkeypatch: pytest.MonkeyPat
     assert "\n" not in terminal.getvalue()
 
 
-def test_figures_of_a_training_fit_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+def frames(monkeypatch: pytest.MonkeyPatch, notes: list[str], total: int, columns: int) -> list[str]:
+    """What a terminal of so many columns shows, frame by frame."""
     ours, theirs = os.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    note = "epoch 12/40, loss 0.863, accuracy 0.958, valid 0.875"
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     with os.fdopen(theirs, "w", encoding="utf-8") as terminal, monkeypatch.context() as patched:
         patched.setattr(sys, "stderr", terminal)
         patched.setattr(progress, "DELAY", 0)
-        with bar("learning", 1200) as advance:
-            for _ in range(20):  # a bar is drawn anew ten times a second
-                advance(8, note)
-                time.sleep(0.02)
+        with bar("learning", total) as advance:
+            for note in notes:
+                for _ in range(6):  # a bar is drawn anew ten times a second
+                    advance(8, note)
+                    time.sleep(0.02)
     seen = os.read(ours, 100_000).decode()
     os.close(ours)
-    *_, last = [line for line in seen.split("\r") if note in line]
-    assert re.fullmatch(r" +[0-9]+%\|.\| [0-9:]+ left, [0-9.]+/s; " + note, last.rstrip())
-    assert len(last) <= 80
+    return seen.split("\r")
+
+
+FIGURES = "loss 0.863, accuracy 0.958"
+
+
+@pytest.mark.parametrize("total", [1200, 10_000_000])  # seconds and hours
+def test_figures_of_a_training_fit_80_columns(monkeypatch: pytest.MonkeyPatch, total: int) -> None:
+    first = f"epoch 1/40, {FIGURES}"
+    notes = [f"{first}, valid 0.875", f"epoch 300/300, {FIGURES}, valid 0.875"]
+    notes.append("epoch 99999/100000, loss 12.863, accuracy 0.958, valid 0.875")
+    shown = frames(monkeypatch, [first, *notes], total, 80)
+    assert all(len(frame) <= 80 for frame in shown)
+    for note in notes:
+        found = [frame for frame in shown if note in frame]
+        assert found, note
+        assert all(re.search(r"[0-9]% *(\|.+\| )?[0-9:?]+ left[,;] ", frame) for frame in found), found
+    assert any(re.search(r"\|.+\| [0-9:]+ left, [0-9.]+[kM]?/s; " + first, frame) for frame in shown)
+
+
+def test_a_narrow_terminal_shows_the_figures_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    note = f"epoch 300/300, {FIGURES}, valid 0.875"
+    shown = frames(monkeypatch, [note], 1200, 60)
+    assert note in [frame.strip() for frame in shown]
+    assert all(len(frame) <= 60 for frame in shown)
 
 
 def test_a_pipe_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -192,6 +192,9 @@ def test_evaluate(shell: Shell, fruit_model: Path, tmp_path: Path, monkeypatch: 
     assert figures["n"] == 7
     assert Path(figures["report"]).exists()
     assert figures["report"] == "fruit-on-later/report.html"
+    taken = shell("evaluate", fruit_model, "later")
+    assert (taken.code, taken.err.count("\n")) == (1, 1)
+    assert "fruit-on-later exists. Name another with --output 'fruit model-on-later', or" in taken.err
 
 
 def test_embed_then_train(shell: Shell, fruit: Path, own: str, tmp_path: Path) -> None:
@@ -306,3 +309,11 @@ def test_a_slip_is_answered_with_what_was_meant(
     assert done.code in (1, 2)
     assert f"Did you mean '{meant}'?" in done.err
     assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("given", ["nan", "inf", "-nan"])
+@pytest.mark.parametrize("option", ["--precision", "--test", "--max-missing", "--weight-decay"])
+def test_what_is_no_number_is_wrong_usage(shell: Shell, tmp_path: Path, option: str, given: str) -> None:
+    done = shell("train", tmp_path, f"{option}={given}")
+    assert (done.code, done.out) == (2, "")
+    assert "is not in the range 0<=x" in done.err.splitlines()[-1]

@@ -1,6 +1,7 @@
 """A comparison of probes from end to end: what is written, what is read, and how it goes on."""
 
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -9,15 +10,17 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from steps.made import make_folder
+from steps.made import make_folder, make_photos
 
 from whatsit.comparison import run
+from whatsit.comparison.field import Field
 from whatsit.comparison.run import Compared, compare
 from whatsit.comparison.trial import Trial, run_trial
 from whatsit.embedding.embedder import Embedded, Embedder, Progress
 from whatsit.errors import WhatsitError
 from whatsit.model.classifier import Classifier
 from whatsit.options import TrainOptions
+from whatsit.steps.plan import make_plan
 from whatsit.steps.see import Advance, unwatched
 
 
@@ -220,3 +223,12 @@ def test_few_valid_photos_are_said_before_anything_is_taught(
     (line,) = heard
     assert line.startswith("Only 7 valid photos to choose on: a gap under 6 (86 points) may be chance")
     assert line in compared.page.read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_valid_photos_in_groups_are_said_by_their_worth(tmp_path: Path) -> None:
+    """Twelve groups of five photos: few to choose on."""
+    photos = make_photos([30, 30], groups=[f"site {n // 5}" for n in range(60)])
+    plan = make_plan(photos, TrainOptions(method="scratch"))
+    said = Field(photos, plan, "squash", tmp_path).few_valid
+    pattern = r"Only \d+ valid photos to choose on, worth \d+ single photos? since they come in groups: any gap"
+    assert re.match(pattern, said)

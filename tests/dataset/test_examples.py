@@ -6,9 +6,10 @@ import pytest
 
 from whatsit import text
 from whatsit.dataset import grouping
+from whatsit.steps import target
 
 
-@pytest.mark.parametrize("module", [grouping, text])
+@pytest.mark.parametrize("module", [grouping, target, text])
 def test_docstrings(module: object) -> None:
     result = doctest.testmod(module)  # type: ignore[arg-type]
     assert result.attempted > 0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from whatsit.dataset import Dataset, ReadOptions, read_dataset
+from whatsit.dataset import Dataset, ReadOptions, read_dataset, read_photos
 from whatsit.dataset.read import typed_data
 from whatsit.errors import DatasetError
 
@@ -92,6 +92,10 @@ def test_uris_are_not_fetched(photos: Path, tmp_path: Path) -> None:
 def test_a_source_that_is_missing_is_named(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"gone\.csv: no such folder or manifest"):
         read_dataset([photos, tmp_path / "gone.csv"])
+    with pytest.raises(DatasetError, match=r"Did you mean 'photos'\?"):
+        read_dataset(tmp_path / "fotos")
+    with pytest.raises(DatasetError, match="Check the path"):
+        read_dataset(tmp_path / "nowhere" / "photos")
     with pytest.raises(DatasetError, match="no data"):
         read_dataset([])
 
@@ -102,3 +106,59 @@ def test_what_to_type_for_the_same_data() -> None:
         "'a b' c.csv --split-folders 'train=my train,test=b' --skip 'masks,*.bmp' --max-missing 0.5"
     )
     assert typed_data("photos/") == "photos/"
+
+
+def test_a_column_that_was_asked_for_may_stand_in_one_of_several_manifests(photos: Path, tmp_path: Path) -> None:
+    """As the table of a survey and the corrections that people made."""
+    table = manifest(tmp_path / "t.csv", "uri,what,site\nphotos/cat/1.jpg,cat,a\nphotos/cat/2.jpg,cat,b\nx.jpg,dog,b\n")
+    photo(tmp_path / "x.jpg", 200)
+    photo(tmp_path / "new.jpg", 99)
+    corrections = manifest(tmp_path / "c.csv", "uri,label\nphotos/cat/2.jpg,dog\nnew.jpg,cat\n")
+    reading = ReadOptions(label_column="what", group_column="site")
+    dataset = read_dataset([table, corrections], options=reading)
+    found = {Path(record.uri).name: (record.label, record.group) for record in dataset.records}
+    assert found == {"1.jpg": ("cat", "a"), "2.jpg": ("dog", "b"), "x.jpg": ("dog", "b"), "new.jpg": ("cat", None)}
+    assert f"{corrections} has no column 'site': photos that are only there are in no group" in dataset.notes
+    later = manifest(tmp_path / "later.csv", "uri,label\nnew.jpg,cat\n")
+    assert read_dataset(table, test=later, options=reading).has_splits
+    with pytest.raises(DatasetError, match=r"none of them has a column 'sit'\. Mend --group-column"):
+        read_dataset([table, corrections], options=ReadOptions(label_column="what", group_column="sit"))
+    with pytest.raises(DatasetError, match=r"c\.csv: no column 'site'"):
+        read_dataset([photos, corrections], options=ReadOptions(group_column="site"))
+
+
+@pytest.mark.parametrize(
+    ("reading", "said"),
+    [
+        (ReadOptions(group_column="site"), "--group-column names a column .* --top-folders groups"),
+        (ReadOptions(split_column="fold"), "--split-column names a column .* --split-folders"),
+        (ReadOptions(label_column="label"), "--label-column names a column .* in a manifest.$"),
+    ],
+)
+def test_an_option_of_columns_is_refused_for_folders(photos: Path, reading: ReadOptions, said: str) -> None:
+    """Who keeps sites apart must not be left to believe that they are."""
+    with pytest.raises(DatasetError, match=said):
+        read_dataset(photos, options=reading)
+    with pytest.raises(DatasetError, match=said):
+        read_photos(photos, reading)
+
+
+@pytest.mark.parametrize(
+    "reading", [ReadOptions(split_folders={"a": "test"}), ReadOptions(top_folders="groups"), ReadOptions(skip=("a",))]
+)
+def test_an_option_of_folders_is_refused_for_a_manifest(photos: Path, tmp_path: Path, reading: ReadOptions) -> None:
+    table = manifest(tmp_path / "t.csv", "photos/cat/1.jpg,cat\nphotos/dog/3.jpg,dog\n")
+    with pytest.raises(DatasetError, match=rf"{reading.typed()[0]} is of folders \(got a CSV manifest\)"):
+        read_dataset(table, options=reading)
+
+
+def test_what_is_counted_is_what_there_is(tmp_path: Path) -> None:
+    """Missing files count for no class; beside a test split what has no split is to learn from."""
+    text = "uri,label\na.jpg,cat\nb.jpg,cat\ngone.jpg,cat\nc.jpg,dog\n"
+    table = manifest(tmp_path / "t.csv", text, "a.jpg", "b.jpg", "c.jpg")
+    dataset = read_dataset(table, options=ReadOptions(max_missing=0.5))
+    assert dataset.counts == {"cat": {"": 2}, "dog": {"": 1}}
+    assert len(dataset.records) == 4
+    root = shaded(tmp_path / "split", "train/cat/1.jpg", "train/dog/2.jpg", "test/cat/3.jpg", "test/dog/4.jpg")
+    more = manifest(tmp_path / "more.csv", "new.jpg,cat\n", "new.jpg")
+    assert read_dataset([root, more]).counts == {"cat": {"train": 2, "test": 1}, "dog": {"train": 1, "test": 1}}

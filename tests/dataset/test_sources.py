@@ -58,7 +58,16 @@ NAMES: dict[str, Name] = {
     "Plant Diseases": lambda s, c: f"x___FREC_Scab {s}{('', '_90deg', '_flipLR', '_newPixel25', '_lastRow')[c]}",
     "Windows' copies": lambda s, c: f"p{s}" + ("", " - Copy", " - Copy (2)", " - Kopie", " - Copy - Copy")[c],
     "Finder's copies": lambda s, c: f"p{s}" + ("", " copy", " copy 2", " copy 3", " copy 4")[c],
-    "downloads": lambda s, c: f"p{s} ({c})" if c else f"p{s} (9)",
+    "downloads": lambda s, c: f"p{s} ({c})" if c else f"p{s}",
+    "Finder's copies of a folder": lambda s, c: f"p{s}" + ("", " 2", " 3", " 4", " 5")[c],
+    "Google Drive": lambda s, c: ("", "Copy of ", "Kopie von ", "Copie de ", "Copy of Copy of ")[c] + f"p{s}",
+    "German": lambda s, c: f"p{s}" + ("", "-Kopie", " - Kopie", "_Kopie2", "-kopie3")[c],
+    "Label Studio": lambda s, c: f"a{hexadecimal(s, c)[:6]}7-shot{s}" if c else f"shot{s}",
+    "uploads": lambda s, c: f"shot{s}_{UUID(hexadecimal(s, c))}",
+    "imgaug": lambda s, c: f"p{s}_imgaug{c}" if c else f"p{s}",
+    "tiles": lambda s, c: f"p{s}_tile_{c}_{7 - c}",
+    "versions": lambda s, c: f"p{s}" + ("", "_v2", "_v3", "_final", "_v4_edited")[c],
+    "frames": lambda s, c: f"clip{s}_frame{c:06}",
 }
 
 
@@ -203,6 +212,13 @@ def test_the_time_in_a_photos_exif(tmp_path: Path) -> None:
     assert b - a == pytest.approx(2.5)
     assert others == [None, None, None]
     assert taken_at("https://example.org/a.jpg") is None
+
+
+@pytest.mark.parametrize(
+    "stem", ["20240131-holiday", "00012345_left", "3fa9c1d2-01", "deadbeef-photo", "1095476_12345678"]
+)
+def test_dates_and_numbers_are_no_hash(stem: str) -> None:
+    assert made_by_tools(stem).kind is None
 
 
 def test_names_that_hold_nothing_else_stay() -> None:

@@ -8,9 +8,11 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from whatsit.evaluation import by_group, evaluate
+from whatsit.decide import Rule
+from whatsit.evaluation import by_group, evaluate, selective
 from whatsit.evaluation.report import Leak, Report, Seen, render_report
 from whatsit.evaluation.report.charts.confusion import DARK, SHADES, shown_classes
+from whatsit.evaluation.report.content import Target
 from whatsit.learning import History
 
 from .made_up import HOSTILE, history, names, predictions, report
@@ -259,3 +261,23 @@ def test_numbers_on_every_shade_have_contrast(dark: bool, hue: str, level: int) 
     cell = tuple(opacity * top + (1 - opacity) * below for top, below in pairs)
     ink = colours["on-dark" if level >= DARK else "on-light"]
     assert contrast(ink, cell) >= 4.5
+
+
+def test_how_it_was_made_reads_well() -> None:
+    """The model's folder on top, a date as people write it, no threshold of 0 %, and options that are not broken."""
+    rule = Rule(threshold=0.0, similarity=0.676)
+    truth, p = predictions(120, 2)
+    made = replace(
+        report(k=2),
+        created="2026-12-01T00:59:49+00:00",
+        location="my/site-model/report.html",
+        unsure=selective(truth, p, rule, np.ones(120)),
+        target=Target(precision=0.95, held_out_precision=0.987, held_out_coverage=0.993, reached=True),
+        facts={"Why int8": "it is faster. Else: --bits float32"},
+    )
+    page = Page(render_report(made))
+    assert "whatsit report · site-model · 1 December 2026, 00:59" in page.text
+    assert "“Unsure” below a similarity to the training photos of 0.676; any probability will do" in page.text
+    assert "95.0 %, which was reached when the threshold was chosen" in page.text
+    assert "98.7" not in page.text  # of the photos that chose: the figures above are of those that judge
+    assert [span for span in page.all("span") if span.get("class") == "typed"]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import whatsit.evaluation
-from whatsit.decide import Rule
+from whatsit.decide import REASONS, Rule
 from whatsit.evaluation import Evaluation, by_group, evaluate, groups, intervals, mcnemar, selective
 from whatsit.evaluation.report import DataFigures, Seen, Target, headline, render_report, suggest, summary, words
 from whatsit.evaluation.report.charts import svg, ticks
@@ -145,7 +145,7 @@ def test_summary_tells_the_story() -> None:
     for part in (
         "On 120 photos that it never saw", "test split", "4 classes", "train 120, test 120", "broken.jpg",
         "(before: 10.0)", "learning      both losses", "answers", "worst classes", "called",
-        "12 labels to look at again", "model/report.html", "whatsit serve model/",
+        "12 labels to look at again: suspects.csv", "model/report.html", "whatsit serve model/",
     ):  # fmt: skip
         assert part in text
 
@@ -193,6 +193,15 @@ def test_a_training_that_was_broken_off_says_so() -> None:
     broken = replace(history(12), stopped="interrupted in epoch 11 of 300")
     assert "\nlearning      interrupted in epoch 11 of 300; " in summary(replace(report(), history=broken))
     assert "interrupted" not in summary(replace(report(), history=history(12)))
+
+
+def test_sentences_go_on_in_a_second_line() -> None:
+    protocol = "5-fold cross-validation over 14 groups; a test split would have under 100 photos"
+    text = summary(
+        replace(report(), protocol=protocol, history=replace(history(2), stopped="interrupted in epoch 3 of 300"))
+    )
+    assert "test split would have\n              under 100 photos\n" in text
+    assert "try\n              more --epochs\n" in text
 
 
 def test_commands_and_places_are_never_cut() -> None:
@@ -262,6 +271,20 @@ def test_a_rule_that_refuses_most_photos_is_said_first() -> None:
         "It is unsure about 60 of 60 photos, as 60 of them are unlike the training photos. Train again with labelled "
         "photos like these among the others."
     )
+    similarity = np.where(np.arange(60) < 5, 0.0, 1.0)
+    mixed = selective(truth, p, Rule(0.99, 0.9), similarity)
+    assert suggest(evaluation, DataFigures({}), unsure=mixed)[0].startswith(
+        f"It is unsure about {mixed.unsure} of 60 photos: its threshold is 99.0\N{NO-BREAK SPACE}%, and 5 of them are "
+        "unlike the training photos."
+    )
+
+
+def test_every_gallery_marks_what_it_is_unsure_of() -> None:
+    made = replace(report(), mistakes=(), least_sure=(), mislabelled=())
+    (one, *_) = report().mistakes
+    photos = (replace(one, reason=REASONS[1]), one)
+    each = (replace(made, mistakes=photos), replace(made, least_sure=photos), replace(made, mislabelled=photos))
+    assert [render_report(shown).count("? unsure") for shown in each] == [1, 1, 1]
 
 
 def test_photos_that_are_all_unlike_have_a_page_and_a_summary() -> None:
@@ -274,3 +297,19 @@ def test_photos_that_are_all_unlike_have_a_page_and_a_summary() -> None:
     page = render_report(made)
     assert "60 of 60 photos are unlike the training photos: they get no answer at any threshold" in page
     assert "no answer" in page
+
+
+def test_near_copies_that_could_not_be_looked_for_are_not_called_new() -> None:
+    """Training photos that lie elsewhere by now: the bytes are new, but that is not all."""
+    truth = np.arange(40) % 2
+    judged = evaluate(truth, np.eye(2)[truth] * 0.8 + 0.1, ("a", "b"))
+    said = headline(judged, seen=Seen(moved=3))
+    assert "never saw" not in said
+    assert (
+        "Whether near-copies of 3 training photos are among them is not known: not on this machine where they lay"
+        in said
+    )
+    assert "never saw" in headline(judged, seen=Seen())
+    both = headline(judged, seen=Seen(copies=2, moved=1), without_leaks=judged)
+    assert "On the other 40" in both
+    assert "near-copies of 1 training photo are among the others is not known" in both

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 from click.testing import CliRunner
+from PIL import Image
 
 import whatsit
 from whatsit.cli import whatsit as shell
@@ -67,6 +68,17 @@ def test_bands_that_are_none(bands: tuple[int, ...]) -> None:
         Limits(bands=bands)
 
 
+def test_pages_that_are_not_there_are_said_with_what_is() -> None:
+    pages = [Image.fromarray(BANDS[..., i]) for i in range(2)]
+    two = encode(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    with pytest.raises(ImageError, match=r"of 2 pages as channels\. Name three of them, as --bands 1,2,2, or one"):
+        read_image(two, limits=Limits(page="channels"))
+    with pytest.raises(ImageError, match=r"^has 2 pages, asked for 1, 2, 3\. Give others with --bands$"):
+        read_image(two, limits=Limits(page="channels", bands=(1, 2, 3)))
+    assert np.array_equal(read_image(two, limits=Limits(page="channels", bands=(1, 2, 2))), BANDS[..., [0, 1, 1]])
+    assert np.array_equal(read_image(two, limits=Limits(page="channels", bands=(2,)))[..., 0], BANDS[..., 1])
+
+
 def test_pages_as_channels() -> None:
     pages = tiff(*np.moveaxis(BANDS, -1, 0))
     assert np.array_equal(read_image(pages, limits=Limits(page="channels", bands=(6, 1, 2))), BANDS[..., [5, 0, 1]])
@@ -96,7 +108,7 @@ def test_what_was_left_out_is_said_once_for_each_file() -> None:
     for data in (first, second, first, encode(PHOTO), tiff(GREY)):
         read_image(data)
     (sentence,) = notes.taken()
-    assert sentence.startswith("2 files: further pages or frames were left out")
+    assert sentence.startswith("2 files: further pages were left out")
     assert notes.taken() == []
 
 
@@ -152,7 +164,7 @@ def test_the_command_line_says_it_and_libtiff_says_nothing(tmp_path: Path) -> No
         [sys.executable, "-m", "whatsit", "predict", str(tmp_path)], capture_output=True, text=True, timeout=300
     )
     assert "damaged TIFF" in run.stdout + run.stderr
-    assert "1 file: further pages or frames were left out" in run.stderr
+    assert "1 file: further pages were left out" in run.stderr
     assert "tempfile.tif" not in run.stderr
 
 

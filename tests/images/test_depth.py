@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from whatsit.images.depth import measured_range, range_of_photo, sample_of, to_eight_bits
+from whatsit.images.depth import NOTHING, doubt, measured_range, range_of_photo, sample_of, to_eight_bits
 from whatsit.images.load import load_for_network, read_image
 from whatsit.images.memory import from_memory
 from whatsit.images.preprocessing import Preprocessing, ValueRange
@@ -48,6 +48,26 @@ def test_grey_and_colour_of_any_type(dtype: type[np.generic]) -> None:
     assert scaled.dtype == np.uint8
     assert difference(scaled[..., 0], GREY).max() <= 1
     assert np.array_equal(from_memory(values, (0, 250)), scaled)
+
+
+@pytest.mark.parametrize("mark", [65535, 20_000])
+@pytest.mark.parametrize("share", [0.005, 0.05])
+def test_a_scale_bar_or_overexposed_spots_are_not_the_white(mark: int, share: float) -> None:
+    counts = (500 + SHARES * 1200).astype(np.uint16)
+    marked = counts.copy()
+    marked.flat[: int(counts.size * share)] = mark
+    assert measured_range([sample_of(marked)]) == measured_range([sample_of(counts)]) == (770, 1420)
+    bright = (SHARES * 65000).astype(np.uint16)
+    bright.flat[:90] = 65535  # no gap: as full as it gets
+    assert measured_range([sample_of(bright)]) == (0, 65535)
+    two = np.where(SHARES > 0.5, mark, 0).astype(np.uint16)  # a mask, all of it marks
+    assert measured_range([sample_of(two)])[1] >= mark
+
+
+def test_a_photo_without_numbers_is_said() -> None:
+    nothing = np.full((8, 8), np.nan, np.float32)
+    assert doubt(nothing, (0, 1)) == doubt(nothing, None) == NOTHING
+    assert doubt(SHARES.astype(np.float32), (0, 1)) is None
 
 
 def test_eight_bits_stay_as_they_are() -> None:

@@ -152,6 +152,7 @@ ONE: dict[str, Callable[[Path], Any]] = {
     "memoryview of pixels": lambda _: memoryview(PIXELS.copy()),  # type: ignore[arg-type]
     "a tensor": lambda _: torch.from_numpy(PIXELS.copy()),
     "a tensor with a history": lambda _: torch.from_numpy(PIXELS.copy()).clone(),
+    "a tensor, channels first": lambda _: torch.from_numpy(PIXELS.copy()).permute(2, 0, 1),
     "like an array": lambda _: ArrayLike(),
     "DLPack alone": lambda _: OnlyDLPack(),
 }
@@ -263,7 +264,8 @@ UNCLEAR: dict[str, tuple[Any, str]] = {
     "numbers": ([1, 2, 3], "numpy.array"),
     "pixels in lists": (PIXELS.tolist(), "numpy.array"),
     "channels first": (PIXELS.transpose(2, 0, 1), r"Give x\.transpose\(1, 2, 0\)"),
-    "a tensor, channels first": (torch.from_numpy(PIXELS.copy()).permute(2, 0, 1), r"x\.permute\(1, 2, 0\)"),
+    "a tensor of five, first": (torch.zeros(5, 30, 40, dtype=torch.uint8), r"x\.permute\(1, 2, 0\)"),
+    "three rows, as a tensor": (torch.zeros(3, 3, 40, dtype=torch.uint8), r"x\.permute\(1, 2, 0\)"),
     "grey images": (np.stack([GREY] * 5), r"Grey images\? Give list\(x\)"),
     "three grey images": (np.stack([GREY] * 3), r"Grey images\? Give list\(x\)"),
     "five axes": (PIXELS[None, None], "expected .*H, W, channels"),

@@ -11,7 +11,8 @@ import pytest
 import whatsit
 
 SOURCE = Path(whatsit.__file__).parent
-NOT_NEEDED = ("sklearn", "scipy", "pandas", "matplotlib", "onnx", "jinja2", "pyarrow", "threadpoolctl", "fsspec")
+LIBRARIES = ("sklearn", "scipy", "pandas", "matplotlib", "onnx", "jinja2", "pyarrow", "threadpoolctl", "fsspec")
+NOT_NEEDED = (*LIBRARIES, "shutil", "tempfile", "PIL.ImagePalette")
 UNPICKLERS = {"pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
 ASK = f"print('imported:', *sorted(set(sys.modules) & {set(NOT_NEEDED)}))"
 

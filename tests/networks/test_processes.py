@@ -6,19 +6,23 @@ import signal
 import threading
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
 
 from whatsit.errors import WhatsitError
-from whatsit.networks.callbacks import CHECKPOINT, OUTCOME
+from whatsit.learning.history import Epoch
+from whatsit.networks.callbacks import CHECKPOINT, OUTCOME, Record, Stop
 from whatsit.networks.processes import _why, listening, raised_flag, told
 
-from .learning import CLASSES, STEERING, task_of, trained
+from .learning import CLASSES, STEERING, first_network, task_of, trained
 
 
-def test_two_processes_train_together(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Ctrl-C in the second epoch reaches them both, and the caller's process stays as it was."""
+def test_two_processes_train_together(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ctrl-C in the second epoch reaches them both, is answered, and the caller's process stays as it was."""
     said: list[int] = []
 
     def interrupt(n: int, note: str) -> None:
@@ -30,6 +34,7 @@ def test_two_processes_train_together(tmp_path: Path, capfd: pytest.CaptureFixtu
     task = task_of(tmp_path, size=20)
     network, history = trained(tmp_path, task, replace(STEERING, devices=2, epochs=50), interrupt)
     assert history.interrupted
+    assert caplog.messages == ["Interrupted: stopping after this epoch; the best epoch so far is kept"]
     assert 2 <= len(history.epochs) < 50
     assert said[0] == 20
     assert all(0 < epoch.valid_loss < 3 * CLASSES for epoch in history.epochs)
@@ -40,6 +45,36 @@ def test_two_processes_train_together(tmp_path: Path, capfd: pytest.CaptureFixtu
     assert before[1:] == after[1:]
     left = {file.name for file in (tmp_path / "work").iterdir() if file.is_file()}
     assert left == {CHECKPOINT, OUTCOME}
+
+
+class LateFlag:
+    """That is down when a process first looks, and raised when the others have been asked."""
+
+    def __init__(self) -> None:
+        self.looks = [False, True]
+
+    @property
+    def value(self) -> bool:
+        return self.looks.pop(0)
+
+    @value.setter
+    def value(self, raised: bool) -> None:
+        self.looks = [raised]
+
+
+@pytest.mark.parametrize("pressed", [True, False])
+def test_what_another_process_saw_first_has_its_name(pressed: bool) -> None:
+    """Ctrl-C between two looks is an interruption in every process; else its clock alone can have told the other."""
+    flag = LateFlag()
+    flag.looks[1] = pressed
+    record = Record(first_network(), None, 9)
+    record.epochs.append(Epoch(3, 1.0, 0.5, 1.0, 0.5, 0.1, 1.0, 10.0))
+    stop = Stop(record, flag, patience=9, accuracy=None, max_seconds=None)
+    trainer = Mock(current_epoch=2, max_epochs=9, should_stop=False)
+    trainer.strategy.reduce_boolean_decision.return_value = True
+    stop.on_validation_epoch_end(trainer, Mock())
+    assert trainer.should_stop
+    assert stop.reason == ("interrupted in epoch 3 of 9" if pressed else "its time was over")
 
 
 def test_what_a_process_died_of_is_one_line() -> None:

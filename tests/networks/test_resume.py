@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,12 +11,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
 
 from whatsit.errors import WhatsitError
 from whatsit.learning.history import History
 from whatsit.networks.callbacks import CHECKPOINT, OUTCOME
+from whatsit.networks.learner import Task
 from whatsit.networks.network import Network
+from whatsit.networks.optimize import schedule_of
 
 from .learning import STEERING, Say, same_weights, still, task_of, trained
 
@@ -191,3 +197,89 @@ def test_the_second_ctrl_c_ends_all(tmp_path: Path, whole: tuple[Network, Histor
         trained(tmp_path, task_of(tmp_path), say=at_step(STEPS + 2, twice))
     assert signal.getsignal(signal.SIGINT) is before
     check_same(whole, trained(tmp_path, task_of(tmp_path)))
+
+
+def longer(task: Task, epochs: int) -> Task:
+    """With a course of so many epochs."""
+    return replace(task, course=replace(task.course, steps=STEPS * epochs))
+
+
+def test_broken_off_and_given_more_epochs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The learning rate is that of the longer course, from the first step on."""
+    task = longer(task_of(tmp_path), EPOCHS)
+    with pytest.raises(RuntimeError, match="broken off"):
+        trained(tmp_path, task, say=at_step(2 * STEPS + 1, break_off))
+    rates: list[float] = []
+
+    class Rates(Callback):
+        def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: object, number: int) -> None:
+            rates.append(trainer.optimizers[0].param_groups[0]["lr"])
+
+    more = replace(STEERING, epochs=2 * EPOCHS, callbacks=(Rates(),))
+    _, history = trained(tmp_path, longer(task, 2 * EPOCHS), more)
+    assert [epoch.number for epoch in history.epochs] == list(range(1, 2 * EPOCHS + 1))
+    assert history.stopped == f"all {2 * EPOCHS} epochs done"
+    whole: list[float] = []
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([weight], task.course.learning_rate)
+    schedule = schedule_of(optimizer, longer(task, 2 * EPOCHS).course)
+    for _ in range(2 * EPOCHS * STEPS):
+        whole.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert rates == pytest.approx(whole[2 * STEPS :], rel=1e-12)
+    assert any(f"Epoch 2 of {EPOCHS} is learned: going on to {2 * EPOCHS}" in line for line in caplog.messages)
+
+
+def test_going_on_gives_no_worse_model(tmp_path: Path) -> None:
+    """What the second part learns is wrong on purpose."""
+    network, first = trained(tmp_path, task_of(tmp_path))
+    task = longer(task_of(tmp_path), 3 * EPOCHS)
+    wrong = replace(task, train=replace(task.train, labels=np.roll(task.train.labels, 1)))
+    again, history = trained(tmp_path, wrong, replace(STEERING, epochs=3 * EPOCHS))
+    assert without_times(history)[:EPOCHS] == without_times(first)
+    assert len(history.epochs) == 3 * EPOCHS
+    assert history.epochs[-1].valid_accuracy < first.epochs[-1].valid_accuracy
+    assert history.best == first.best
+    assert same_weights(network, again)
+
+
+def test_more_epochs_in_two_calls_are_as_in_one(tmp_path: Path) -> None:
+    more = replace(STEERING, epochs=EPOCHS + 3)
+    trained(tmp_path, task_of(tmp_path))
+    once = tmp_path / "once"
+    shutil.copytree(tmp_path / "work", once / "work")
+    whole = trained(once, task_of(once), more)
+    with pytest.raises(RuntimeError, match="broken off"):
+        trained(tmp_path, task_of(tmp_path), more, at_step(STEPS + 3, break_off))
+    check_same(whole, trained(tmp_path, task_of(tmp_path), more))
+
+
+def test_a_shorter_patience_was_and_a_longer_one_goes_on(tmp_path: Path) -> None:
+    steering = replace(STEERING, epochs=6, patience=2, averaging=False)
+    _, history = trained(tmp_path, still(task_of(tmp_path)), steering)
+    _, more = trained(tmp_path, still(task_of(tmp_path)), replace(steering, patience=4))
+    assert (len(history.epochs), len(more.epochs)) == (3, 5)
+
+
+def test_what_had_stopped_early_goes_on_if_asked_for_more_epochs(tmp_path: Path) -> None:
+    """Patience then begins anew, also where the second part is broken off itself."""
+    steering = replace(STEERING, epochs=6, patience=2, averaging=False)
+    _, history = trained(tmp_path, still(task_of(tmp_path)), steering)
+    more = replace(steering, epochs=20)
+    with pytest.raises(RuntimeError, match="broken off"):
+        trained(tmp_path, still(task_of(tmp_path)), more, at_step(STEPS + 2, break_off))
+    _, longer = trained(tmp_path, still(task_of(tmp_path)), more)
+    assert (len(history.epochs), len(longer.epochs)) == (3, 5)
+    assert longer.stopped == "no better valid loss for 2 epochs"
+
+
+def test_epochs_that_would_give_another_model_are_refused(tmp_path: Path) -> None:
+    trained(tmp_path, task_of(tmp_path), replace(STEERING, epochs=2))
+    unasked = replace(STEERING, epochs=4, epochs_given=False)
+    with pytest.raises(
+        WhatsitError, match=r"^[^\n]*work: goes to 2 epochs, and 4 would be the default\. Give --epochs 2,"
+    ):
+        trained(tmp_path, task_of(tmp_path), unasked)
+    with pytest.raises(WhatsitError, match=r"^--epochs 1: 2 are learned already\. Give more, or begin anew: --force$"):
+        trained(tmp_path, task_of(tmp_path), replace(STEERING, epochs=1))

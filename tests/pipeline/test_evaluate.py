@@ -289,8 +289,10 @@ def test_near_copies_of_photos_that_have_moved(quick: TrainOptions, tmp_path: Pa
     done = evaluate(model, tmp_path / "later", tmp_path / "report")
     assert done.report.leaks == 0
     looked = done.report.facts["Near-copies of training photos"]
-    assert looked.endswith("training photos, but not among 4 photos that cannot be found where they lay")
-    assert any("4 training photos" in step and "no more where they lay" in step for step in done.report.next_steps)
+    assert looked.endswith("training photos, but not among 4 photos that are not on this machine where they lay")
+    assert any(
+        "4 training photos" in step and "not on this machine where they lay" in step for step in done.report.next_steps
+    )
 
 
 def test_a_changed_copy_of_a_training_photo_is_known_by_name_and_look(quick: TrainOptions, tmp_path: Path) -> None:

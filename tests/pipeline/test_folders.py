@@ -87,3 +87,17 @@ def test_labels_that_train_lacks_are_an_error(quick: TrainOptions, tmp_path: Pat
     with pytest.raises(DatasetError, match=r"'plums' is in valid or test but not in train"):
         train(photos, tmp_path / "model", quick)
     assert not (tmp_path / "model").exists()
+
+
+def test_a_folder_that_another_process_wrote_meanwhile_is_kept(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+
+    def write() -> None:
+        with folder_written_atomically(target, overwrite=False) as fresh:
+            (fresh / "mine.txt").write_text("mine")
+            target.mkdir()
+            (target / "theirs.txt").write_text("theirs")
+
+    with pytest.raises(WhatsitError, match=r"model: another process wrote it meanwhile\. Name another with --output"):
+        write()
+    assert [path.name for path in tmp_path.rglob("*")] == ["model", "theirs.txt"]

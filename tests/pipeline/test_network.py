@@ -1,7 +1,10 @@
 """Networks through the whole pipeline: trained, broken off and resumed, and what is said where it cannot go well."""
 
 import os
+import re
+import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -67,6 +70,22 @@ def test_a_resumed_training_gives_the_very_bytes(small: Path, whole: bytes, tmp_
     trained = train(small, tmp_path / "model", SCRATCH, resume=True)
     assert (trained.folder / FILES.graph).read_bytes() == whole
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_script_sees_a_line_an_epoch(
+    small: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And whoever watches otherwise, or sits in a notebook, does not."""
+    train(small, tmp_path / "model", SCRATCH)
+    lines = [record.message for record in caplog.records if record.message.startswith("Epoch ")]
+    assert [line.partition(":")[0] for line in lines] == ["Epoch 1 of 3", "Epoch 2 of 3", "Epoch 3 of 3"]
+    figures = r"Epoch \d of 3: loss \d\.\d{3}, accuracy [01]\.\d{3}, valid [01]\.\d{3}, \d+\.\d s"
+    assert all(re.fullmatch(figures, line) for line in lines)
+    caplog.clear()
+    train(small, tmp_path / "watched", SCRATCH, watch=broken_off_at("never"))
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    train(small, tmp_path / "noted", SCRATCH)
+    assert not [record for record in caplog.records if record.message.startswith("Epoch ")]
 
 
 @pytest.mark.parametrize("word", ["decoding", "epoch 1/3"])
@@ -178,3 +197,53 @@ def test_a_users_own_callbacks_are_called_and_may_stop(small: Path, tmp_path: Pa
     assert own.ended == 2
     assert trained.report.history is not None
     assert len(trained.report.history.epochs) == 2
+
+
+def more(options: TrainOptions, epochs: int | None) -> TrainOptions:
+    return replace(options, network=replace(options.network, epochs=epochs))
+
+
+@pytest.mark.parametrize("options", [more(SCRATCH, 2), more(FINETUNE, 2)], ids=["scratch", "finetune"])
+def test_a_finished_training_that_kept_its_checkpoint_goes_on(
+    small: Path, tmp_path: Path, options: TrainOptions, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, work = tmp_path / "model", tmp_path / "model.training"
+    train(small, folder, options, keep_checkpoint=True)
+    assert any(
+        re.search(r"keeps the checkpoint \([0-9.]+ MB\).*--resume --epochs 4 goes on", m) for m in caplog.messages
+    )
+    assert not (work / "outcome.pt").exists()
+    for epochs in (2, None):
+        with pytest.raises(WhatsitError, match=r"all 2 epochs are learned\. Give more, as --epochs 4$"):
+            train(small, folder, more(options, epochs), resume=True)
+    with pytest.raises(KeyboardInterrupt):
+        train(small, folder, more(options, 4), resume=True, watch=broken_off_at("epoch 4/4"))
+    assert train(small, folder, more(options, 4), resume=True).classifier.facts.head["epochs"] == 4
+    assert not work.exists()
+    with pytest.raises(WhatsitError, match=r"no checkpoint of it was kept.*--force; with --keep-checkpoint it can"):
+        train(small, folder, more(options, 6), resume=True)
+
+
+def test_going_on_replaces_no_other_model(small: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    train(small, folder, more(SCRATCH, 1), keep_checkpoint=True)
+    train(small, folder, TrainOptions(), overwrite=True)
+    with pytest.raises(WhatsitError, match="model exists"):
+        train(small, folder, more(SCRATCH, 2), resume=True)
+    with pytest.raises(WhatsitError, match="begun with other "):
+        train(small, folder, replace(more(SCRATCH, 2), seed=5), resume=True, overwrite=True)
+    shutil.rmtree(folder)
+    with pytest.raises(WhatsitError, match="keeps the checkpoint of a finished training"):
+        train(small, folder, more(SCRATCH, 2))
+    assert train(small, folder, more(SCRATCH, 2), resume=True).classifier.facts.head["epochs"] == 2
+
+
+def test_what_was_broken_off_goes_on_to_more_epochs(small: Path, tmp_path: Path) -> None:
+    """Of fine-tuning, where few photos make the default another number."""
+    folder, options = tmp_path / "model", more(FINETUNE, 3)
+    with pytest.raises(KeyboardInterrupt):
+        train(small, folder, options, watch=broken_off_at("epoch 2/3"))
+    with pytest.raises(WhatsitError, match=r"goes to 3 epochs, and [0-9]+ would be the default\. Give --epochs 3, or"):
+        train(small, folder, more(options, None), resume=True)
+    assert train(small, folder, more(options, 4), resume=True).classifier.facts.head["epochs"] == 4
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]

@@ -17,7 +17,7 @@ import pytest
 
 from whatsit.errors import WhatsitError
 from whatsit.pipeline import Trained
-from whatsit.serving.feedback import Keepsakes, write_corrections
+from whatsit.serving.feedback import Keepsakes, training_command, write_corrections
 from whatsit.serving.kept import DATABASE, IMAGES, Asked, image_name
 from whatsit.serving.metrics import Metrics
 
@@ -59,6 +59,31 @@ def test_the_bound_holds_across_restarts(tmp_path: Path) -> None:
         keepsakes.close()
     assert kept(tmp_path) == ["3", "4"]
     assert len(images(tmp_path)) == 2
+
+
+def test_the_command_that_trains_on_corrections_works_when_pasted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    kept, photos, manifest = tmp_path / "kept", Path("my photos"), Path("corrections.csv")
+
+    def command(*trained_on: str) -> str:
+        keepsakes = Keepsakes(kept, 10 * SIZE, Metrics())
+        keepsakes.keep(replace(asked(1), trained_on=trained_on))
+        asyncio.run(keepsakes.correct("1", "dog"))
+        keepsakes.close()
+        return training_command(kept, manifest)
+
+    assert command() == "whatsit train PHOTOS corrections.csv"
+    assert command("my photos") == "whatsit train PHOTOS corrections.csv"  # they are not here
+    photos.mkdir()
+    assert command("my photos") == "whatsit train 'my photos' corrections.csv"
+    assert command("my photos", "corrections.csv") == "whatsit train 'my photos' corrections.csv"
+    Path("my photos-model").mkdir()
+    again = "whatsit train 'my photos' corrections.csv --top-folders groups --output 'my photos-model-2'"
+    assert command("my photos", "--top-folders", "groups") == again
+    assert command("--embeddings", "vectors.parquet") == "whatsit train PHOTOS corrections.csv"
+    assert command("my photos; echo", "x") == "whatsit train PHOTOS corrections.csv"
 
 
 def test_one_image_asked_about_twice_is_kept_once(tmp_path: Path) -> None:

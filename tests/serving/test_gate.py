@@ -206,7 +206,8 @@ def test_corrections_become_a_manifest_to_train_on(model: Trained, asked: list[b
     manifest = tmp_path / "corrections.csv"
     command = [sys.executable, "-m", "whatsit", "feedback", str(kept), "-o", str(manifest)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    command_to_type = f"To train on them, too: whatsit train PHOTOS {manifest}"
+    photos = json.loads((model.folder / "model.json").read_text())["data"]["typed"][0]
+    command_to_type = f"To train on them, too: whatsit train {photos} {manifest}"
     assert done.stdout == f"{manifest}: 4 corrected photos\n{command_to_type}\n"
     from whatsit.dataset import read_dataset
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from base64 import b64encode
 from collections import Counter
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from whatsit.decide import BOTH, PROBABILITY, UNLIKE
 from whatsit.model.folder import FILES
 from whatsit.pipeline import Trained, evaluate
 
-from .running import serving
+from .running import Running, serving
 
 PER_CLASS = 12
 
@@ -67,6 +68,36 @@ def test_all_ways_agree_photo_by_photo(taught: Trained, later: Path, tmp_path: P
             assert (one["label"], str(one["unsure"]), one["reason"]) == row, path
             assert one["familiar"] is ("unlike" not in row[2])
             assert one["answer"] == ("unsure" if one["unsure"] else one["label"])
+            b64 = b64encode(Path(path).read_bytes()).decode()
+            for told in (by_tensorflow(server, b64), by_open_inference(server, b64)):
+                assert told == row[1:], path
+
+
+def by_tensorflow(server: Running, b64: str) -> tuple[str, str]:
+    """Whether it is unsure, and why: of a request by rows, and as well of one by columns."""
+    url = f"/v1/models/{model_name(server)}:predict"
+    (row,) = json.loads(server.ask("POST", url, json.dumps({"instances": [{"b64": b64}]}).encode()).body)["predictions"]
+    columns = json.loads(server.ask("POST", url, json.dumps({"inputs": [{"b64": b64}]}).encode()).body)["outputs"]
+    assert columns == {name: [value] for name, value in row.items()}
+    return str(row["unsure"]), row["reason"]
+
+
+def by_open_inference(server: Running, b64: str) -> tuple[str, str]:
+    tensor = {"name": "image", "datatype": "BYTES", "shape": [1], "data": [b64]}
+    asked = {
+        "inputs": [{**tensor, "parameters": {"content_type": "base64"}}],
+        "outputs": [{"name": "reason"}, {"name": "unsure"}],
+    }
+    reply = server.ask("POST", f"/v2/models/{model_name(server)}/infer", json.dumps(asked).encode())
+    reason, unsure = json.loads(reply.body)["outputs"]
+    assert (reason["name"], reason["datatype"], reason["shape"]) == ("reason", "BYTES", [1])
+    assert (unsure["name"], unsure["datatype"], unsure["shape"]) == ("unsure", "BOOL", [1])
+    return str(unsure["data"][0]), reason["data"][0]
+
+
+def model_name(server: Running) -> str:
+    name: str = json.loads(server.ask("GET", "/models").body)["models"][0]["name"]
+    return name
 
 
 def test_figures_are_those_of_the_answers(taught: Trained, later: Path, tmp_path: Path) -> None:

@@ -174,6 +174,7 @@ def test_it_says_why_it_is_unsure(
         card = visitor.card("004.jpg")
         expect(card.locator(".answer")).to_contain_text(answer)
         expect(card.locator(".why")).to_contain_text(why)
+        expect(visitor.page.locator("#without")).to_have_text("1 unsure")
         visitor.check_quiet()
 
 

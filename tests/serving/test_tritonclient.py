@@ -1,12 +1,14 @@
 """The unchanged client of NVIDIA Triton, over HTTP: what it asks is answered as `predict_proba` answers in Python."""
 
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from tritonclient.http import (  # type: ignore[import-untyped]
     InferenceServerClient,
     InferInput,
@@ -129,6 +131,25 @@ def test_without_a_choice_come_probabilities_and_similarity(client: InferenceSer
     similarity = result.as_numpy("similarity")
     assert similarity.shape == (3,)
     assert similarity.dtype == np.float32
+
+
+@pytest.mark.parametrize("binary", [True, False], ids=["binary", "JSON"])
+def test_why_an_answer_is_unsure(
+    client: InferenceServerClient, classifier: Classifier, files: list[bytes], binary: bool
+) -> None:
+    """binary: of the answer."""
+    foreign = BytesIO()
+    Image.new("RGB", (90, 90), (250, 120, 250)).save(foreign, "PNG")
+    photos = [*files[:2], foreign.getvalue()]
+    expected = classifier.predict(photos)
+    assert [bool(one.reason) for one in expected] == [False, False, True]
+    wanted = [InferRequestedOutput(name, binary_data=binary) for name in ("unsure", "reason", "note")]
+    result = client.infer(NAME, [encoded(photos)], outputs=wanted)
+    unsure = result.as_numpy("unsure")
+    assert (unsure.dtype, unsure.tolist()) == (np.bool_, [one.unsure for one in expected])
+    texts = {name: result.as_numpy(name).tolist() for name in ("reason", "note")}
+    said = {name: [one.decode() if binary else one for one in many] for name, many in texts.items()}
+    assert said == {"reason": [one.reason for one in expected], "note": ["", "", ""]}
 
 
 def test_classes_by_name(client: InferenceServerClient, classifier: Classifier, files: list[bytes]) -> None:

@@ -93,7 +93,7 @@ def test_a_class_without_usable_images() -> None:
 
 
 def test_nothing_but_conflicts() -> None:
-    with pytest.raises(DatasetError, match=r"class 'a': none of its images can be used \(two labels"):
+    with pytest.raises(DatasetError, match=r"class 'a': none of its images can be used \(two labels.*\. Give each"):
         photos_of("ab", seen(2, {0: "f" * 64, 1: "f" * 64}))
 
 

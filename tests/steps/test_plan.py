@@ -1,6 +1,7 @@
 """Who learns, who chooses and who judges: never the same photos, and never two of one component."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from whatsit.errors import DatasetError
 from whatsit.options import TrainOptions
 from whatsit.steps import plan
 from whatsit.steps.gather import Photos
-from whatsit.steps.plan import Plan, folds_of, make_plan
+from whatsit.steps.plan import Plan, folds_of, make_plan, unused_shares
 
 from .made import make_photos
 
@@ -45,6 +46,22 @@ def test_small_data_is_cross_validated() -> None:
     for component in np.unique(photos.components):
         assert len(np.unique(made.folds[photos.components == component])) == 1
     assert made.splits == tuple(f"fold {fold + 1}" for fold in made.folds)
+
+
+def test_shares_that_were_asked_for_and_are_not_used_are_named() -> None:
+    def said(options: TrainOptions, *parts: tuple[Split, int]) -> str:
+        each = splits_of(*parts)
+        photos = make_photos([len(each) or 40] * 2, splits=each * 2)
+        return unused_shares(photos, make_plan(photos, options), options)
+
+    whole: tuple[tuple[Split, int], ...] = (("train", 20), ("valid", 8), ("test", 8))
+    both = "--test 0.3 and --valid 0.1 are not used: these photos are split already"
+    assert said(TrainOptions(test=0.3, valid=0.1), *whole) == both
+    assert said(TrainOptions(valid=0.1), *whole) == "--valid 0.1 is not used: these photos are split already"
+    assert said(TrainOptions(), *whole) == ""
+    assert said(TrainOptions(test=0.3)) == ""
+    finetune = TrainOptions(method="finetune", valid=0.2)
+    assert said(finetune, ("train", 40), ("test", 8)) == ""  # it draws photos to choose on
 
 
 def test_enough_photos_get_a_test_split() -> None:
@@ -177,3 +194,22 @@ def test_a_network_needs_all_three_parts() -> None:
         for_network(make_photos([30, 2]))
     with pytest.raises(DatasetError, match=r"class 'class 0' has 1 distinct photo to learn from; at least 2"):
         for_network(given(*[splits_of(("train", 1), ("test", 1))] * 2))
+
+
+def test_a_network_refuses_folds() -> None:
+    photos = make_photos([40, 40])
+    records = tuple(replace(record, fold=i % 5) for i, record in enumerate(photos.dataset.records))
+    photos = replace(photos, dataset=replace(photos.dataset, records=records))
+    with pytest.raises(
+        DatasetError, match=r"^made: gives folds, and a network is not cross-validated\. Expected train"
+    ):
+        make_plan(photos, TrainOptions(method="finetune"))
+    assert make_plan(photos, TrainOptions()).protocol.endswith("the folds are your own")
+
+
+def test_a_class_in_one_group_is_told_what_helps() -> None:
+    with pytest.raises(DatasetError) as error:
+        make_plan(make_photos([5, 2], groups=[None] * 5 + ["same", "same"]), TrainOptions())
+    assert "all its photos are in 1 group, and a group is never split" in str(error.value)
+    assert "Add photos of other groups" in str(error.value)
+    assert "--near-copies" not in str(error.value)

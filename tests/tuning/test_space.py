@@ -83,7 +83,7 @@ def parsed(line: str) -> TrainOptions:
         options = dict(context.params)
         for name in (
             *("output", "force", "valid_data", "test_data", "label_dict"),
-            *("embeddings", "cache", "as_json", "resume"),
+            *("embeddings", "cache", "as_json", "resume", "keep_checkpoint"),
         ):
             options.pop(name)
         assert options.pop("data") == ("my photos",)

@@ -51,6 +51,8 @@ class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        if any(arg == "" or (arg.startswith("--") and arg.endswith("=")) for arg in args[1:]):
+            raise click.UsageError("one of the arguments is empty. Is a variable of your shell not set?", ctx)
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
@@ -153,15 +155,25 @@ def run() -> None:
     if sys.argv[1:2] == ["predict"]:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads take 40 ms to start, and predict has no use
         gc.set_threshold(50_000)  # importing makes many objects and no garbage: looking for it takes 15 ms
+    _occupy_closed_streams()
     code = 0
     try:
         main()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # a reader that has left, a closed stream
+        with suppress(OSError, ValueError, AttributeError):  # a reader that has left, a closed stream, none (`>&-`)
             stream.flush()
     os._exit(code)  # skips taking the interpreter and ONNX Runtime apart, 60 ms; all files are closed by now
+
+
+def _occupy_closed_streams() -> None:
+    """A file opened later would take the place of a closed standard stream (`>&-`), and be printed to."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this
 
 
 def _with_choice(error: click.UsageError) -> click.UsageError:

@@ -1,4 +1,4 @@
-"""How answers are written: as lines for people, as CSV or as JSON; on stdout, or to a file that is whole or not there.
+"""How answers are written: as lines for people, CSV, JSON or Parquet; on stdout, or to a file, whole or not at all.
 
 A format is a class with a beginning, a row for each answer and an end. All formats tell the same: why an answer is
 unsure, and a photo's error in a row of its own. Which photos are asked about, and what is said of them, is decided
@@ -13,15 +13,20 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import click
 
 from whatsit.cli.shared import json_line
-from whatsit.text import csv_cell, meant, number, printable
+from whatsit.errors import WhatsitError
+from whatsit.images.pages import SAID_AT_THE_END
+from whatsit.text import chance, csv_cell, meant, number, printable
 
 if TYPE_CHECKING:
     from whatsit.model.prediction import Prediction
+
+
+T = TypeVar("T")
 
 
 class Format(Protocol):
@@ -53,9 +58,8 @@ class Table:
 class Csv:
     """The best class; with --top, the others in columns behind. The names are those of predictions.csv."""
 
-    def __init__(self, top: int, *, as_is: bool = False) -> None:
+    def __init__(self, top: int) -> None:
         self._top = top
-        self._as_is = as_is
         self._others = [f"{name}_{rank}" for rank in range(2, top + 1) for name in ("predicted", "probability")]
 
     def begin(self) -> str:
@@ -72,7 +76,7 @@ class Csv:
 
     def _line(self, cells: Iterable[str]) -> str:
         written = _Line()
-        csv.writer(written, lineterminator="\n").writerow([csv_cell(cell, as_is=self._as_is) for cell in cells])
+        csv.writer(written, lineterminator="\n").writerow([csv_cell(cell) for cell in cells])
         return written.text
 
 
@@ -135,16 +139,67 @@ def _unicode(value: object) -> str:
     return text
 
 
-ENDINGS = (".csv", ".json", ".jsonl", ".ndjson", ".txt")
+class Parquet:
+    """A table with the columns of the CSV, of real types; `note` says what else should be known of an answer.
+
+    It is no text: `write` takes all answers. Raises MissingExtraError without pyarrow, before anything is answered.
+    """
+
+    def __init__(self, top: int) -> None:
+        from whatsit.embedding.parquet import pyarrow
+
+        self._pa = pyarrow()
+        text, number, truth = self._pa.string(), self._pa.float64(), self._pa.bool_()
+        others = [(f"{name}_{rank}", kind) for rank in range(2, top + 1) for name, kind in _best(text, number).items()]
+        named = {"path": text, **_best(text, number), "unsure": truth, "reason": text, "error": text, "note": text}
+        self._schema = self._pa.schema([*named.items(), *others])
+
+    def write(self, answers: Iterable["Prediction"], file: Path, *, overwrite: bool) -> None:
+        """Row group by row group; whole or not at all. Raises WhatsitError where it exists or cannot be written."""
+        from whatsit.embedding.parquet import whole_or_not_at_all
+        from whatsit.embedding.stream import batched
+        from whatsit.files import check_file
+
+        check_file(file, overwrite=overwrite)
+        with whole_or_not_at_all(file) as fresh, self._pa.parquet.ParquetWriter(fresh, self._schema) as writer:
+            for some in batched(answers, AT_ONCE):
+                writer.write_table(self._pa.Table.from_pylist([_cells(one) for one in some], self._schema))
 
 
-def file_format(file: Path, top: int, *, as_is: bool) -> Format:
-    """By the ending of the file's name. Raises UsageError for any other."""
-    formats: dict[str, Callable[[], Format]] = {
-        ".csv": lambda: Csv(top, as_is=as_is),
+AT_ONCE = 1024  # rows of a row group
+
+
+def _best(text: T, number: T) -> dict[str, T]:
+    return {"predicted": text, "probability": number}
+
+
+def _cells(answer: "Prediction") -> dict[str, object]:
+    """Of one row; a column that is not named here is null."""
+    said: dict[str, object] = {
+        "path": printable(answer.path),
+        "unsure": answer.unsure,
+        "reason": answer.reason,
+        "error": answer.error,
+        "note": answer.note,
+    }
+    for rank, one in enumerate(answer.top, start=1):
+        behind = "" if rank == 1 else f"_{rank}"
+        said |= {f"predicted{behind}": one.label, f"probability{behind}": one.probability}
+    return said
+
+
+ENDINGS = (".csv", ".json", ".jsonl", ".ndjson", ".parquet", ".txt")
+
+
+def file_format(file: Path, top: int) -> "Format | Parquet":
+    """By the ending of the file's name. Raises UsageError for any other, and MissingExtraError for .parquet without
+    pyarrow."""
+    formats: dict[str, Callable[[], Format | Parquet]] = {
+        ".csv": lambda: Csv(top),
         ".json": lambda: JsonArray(_unicode),
         ".jsonl": lambda: JsonLines(_unicode),
         ".ndjson": lambda: JsonLines(_unicode),
+        ".parquet": lambda: Parquet(top),
         ".txt": lambda: Table(top),
     }
     try:
@@ -157,11 +212,11 @@ def file_format(file: Path, top: int, *, as_is: bool) -> Format:
         ) from None
 
 
-def shown_format(top: int, *, as_json: bool, as_csv: bool, as_is: bool) -> Format:
+def shown_format(top: int, *, as_json: bool, as_csv: bool) -> Format:
     """For stdout."""
     if as_json:
         return JsonLines(json_line)
-    return Csv(top, as_is=as_is) if as_csv else Table(top)
+    return Csv(top) if as_csv else Table(top)
 
 
 class Summary:
@@ -176,7 +231,8 @@ class Summary:
             self.photos += 1
             self.unsure += answer.unsure
             self.failed += answer.error is not None
-            self._notes.update([answer.note] if answer.note else [])
+            if answer.note and answer.note not in SAID_AT_THE_END:
+                self._notes[answer.note] += 1
             yield answer
 
     @property
@@ -200,7 +256,12 @@ def write_answers(answers: Iterable["Prediction"], form: Format, write: Callable
 
 @contextmanager
 def on_stdout(form: Format) -> Iterator[Callable[[str], object]]:
-    """CSV that goes to a file or another program is UTF-8 whatever the console's encoding, so that it is read back."""
+    """CSV that goes to a file or another program is UTF-8 whatever the console's encoding, so that it is read back.
+
+    Raises WhatsitError where stdout is closed: the answers would go nowhere.
+    """
+    if sys.stdout is None:
+        raise WhatsitError("standard output is closed, so the answers have no place. Name one with --output")
     if isinstance(form, Csv) and isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     yield lambda text: click.echo(text, nl=False)
@@ -222,5 +283,5 @@ def _lines(answer: "Prediction", top: int) -> list[str]:
     if answer.error is not None:
         return [f"{path}: error: {printable(answer.error)}"]
     note = f"  unsure: {IN_WORDS[answer.reason]}" if answer.unsure else ""
-    first, *others = [f"{c.probability:6.1%}  {c.label}" for c in answer.top[:top]]
+    first, *others = [f"{chance(c.probability):>6}  {c.label}" for c in answer.top[:top]]
     return [f"{path}  {first}{note}", *(f"{'':{len(path)}}  {other}" for other in others)]

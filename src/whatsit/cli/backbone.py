@@ -3,7 +3,7 @@
 import click
 
 from whatsit.cli.image_size import IMAGE_SIZE
-from whatsit.cli.shared import F
+from whatsit.cli.shared import F, FiniteRange
 from whatsit.dataset.choices import GROUP_BY_NAME, NEAR_COPIES
 from whatsit.options import MOST_SEED, TrainOptions
 
@@ -14,7 +14,7 @@ balance_option = click.option(
 )
 precision_option = click.option(
     "--precision",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     default=DEFAULTS.precision,
     show_default=True,
     help="Wanted share of right answers; below it the answer is 'unsure'.",

@@ -13,7 +13,15 @@ from whatsit.cli.backbone import DEFAULTS, balance_option, group_options, precis
 from whatsit.cli.networks import NetworkOption, check_method, chosen_network
 from whatsit.cli.progress import bar
 from whatsit.cli.reading import ReadingCommand, chosen_reading, read_options, tell_classes
-from whatsit.cli.shared import cache_option, device_option, json_line, json_option, limit_options, limits
+from whatsit.cli.shared import (
+    cache_option,
+    json_line,
+    json_option,
+    limit_options,
+    limits,
+    plain_cells_option,
+    training_device_option,
+)
 from whatsit.cli.train import SHARE
 from whatsit.cli.train import command as train
 from whatsit.cli.value_range import value_range_option
@@ -23,7 +31,7 @@ if TYPE_CHECKING:
     from whatsit.comparison.trial import Trial
 
 OF_CANDIDATES = ("method", "backbone", "weights", "image_size", "fit", "bits", "head")  # and all of networks but
-NOT_OF_CANDIDATES = ("resume",)  # a comparison always goes on where it ended
+NOT_OF_CANDIDATES = ("resume", "keep_checkpoint")  # a comparison always goes on where it ended
 FORM = "METHOD [OPTION]..."
 
 
@@ -50,9 +58,10 @@ FORM = "METHOD [OPTION]..."
 @value_range_option
 @balance_option
 @precision_option
-@device_option
+@training_device_option
 @cache_option
 @limit_options
+@plain_cells_option
 @json_option
 @read_options
 def command(

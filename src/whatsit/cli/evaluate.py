@@ -6,7 +6,7 @@ import click
 
 from whatsit.cli.progress import bar
 from whatsit.cli.reading import ReadingCommand, chosen_reading, read_options, tell_classes
-from whatsit.cli.shared import device_option, json_line, json_option, limit_options, limits
+from whatsit.cli.shared import device_option, json_line, json_option, limit_options, limits, plain_cells_option
 
 
 @click.command(name="evaluate", cls=ReadingCommand, epilog="Example: whatsit evaluate pets-model photos_of_this_week/")
@@ -16,6 +16,7 @@ from whatsit.cli.shared import device_option, json_line, json_option, limit_opti
 @click.option("--force", is_flag=True, help="Replace that folder where it exists.")
 @device_option
 @limit_options
+@plain_cells_option
 @json_option
 @read_options
 def command(

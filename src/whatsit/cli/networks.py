@@ -7,7 +7,7 @@ import click
 from click.core import ParameterSource
 
 from whatsit.cli.reading import ReadingCommand
-from whatsit.cli.shared import F, ParamType, in_order, taken
+from whatsit.cli.shared import F, FiniteRange, ParamType, in_order, taken
 from whatsit.networks.architectures import DEFAULT_ARCHITECTURE, OptimizerName
 from whatsit.networks.options import FINETUNE, MOST_EPOCHS, SCRATCH, NetworkOptions, Unfreeze
 
@@ -96,9 +96,9 @@ OPTIONS = (
     _option("--batch-size", type=click.IntRange(1, 8192), help="Photos a step (default: 32)."),
     _option("--optimizer", type=click.Choice(get_args(OptimizerName)), help="How the weights are moved."),
     _option("--learning-rate", type=Rate(), help="Length of a step; find: by a short trial (Smith 2017)."),
-    _option("--weight-decay", type=click.FloatRange(0, 10), help="Pull of the weights towards 0."),
-    _option("--layer-decay", type=click.FloatRange(0, 1, min_open=True), help="Learning rate of a part to the next."),
-    _option("--label-smoothing", type=click.FloatRange(0, 1, max_open=True), help="Share of doubt in every label."),
+    _option("--weight-decay", type=FiniteRange(0, 10), help="Pull of the weights towards 0."),
+    _option("--layer-decay", type=FiniteRange(0, 1, min_open=True), help="Learning rate of a part to the next."),
+    _option("--label-smoothing", type=FiniteRange(0, 1, max_open=True), help="Share of doubt in every label."),
     _option("--augment", metavar="STEPS", help="none, light, strong or a list; see 'whatsit preview'."),
     _option("--unfreeze", type=click.Choice(get_args(Unfreeze)), help="What fine-tuning changes (default: all)."),
     _option("--probe-first/--no-probe-first", default=None, help="Fine-tuning begins with the probe's head."),
@@ -106,10 +106,13 @@ OPTIONS = (
     _option("--averaging/--no-averaging", default=None, help="Averages the weights over about an epoch."),
     _option("--mixed-precision/--no-mixed-precision", default=None, help="bf16 where this machine computes in it."),
     _option("--patience", type=click.IntRange(1), help="Epochs without a better valid loss before it stops."),
-    _option("--stop-at-accuracy", type=click.FloatRange(0, 1), help="Stops when valid photos reach it, as 0.999."),
+    _option("--stop-at-accuracy", type=FiniteRange(0, 1), help="Stops when valid photos reach it, as 0.999."),
     _option("--max-time", "max_seconds", type=Duration(), help="Stops learning then, as 90s, 10m or 1.5h."),
     _option("--devices", type=click.IntRange(1, 64), help="GPUs, or processes on the CPU (default: 1)."),
-    _option("--resume", is_flag=True, help="Go on with a training that was broken off."),
+    _option(
+        "--resume", is_flag=True, help="Go on with a training that was broken off, or kept; with --epochs to more."
+    ),
+    _option("--keep-checkpoint", is_flag=True, help="Keep what a finished training could go on from."),
 )
 
 

@@ -5,16 +5,26 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from whatsit.cli.answers import Csv, Summary, file_format, on_stdout, shown_format, to_file, write_answers
-from whatsit.cli.shared import device_option, json_option, limit_options, limits
+from whatsit.cli.answers import (
+    Csv,
+    Format,
+    Parquet,
+    Summary,
+    file_format,
+    on_stdout,
+    shown_format,
+    to_file,
+    write_answers,
+)
+from whatsit.cli.shared import device_option, json_option, limit_options, limits, plain_cells_option
 from whatsit.errors import ImageError, WhatsitError
-from whatsit.files import check_target
 from whatsit.model.folder import FILES, check_not_within
 from whatsit.model.load import IMAGENET, load
 
@@ -39,12 +49,13 @@ IMAGENET_TOP = 5
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @click.option(
-    "-o", "--output", metavar="FILE", help="Write there, in the format of its ending: .csv, .json, .jsonl or .txt."
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Write there, in the format of its ending: .csv, .json, .jsonl, .parquet or .txt.",
 )
 @click.option("--force", is_flag=True, help="Replace that file where it exists.")
-@click.option(
-    "--plain-cells", is_flag=True, help="In CSV, no apostrophe before what a spreadsheet would take for a formula."
-)
+@partial(plain_cells_option, expose_value=True)
 @click.option("--explain", metavar="DIR", help="Write each photo with a heat map of the evidence.")
 @device_option
 @limit_options
@@ -74,21 +85,30 @@ def command(
     model, images = _model_and_images(paths)
     shown = top or (IMAGENET_TOP if model == IMAGENET else 1)
     if output:
-        form = file_format(Path(output), shown, as_is=plain_cells)
-        check_target(Path(output), overwrite=force)
+        from whatsit.files import check_file
+
+        form: Format | Parquet = file_format(Path(output), shown)
+        check_file(Path(output), overwrite=force)
     else:
-        form = shown_format(shown, as_json=as_json, as_csv=as_csv, as_is=plain_cells)
+        form = shown_format(shown, as_json=as_json, as_csv=as_csv)
     if plain_cells and not isinstance(form, Csv):
         raise click.UsageError("--plain-cells has no effect without CSV")
     _check_folders(images)
     classifier = load(model, device=device, limits=limits(max_bytes, max_pixels))
     closed: dict[str, str] = {}
-    answers = classifier.predict_each(_few_or_stream(_expand(images, closed)), top=top or IMAGENET_TOP)
+    asked = _expand(images, closed)
+    if classifier.limits.page == "all":
+        asked = _each_page(asked)
+    answers = classifier.predict_each(_few_or_stream(asked), top=top or IMAGENET_TOP)
     if explain:
         answers = _explained(classifier, answers, Path(explain))
     summary = Summary()
-    with to_file(Path(output), overwrite=force) if output else on_stdout(form) as write:
-        write_answers(summary.count(_with_folders(answers, closed)), form, write)
+    counted = summary.count(_with_folders(answers, closed))
+    if isinstance(form, Parquet):
+        form.write(counted, Path(output or ""), overwrite=force)
+    else:
+        with to_file(Path(output), overwrite=force) if output else on_stdout(form) as write:
+            write_answers(counted, form, write)
     if output or summary.photos > 1:
         click.echo(f"{summary}{f'; written to {Path(output)}' if output else ''}", err=True)
     for note in summary.notes:
@@ -112,7 +132,9 @@ def _model_and_images(paths: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
 def _names_no_photo(name: str) -> bool:
     """Whether it is neither a file or folder, nor a pattern, URI or list of photos, nor spelled like a photo."""
     from whatsit.dataset.files import IMAGE_SUFFIXES
+    from whatsit.images.pages import split_page
 
+    name = split_page(name)[0]
     listed = name == "-" or "://" in name or glob.has_magic(name) or name.lower().endswith(IMAGE_SUFFIXES)
     return not listed and not Path(name).exists()
 
@@ -156,6 +178,13 @@ def _expand(paths: Iterable[str], closed: dict[str, str]) -> Iterator[str]:
             yield from found or [path]
         else:
             yield path
+
+
+def _each_page(paths: Iterable[str]) -> Iterator[str]:
+    from whatsit.images.pages import page_names
+
+    for path in paths:
+        yield from page_names(path)
 
 
 def _few_or_stream(paths: Iterator[str]) -> Iterable[str]:

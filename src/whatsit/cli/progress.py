@@ -11,8 +11,15 @@ if TYPE_CHECKING:
     from whatsit.steps.see import Advance  # importing it takes a second, and predict has no use for it
 
 TICK = 1.0  # seconds
+COLUMNS = 80  # of a terminal that does not say how many
 DELAY = 0.5  # seconds, below which no bar is worth a look
-NOTED = "{percentage:3.0f}%|{bar}| {remaining} left, {rate_noinv_fmt}; {desc}"  # 80 columns hold a training's figures
+# Beside a training's figures, the fullest that fits: its columns beside them (a bar of four, hours left), its format.
+NOTED = (
+    (35, "{percentage:3.0f}%|{bar}| {remaining} left, {rate_noinv_fmt}; {desc}"),
+    (26, "{percentage:3.0f}%|{bar}| {remaining} left; {desc}"),
+    (19, "{percentage:3.0f}% {remaining} left; {desc}"),
+    (0, "{desc}"),
+)
 
 
 @contextmanager
@@ -31,11 +38,17 @@ def bar(step: str, total: int | None) -> "Iterator[Advance]":
 
         def advance(n: int, note: str = "") -> None:
             if note:
-                shown.unit, shown.unit_scale, shown.bar_format = "", True, NOTED
+                shown.unit, shown.unit_scale = "", True
+                shown.bar_format = noted(note, shown.format_dict["ncols"] or COLUMNS)
                 shown.set_description_str(note, refresh=False)
             shown.update(n)
 
         yield advance
+
+
+def noted(note: str, columns: int) -> str:
+    """tqdm's format of a bar with such a note, which is what a person looks at: all else makes room for it."""
+    return next(form for width, form in NOTED if width + len(note) <= columns or width == 0)
 
 
 def _silent(n: int, note: str = "") -> None:

@@ -1,12 +1,14 @@
 """The options that say how DATA is read, for every command that reads labelled photos; and what people hear of it."""
 
+import re
+import sys
 import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from whatsit.cli.shared import F, ParamType, in_order, taken
+from whatsit.cli.shared import F, FiniteRange, ParamType, in_order, taken
 from whatsit.dataset.options import READ_DEFAULTS, ReadOptions, TopFolders
 from whatsit.dataset.records import Split
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 HEADING = "Reading DATA"
 WIDTH = 80  # columns
+NBSP = "\N{NO-BREAK SPACE}"
+COUNT = re.compile(r" (?=[\d,]+(?:, |\)|$))")  # the blank before it
 
 
 class SplitFolders(ParamType[dict[str, Split]]):
@@ -95,7 +99,7 @@ OPTIONS = (
     _option("--group-column", metavar="NAME", help="The column whose equal values stay together (default: group)."),
     _option(
         "--max-missing",
-        type=click.FloatRange(0, 1),
+        type=FiniteRange(0, 1),
         default=READ_DEFAULTS.max_missing,
         show_default=True,
         help="Share of a manifest's files that may be missing; they are left out and listed.",
@@ -126,9 +130,13 @@ def tell_classes(*, quiet: bool) -> "Callable[[Dataset], None]":
         from whatsit.text import printable
 
         for line in () if quiet else class_lines(dataset.counts):
-            for row in textwrap.wrap(printable(line), WIDTH, subsequent_indent="  "):
-                click.echo(row, err=True)
+            tied = COUNT.sub(NBSP, printable(line))  # a name and its number stay on one line
+            for row in textwrap.wrap(tied, WIDTH, subsequent_indent="  "):
+                click.echo(row.replace(NBSP, " "), err=True)
         for note in dataset.notes:
-            click.echo(f"Note: {printable(note)}", err=True)
+            text = f"Note: {printable(note)}"
+            lines = textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
+            for row in lines if sys.stderr.isatty() else [text]:
+                click.echo(row, err=True)
 
     return tell

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from whatsit.cli.shared import device_option
+from whatsit.cli.shared import FiniteRange, device_option
 from whatsit.errors import MissingExtraError, WhatsitError
 from whatsit.images.formats import FORMATS
 from whatsit.machine import share_memory
@@ -27,7 +27,7 @@ from whatsit.machine import share_memory
 @click.option("--keep-mb", type=click.IntRange(1), default=1024, show_default=True, help="At most so many megabytes.")
 @click.option("--max-batch", type=click.IntRange(1, 256), help="Images a call of the network (default: by the device).")
 @click.option("--max-waiting", type=click.IntRange(1), default=64, show_default=True, help="Images in the queue.")
-@click.option("--deadline", type=click.FloatRange(0.1), default=10.0, show_default=True, help="Seconds to answer.")
+@click.option("--deadline", type=FiniteRange(0.1), default=10.0, show_default=True, help="Seconds to answer.")
 @click.option("--max-pixels", type=click.IntRange(1), default=25_000_000, show_default=True, help="Of an image.")
 @click.option(
     "--formats",
@@ -36,7 +36,7 @@ from whatsit.machine import share_memory
 )
 @click.option(
     "--shutdown-delay",
-    type=click.FloatRange(0),
+    type=FiniteRange(0),
     default=0.0,
     show_default=True,
     help="Seconds from SIGTERM to closing the door.",

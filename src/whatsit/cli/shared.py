@@ -1,15 +1,19 @@
 """Options that several commands have, and how they print."""
 
 import json
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
+from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
-from whatsit.embedding.devices import DEVICES
+from whatsit.embedding.devices import DEVICES, TRAINS
 from whatsit.images.limits import DEFAULT_LIMITS, Limits, Page, is_bands
+from whatsit.text import PLAIN_CELLS
 
 F = TypeVar("F", bound=Callable[..., Any])
 Options = TypeVar("Options")  # a dataclass
@@ -23,6 +27,16 @@ else:
 
         def __class_getitem__(cls, given: object) -> type:
             return cls
+
+
+class FiniteRange(click.FloatRange):
+    """Click's range, which lets NaN through (it is neither below nor above a bound), and infinity where one is open."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        converted = super().convert(value, param, ctx)
+        if not isfinite(converted):
+            self.fail(f"{converted} is not in the range {self._describe_range()}.", param, ctx)
+        return converted
 
 
 def in_order(options: Sequence[Callable[[F], F]], command: F) -> F:
@@ -42,9 +56,16 @@ def taken(values: dict[str, Any], kind: type[Options]) -> Options:
 cache_option = click.option(
     "--cache", metavar="DIR", help="Embedding cache (default: WHATSIT_CACHE, or the user's cache folder)."
 )
-device_option = click.option(
-    "--device", type=click.Choice(list(DEVICES)), default="cpu", show_default=True, help="Where the network runs."
-)
+
+
+def _device_option(names: Sequence[str]) -> Callable[[F], F]:
+    return click.option(
+        "--device", type=click.Choice(names), default="cpu", show_default=True, help="Where the network runs."
+    )
+
+
+device_option = _device_option(list(DEVICES))
+training_device_option = _device_option([*DEVICES, *TRAINS])
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 
@@ -69,7 +90,7 @@ def limit_options(command: F) -> F:
         show_default=True,
         expose_value=False,
         callback=_told,
-        help="Of a TIFF with several: the first, or grey ones as channels of one photo.",
+        help="Of a file with several: the first; all, a photo each; or grey ones as channels of one photo.",
     )(command)
     command = click.option(
         "--bands",
@@ -86,6 +107,37 @@ def limit_options(command: F) -> F:
         type=click.IntRange(1),
         default=DEFAULT_LIMITS.max_pixels,
         help="Refuse larger images.",
+    )(command)
+
+
+def _leave_cells(ctx: click.Context, _: click.Parameter, wanted: bool) -> bool:
+    if wanted:
+        ctx.with_resource(_plain_cells())
+    return wanted
+
+
+@contextmanager
+def _plain_cells() -> Iterator[None]:
+    """In the environment, so that processes that this one starts do so, too; until the command ends."""
+    before = os.environ.get(PLAIN_CELLS)
+    os.environ[PLAIN_CELLS] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[PLAIN_CELLS]
+        else:
+            os.environ[PLAIN_CELLS] = before
+
+
+def plain_cells_option(command: F, *, expose_value: bool = False) -> F:
+    """`--plain-cells`, of every command that writes CSV."""
+    return click.option(
+        "--plain-cells",
+        is_flag=True,
+        expose_value=expose_value,
+        callback=_leave_cells,
+        help="In CSV, no apostrophe before what a spreadsheet would take for a formula.",
     )(command)
 
 

@@ -20,12 +20,21 @@ from whatsit.cli.backbone import (
 from whatsit.cli.networks import TrainCommand, check_method, chosen_network, network_options
 from whatsit.cli.progress import bar
 from whatsit.cli.reading import FIELDS, chosen_reading, read_options, tell_classes
-from whatsit.cli.shared import cache_option, device_option, json_line, json_option, limit_options, limits
+from whatsit.cli.shared import (
+    FiniteRange,
+    cache_option,
+    json_line,
+    json_option,
+    limit_options,
+    limits,
+    plain_cells_option,
+    training_device_option,
+)
 from whatsit.cli.value_range import value_range_option
 from whatsit.networks.options import Method
 from whatsit.options import TrainOptions
 
-SHARE = click.FloatRange(0, 1, max_open=True)
+SHARE = FiniteRange(0, 1, max_open=True)
 # Settled by the file of embeddings.
 NOT_WITH_EMBEDDINGS = (
     *("valid_data", "test_data", "image_size", "fit", "value_range", "bands", "page", "bits", "cache", "method"),
@@ -80,9 +89,10 @@ NOT_WITH_EMBEDDINGS = (
 @seed_option
 @click.option("--tensorboard", metavar="DIR", help="Also write a run for TensorBoard into DIR: how it went.")
 @click.option("--thumbnails", is_flag=True, help="Keep small training photos in the model, to show similar ones.")
-@device_option
+@training_device_option
 @cache_option
 @limit_options
+@plain_cells_option
 @json_option
 @read_options
 @network_options
@@ -99,6 +109,7 @@ def command(
     max_bytes: int,
     max_pixels: int,
     resume: bool,
+    keep_checkpoint: bool,
     **options: Any,
 ) -> None:
     """Train a classifier on DATA and write its model folder.
@@ -130,6 +141,7 @@ def command(
             cache=cache,
             overwrite=force,
             resume=resume,
+            keep_checkpoint=keep_checkpoint,
             watch=bar,
             listed=tell_classes(quiet=as_json),
             tell=_tell if sys.stderr.isatty() and not as_json else None,

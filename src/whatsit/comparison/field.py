@@ -67,11 +67,11 @@ class Field:
         groups = round(effective_groups(self.photos.components[rows]))
         if groups >= FEW_VALID:
             return ""
-        what = number(len(rows), "valid photo")
+        what = f"Only {number(len(rows), 'valid photo')} to choose on"
         if groups < len(rows):
-            what += f" in groups that count as {groups}"
+            what += f", worth {number(groups, 'single photo')} since they come in groups"
         gap = f"a gap under {LEAST_ALONE} ({100 * LEAST_ALONE / groups:.0f} points)"
-        return f"Only {what} to choose on: {gap if groups >= LEAST_ALONE else 'any gap'} may be chance"
+        return f"{what}: {gap if groups >= LEAST_ALONE else 'any gap'} may be chance"
 
     @property
     def _valid_rows(self) -> NDArray[np.int64]:

@@ -18,7 +18,7 @@ from whatsit.comparison.page import Facts, render_comparison
 from whatsit.comparison.refit import refitted
 from whatsit.comparison.result import Comparison
 from whatsit.comparison.trial import Trial, run_trial
-from whatsit.dataset import READ_DEFAULTS, Data, Listed, ReadOptions, noted, read_dataset, typed_data
+from whatsit.dataset import READ_DEFAULTS, Data, Listed, ReadOptions, noted, read_dataset, typed_data, with_pages
 from whatsit.embedding.location import cache_folder
 from whatsit.errors import WhatsitError
 from whatsit.files import plain_os_errors, write_atomically, write_json
@@ -88,7 +88,7 @@ def compare(
     """
     candidates = default_candidates() if candidates is None else candidates
     check_candidates(candidates)
-    dataset = read_dataset(data, options=reading)
+    dataset = with_pages(read_dataset(data, options=reading), next(iter(candidates.values())).limits.page)
     folder = Path(output) if output else Path(f"{dataset.name}-comparison")
     own = (MODEL, PAGE) if _work_folder(folder).exists() else ()
     check_results(folder, FIGURES, own, "replace it with --force", overwrite=overwrite)

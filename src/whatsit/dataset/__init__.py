@@ -4,6 +4,7 @@ from whatsit.dataset.folds import assign_folds
 from whatsit.dataset.grouping import distinct_by_class, duplicates, group_records
 from whatsit.dataset.near import near_duplicates
 from whatsit.dataset.options import READ_DEFAULTS, ReadOptions
+from whatsit.dataset.pages import with_pages
 from whatsit.dataset.read import Data, Listed, dataset_of, noted, read_dataset, read_photos, typed_data
 from whatsit.dataset.records import Dataset, Depth, Record, Split
 from whatsit.dataset.split import SplitOptions, assign_splits
@@ -29,4 +30,5 @@ __all__ = [
     "read_dataset",
     "read_photos",
     "typed_data",
+    "with_pages",
 ]

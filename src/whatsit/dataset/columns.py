@@ -5,37 +5,35 @@ Nothing is used in silence: a column that was found by a usual name is noted, an
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
-from whatsit.dataset.files import IMAGE_SUFFIXES
+from whatsit.dataset.forms import Role, Row, headerless, is_path, read_one_hot
 from whatsit.dataset.options import ReadOptions
 from whatsit.errors import DatasetError
 from whatsit.text import printable, some
 
-Role = Literal["path", "label", "split", "group"]
 NAMES: dict[Role, str] = {"path": "uri", "label": "label", "split": "split", "group": "group"}
 EXPECTED = "Expected the header uri,label[,split][,group], or two columns without a header"
-OWN = frozenset(["sha256", "left_out", "component"])  # of a model's splits.csv
+OWN = frozenset(["sha256", "left_out", "component", "reference"])  # of a model's splits.csv
 
 _PATHS = frozenset(
     f"{what}{kind}"
     for what in ("", "image", "img", "photo")
-    for kind in ("path", "file", "filename", "filepath", "url")
+    for kind in ("path", "file", "filename", "filepath", "url", "uri")
 )
 _USUAL: dict[Role, tuple[frozenset[str], frozenset[str]]] = {  # plain names, and those for want of a better one
     "path": (
-        _PATHS | {"imagename", "imguri", "imageuri"},
+        _PATHS | {"imagename", "gcsfilepath", "gcsuri"},
         frozenset(["image", "img", "photo", "picture", "id", "imageid", "imgid", "name"]),
     ),
     "label": (
         frozenset(["label", "class", "category", "classname", "labelname", "categoryname", "species", "target"]),
-        frozenset(["labels", "classlabel", "classid", "labelid", "categoryid"]),
+        frozenset(["labels", "classlabel", "classid", "labelid", "categoryid", "choice"]),
     ),
 }
 _NEEDED: tuple[Role, Role] = ("path", "label")
 _SPLITS = frozenset(["isvalid", "isval", "istest", "istrain", "subset", "set", "partition", "phase", "usage", "fold"])
-_SPLITS |= {"kfold", "folds", "stage", "splitname", "dataset", "valid", "test", "train"}
+_SPLITS |= {"kfold", "folds", "stage", "splitname", "dataset", "mluse", "valid", "test", "train"}
 _GROUPS = frozenset(
     (
         *(
@@ -91,31 +89,100 @@ def is_header(cells: Sequence[str], options: ReadOptions) -> bool:
     return all(_found(names, role) for role in _NEEDED)
 
 
-def find_columns(cells: Sequence[str], options: ReadOptions, shown: str, below: Sequence[str] | None = None) -> Columns:
-    """cells: of the first row; shown: the manifest, for messages; below: the row below it, where there is one.
+def find_columns(table: Sequence[Row], options: ReadOptions, shown: str) -> tuple[Columns, list[Row]]:
+    """The columns, and the rows below the header. One column for each class is made one of labels.
 
-    Raises DatasetError where a column is missing, or a name stands for two.
+    Args:
+        table: Its rows, the header among them.
+        options: Columns that are asked for.
+        shown: The manifest, for messages.
+
+    Raises:
+        DatasetError: A column is missing, a name stands for two, or a row has several classes.
     """
-    names = _lowered(cells)
-    asked: dict[Role, str | None] = {
+    cells, body = table[0][1], list(table[1:])
+    names, asked = _lowered(cells), _asked(options)
+    if not any(asked.values()) and not any(_found(names, role) for role in _NEEDED):
+        if by_cells := headerless(table, shown):
+            return _without_header(table, by_cells), list(table)
+        if len(cells) == 2:
+            return _of_two(table)
+    notes: list[str] = []
+    if asked["label"] is None and not _found(names, "label"):
+        rows = [row for _, row in body]
+        sought = (_seek(cells, asked[role], role, shown, rows) for role in ("path", "split", "group"))
+        taken = [place for place in sought if place is not None]
+        no_class = [place for place, name in enumerate(names) if _plain(name) in _SPLITS]
+        if found := read_one_hot(cells, body, taken, no_class, shown, options.max_missing):
+            cells, body, notes = found.header, found.rows, [*found.notes]
+    columns = _by_header(cells, asked, shown, [row for _, row in body])
+    return replace(columns, notes=(*columns.notes, *notes)), body
+
+
+def _asked(options: ReadOptions) -> dict[Role, str | None]:
+    return {
         "path": options.path_column,
         "label": options.label_column,
         "split": options.split_column,
         "group": options.group_column,
     }
-    if not any(asked.values()) and len(cells) == 2 and not any(_found(names, role) for role in _NEEDED):
-        return Columns(("uri", "label"), {"path": 0, "label": 1}, header=False)
+
+
+def _without_header(table: Sequence[Row], places: dict[Role, int]) -> Columns:
+    width = max(len(cells) for _, cells in table)
+    named = {place: role for role, place in places.items()}
+    names = [NAMES[named[at]] if at in named else "" for at in range(width)]
+    order = ", ".join(f"column {place + 1} is the {role}" for place, role in sorted(named.items()))
+    return Columns(tuple(names), places, header=False, notes=(f"no header; by what they hold, {order}",))
+
+
+def _of_two(table: Sequence[Row]) -> tuple[Columns, list[Row]]:
+    """Two columns of no usual names: with a header where paths stand below its first row alone, else without."""
+    (_, cells), body = table[0], list(table[1:])
+    below = [p for p in (0, 1) if body and all(len(row) > p and is_path(row[p]) for _, row in body)]
+    if len(below) != 1 or any(map(is_path, cells)):
+        return Columns(("uri", "label"), {"path": 0, "label": 1}, header=False), list(table)
+    path = below[0]
+    told = (
+        f"column '{printable(cells[path])}' is read as the path and column '{printable(cells[1 - path])}' as the label"
+    )
+    return Columns(tuple(_lowered(cells)), {"path": path, "label": 1 - path}, header=True, notes=(told,)), body
+
+
+def _seek(cells: Sequence[str], name: str | None, role: Role, shown: str, rows: Sequence[Sequence[str]]) -> int | None:
+    """The place of a column that was asked for, or has a usual name that is the only one."""
+    if name is not None:
+        return _place(list(cells), name, shown)
+    names = _lowered(cells)
+    usual = _fit(names, role, rows)
+    return names.index(usual[0]) if len(usual) == 1 else None
+
+
+def _fit(names: Sequence[str], role: Role, rows: Sequence[Sequence[str]]) -> list[str]:
+    """As `_found`; of several that could be the path, as `image` and `id`, the one that holds paths in all rows."""
+    usual = _found(names, role)
+    if role != "path" or len(usual) < 2:
+        return usual
+    places = {one: names.index(one) for one in usual}
+    holds = [one for one, at in places.items() if all(len(row) > at and is_path(row[at]) for row in rows)]
+    return holds if len(holds) == 1 else usual
+
+
+def _by_header(
+    cells: Sequence[str], asked: dict[Role, str | None], shown: str, rows: Sequence[Sequence[str]]
+) -> Columns:
+    names = _lowered(cells)
     places: dict[Role, int] = {}
     guessed: dict[Role, str] = {}
     for role in NAMES:
         name = asked[role]
         place = _place(list(cells), name, shown) if name is not None else _by_name(names, role, shown)
-        if place is None and (usual := _found(names, role)):
+        if place is None and (usual := _fit(names, role, rows)):
             place = names.index(usual[0]) if len(usual) == 1 else None
             guessed |= {role: usual[0]} if place is not None else {}
         if place is not None:
             places[role] = place
-    _check(cells, names, places, shown, below)
+    _check(cells, names, places, shown)
     notes = _guesses(guessed)
     return Columns(tuple(names), places, header=True, notes=tuple(notes))
 
@@ -141,14 +208,13 @@ def unused(columns: Columns, rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _guesses(guessed: dict[Role, str]) -> list[str]:
-    told = [f"column '{printable(name)}' is read as the {role}" for role, name in guessed.items()]
-    typed = " ".join(f"--{role}-column NAME" for role in guessed)
+    odd = {role: name for role, name in guessed.items() if _plain(name) != role}  # a column `path` needs no word
+    told = [f"column '{printable(name)}' is read as the {role}" for role, name in odd.items()]
+    typed = " ".join(f"--{role}-column NAME" for role in odd)
     return [f"{' and '.join(told)}; to choose another: {typed}"] if told else []
 
 
-def _check(
-    cells: Sequence[str], names: list[str], places: dict[Role, int], shown: str, below: Sequence[str] | None
-) -> None:
+def _check(cells: Sequence[str], names: list[str], places: dict[Role, int], shown: str) -> None:
     missing = [role for role in _NEEDED if role not in places]
     found = some(list(cells), 6)
     if not missing:
@@ -158,16 +224,9 @@ def _check(
     several = next((usual for role in missing if len(usual := _found(names, role)) > 1), None)
     which = f"{some(several)} could each be the {missing[0]}" if several else f"no column {_named(missing)}"
     typed = f"Say which it is: {' '.join(f'--{role}-column NAME' for role in missing)}."
-    if any(cell.lower().endswith(IMAGE_SUFFIXES) for cell in cells):
+    if any(map(is_path, cells)):
         typed = "Line 1 looks like no header: put one on top, such as uri,label,split, in the order of the columns."
-    elif "label" in missing and below and _is_one_hot(below):
-        typed = "One column for each class is not read: write the name of the class into a column named label."
     raise DatasetError(f"{shown}: {which} (found {found}). {EXPECTED}. {typed}")
-
-
-def _is_one_hot(cells: Sequence[str]) -> bool:
-    numbers = [cell for cell in cells if cell in ("0", "1", "0.0", "1.0")]
-    return len(numbers) > 1 and len(numbers) >= len(cells) - 1
 
 
 def _named(roles: Sequence[Role]) -> str:

@@ -28,6 +28,8 @@ class Found:
     records: list[Record]
     tally: Tally = field(default_factory=Tally)
     notes: list[str] = field(default_factory=list)  # what people should know of how it was read
+    missing: frozenset[str] = frozenset()  # uris of a manifest's files that are not there
+    lacking: tuple[str, ...] | None = None  # of a manifest: options that name a column it does not have
 
 
 def read_folder(root: str, options: ReadOptions = READ_DEFAULTS, known: Collection[str] = ()) -> Found:

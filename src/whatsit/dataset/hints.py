@@ -20,6 +20,12 @@ def class_hints(counts: Mapping[str, int]) -> list[str]:
         if len(labels) > 1
     ]
     for label, n in counts.items():
+        parts = [part.strip() for part in re.split(r"[|;,+]", label)]
+        if len(parts) > 1 and all(part in counts for part in parts):
+            hints.append(
+                f"'{label}' is read as a class of its own ({number(n, 'photo')}), though {some(parts)} are classes; "
+                "whatsit gives a photo one class: if it shows several, leave it out"
+            )
         if is_vague(label) or is_unlabelled(label):
             hints.append(
                 f"'{label}' is read as a class of its own ({number(n, 'photo')}); if its photos have no label, leave "
@@ -41,7 +47,9 @@ def foreign_hint(foreign: Sequence[Record]) -> list[str]:
 
 
 def _bare(label: str) -> str:
-    """The same for Cat, cat, CAT and cats; for golden_retriever and Golden Retriever."""
+    """The same for Cat, cat, CAT and cats; for golden_retriever and Golden Retriever; for 1, 01 and 1.0."""
+    if re.fullmatch(r"\d+(\.0*)?", label):
+        return str(int(label.partition(".")[0]))
     bare = re.sub(r"[\W_]+", "", label.casefold())
     return bare.removesuffix("s") or label
 

@@ -1,10 +1,11 @@
 """What a file is that was given as a data set and is no table: said by name, with what to do. Content alone tells."""
 
+import re
 import zipfile
 from pathlib import Path
 
 from whatsit.errors import DatasetError
-from whatsit.text import printable, shell_quoted
+from whatsit.text import meant, printable, shell_quoted
 
 _HEAD = 512  # bytes: where a tar has its name
 BINARY = 0.05  # share of zero bytes that no text has
@@ -42,14 +43,23 @@ def no_such_data(path: Path) -> DatasetError:
     """For a path that is neither a folder nor a file."""
     shown = printable(str(path))
     if "://" in shown or ":/" in shown.partition("/")[0] + "/":  # a Path makes one slash of two
+        shown = re.sub(r"^(\w{2,}):/(?!/)", r"\1://", shown)
         return DatasetError(
             f"{shown}: no such folder or manifest; data is not fetched. Download it first, then name the folder or the "
             "CSV file. A CSV manifest on this computer may hold URIs."
         )
     return DatasetError(
         f"{shown}: no such folder or manifest. "
-        "Expected a folder of class folders, or a CSV file on this computer. Check the path."
+        f"Expected a folder of class folders, or a CSV file on this computer.{_beside(path) or ' Check the path.'}"
     )
+
+
+def _beside(path: Path) -> str:
+    """What lies in the same folder and was likely meant; empty where nothing is like it."""
+    try:
+        return meant(path.name, sorted(one.name for one in path.parent.iterdir()))
+    except (OSError, ValueError):  # ValueError: a NUL in the name
+        return ""
 
 
 def _told(path: Path, head: bytes) -> str:

@@ -94,7 +94,8 @@ def by_classes(
         strange = sorted({record.label for record in records})
         raise DatasetError(
             f"{name}: {some(strange)} {_occurs(strange)} no class of the model. "
-            f"Expected one of its {number(len(classes), 'class')}: {some(classes, 5)}. Rename or leave out."
+            f"Expected one of its {number(len(classes), 'class')}: {some(classes, 5)}. Rename the labels, or see "
+            "how often it is unsure of such photos: whatsit predict MODEL FOLDER."
         )
     return known, foreign
 

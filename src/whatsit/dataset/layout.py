@@ -19,7 +19,7 @@ from pathlib import Path
 
 from whatsit.dataset.options import ReadOptions
 from whatsit.dataset.records import Split
-from whatsit.dataset.tree import FEW, Tree, label_of, name_of
+from whatsit.dataset.tree import FEW, Tree, bare_names, label_of, name_of
 from whatsit.dataset.unlike import check_classes, check_masks
 from whatsit.dataset.words import is_plain_split, is_unlabelled, partness, split_names, split_word
 from whatsit.errors import DatasetError
@@ -202,11 +202,11 @@ class _Finder:
     def _splits_below(self, members: list[str]) -> bool:
         """Reads `<class>/train`, `<class>/test`. Raises DatasetError where some classes are divided so and some not."""
         full = self._full(members)
-        divided = [path for path in full if _is_divided(_each(self.tree.full(path)))]
+        divided = [path for path in full if _is_divided(bare_names(self.tree.full(path)))]
         if not divided:
             self._note_lone_splits(full)
             return False
-        splits = {path: split_names(_each(self.tree.full(path))) for path in full}
+        splits = {path: split_names(bare_names(self.tree.full(path))) for path in full}
         for path in full:
             if why := self._undivided(path, splits[path]):
                 first, other = (printable(name_of(one)) for one in (divided[0], path))
@@ -218,7 +218,7 @@ class _Finder:
         for path in full:
             members = self._members(path)
             for folder in self._full(members):
-                label, split = label_of(path), splits[path][name_of(folder)]
+                label, split = label_of(path), splits[path][bare_names([folder])[0]]
                 self.layout.classes.append(ClassFolder(folder, label, split))
         self.layout.notes.append(f"splits by the folders below each class: {some(_each(self.tree.full(full[0])))}")
         return True
@@ -234,7 +234,7 @@ class _Finder:
         """What keeps a class's folder from being read as splits, if anything."""
         if loose := len(self.tree.look(folder).images):
             return f"{number(loose, 'photo')} in no split"
-        names = _each(self.tree.full(folder))
+        names = bare_names(self.tree.full(folder))
         if odd := [name for name in names if not is_plain_split(name)]:
             return f"{some(odd)}, which {'is no split' if len(odd) == 1 else 'are no splits'}"
         return "" if len(set(splits.values())) == len(names) else "two folders for one split"
@@ -286,11 +286,13 @@ class _Finder:
         train = next(path for path in splits if (split_word(name_of(path)) or ("",))[0] == "train")
         is_level = self.tree.is_of_folders(train) and len(below[train]) > 1
         others = [below[path] for path in full if path != train]
+        skip = f"To leave out what is no split: --skip {','.join(_shell(path) for path in strays[:3])}."
+        keep = f"If all are classes: {TOP_ARE_CLASSES}."
         if any(below[train] & one for one in others) or (is_level and (len(kinds) > 1 or not any(others))):
             raise DatasetError(
                 f"{self._shown()}: {_names(splits)} {'looks like a split' if len(splits) == 1 else 'look like splits'}"
-                f", {_names(strays)} beside {'it' if len(splits) == 1 else 'them'} not. To leave out what is no "
-                f"split: --skip {','.join(_shell(path) for path in strays[:3])}. If all are classes: {TOP_ARE_CLASSES}."
+                f", {_names(strays)} beside {'it' if len(splits) == 1 else 'them'} not. "
+                + " ".join((skip, keep)[:: 1 if any(others) or len(kinds) > 1 else -1])  # a train beside cars and buses
             )
 
     def _check_grid(self, members: list[str], split: Split | None = None) -> None:
@@ -319,7 +321,7 @@ class _Finder:
                 f"{_shown(str(Path(full[0]).parent))}: {_names(full)} {what}. Expected {split}/<class>/. Move the "
                 "photos of each class into one folder, or list them in a CSV manifest: uri,label,split."
             )
-        first, second = (_shell(path) for path in full[:2])
+        first, second = (_shell(path) for path in sorted(full, key=self.tree.count, reverse=True)[:2])
         raise DatasetError(
             f"{self._shown()}: {_names(full)} {what}. Which are the classes? The upper ones: {TOP_ARE_CLASSES}. The "
             "lower ones: --top-folders parts, or --top-folders groups to keep the photos of each upper folder "

@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
 
+from whatsit.dataset.elsewhere import AnyCase, cause, decoded, moved
 from whatsit.dataset.files import IMAGE_SUFFIXES
 from whatsit.dataset.manifest import Manifest, Row
 from whatsit.errors import DatasetError
+from whatsit.images.pages import split_page
 from whatsit.text import number, printable, some
 
 FILE = "file://"
@@ -21,10 +23,15 @@ class _Disk:
     def __init__(self, base: str) -> None:
         self._base = base
         self._stems: dict[str, dict[str, list[str]]] = {}  # folder → stem → names of images
-        self.completed = 0
+        self._any_case = AnyCase()
+        self.completed, self.decoded, self.recased = 0, 0, 0
 
     def found(self, uri: str) -> str | None:
         """The path as it opens from the working directory, None where there is no such file; a URI as it is."""
+        file, page = split_page(uri)
+        if page is not None:
+            there = self.found(file)
+            return None if there is None else f"{there}#page={page}"
         if uri.startswith(FILE):
             path = "/" + uri.removeprefix(FILE).partition("/")[2]
             return next((one for one in (path, unquote(path)) if _is_file(one)), None)  # fsspec takes %20 as it stands
@@ -34,7 +41,7 @@ class _Disk:
         for spelled in _spellings(located):
             if _is_file(spelled):
                 return spelled
-        return self._with_suffix(located)
+        return self._decoded(located) or self._with_suffix(located) or self._in_any_case(located)
 
     def located(self, uri: str) -> str:
         """`./` goes, since nobody writes it."""
@@ -55,13 +62,39 @@ class _Disk:
                 return os.path.join(folder, names[0])  # noqa: PTH118
         return None
 
+    def _decoded(self, located: str) -> str | None:
+        """The file whose percent-encoded name it is, as tools that serve photos write it."""
+        plain = decoded(located)
+        there = next(filter(_is_file, _spellings(plain)), None) if plain else None
+        self.decoded += there is not None
+        return there
 
-def on_disk(manifest: Manifest, path: Path, max_missing: float) -> list[Row]:
-    """The rows, with each local path as it opens from the working directory. URIs with ``://`` are left alone.
+    def _in_any_case(self, located: str) -> str | None:
+        """The one file that it is but for case, as Windows and macOS take it."""
+        there = next(filter(None, map(self._any_case.found, _spellings(located))), None)
+        self.recased += there is not None
+        return there
+
+    def notes(self) -> Iterator[str]:
+        """How paths were read that are not the files' own."""
+        if n := self.completed:
+            yield f"{number(n, 'path')} without a suffix, completed by the only such image"
+        if n := self.decoded:
+            yield f"{number(n, 'path')} read without percent-encoding (such as %20), since the files are named so"
+        if n := self.recased:
+            yield f"{number(n, 'path')} read in another case, since the only such file is spelled so"
+
+
+def on_disk(manifest: Manifest, path: Path, max_missing: float) -> tuple[list[Row], list[bool]]:
+    """The rows, with each local path as it opens from the working directory, and of each whether it is there.
+
+    URIs with ``://`` are left alone.
 
     Paths are relative to the manifest's folder; to the working directory where they are found there alone, as those of
     a model's splits.csv are. A name may be in another Unicode normal form than the disk's (macOS writes ä as two
-    characters), have Windows' backslashes, or lack its suffix. A few missing files stay, to be listed as unreadable.
+    characters), have Windows' backslashes, lack its suffix, be percent-encoded or in another case. Paths of another
+    machine are read where all files lie in the same way below the manifest's folder. A few missing files stay, to be
+    listed as unreadable.
 
     Raises:
         DatasetError: More than the share `max_missing` of the files are missing; the first few are named.
@@ -78,8 +111,13 @@ def on_disk(manifest: Manifest, path: Path, max_missing: float) -> list[Row]:
         if others.count(None) < found.count(None):
             disk, found = other, others
             manifest.notes.append(f"paths are relative to the {where}, where the files are")
-    if disk.completed:
-        manifest.notes.append(f"{number(disk.completed, 'path')} without a suffix, completed by the only such image")
+    if not any(found) and (here := moved(uris, folder)):
+        start, found = here[0], list(here[1])
+        manifest.notes.append(
+            f"paths begin with {printable(start)}, which is not here; read from the manifest's folder, where all of "
+            "these files are"
+        )
+    manifest.notes += disk.notes()
     missing = [row for row, one in zip(manifest.rows, found, strict=True) if one is None]
     if missing:
         _check_missing(missing, len(uris), path, max_missing)
@@ -88,7 +126,8 @@ def on_disk(manifest: Manifest, path: Path, max_missing: float) -> list[Row]:
             f"{printable(missing[0].record.uri)} (line {missing[0].line})"
         )
     located = (one or disk.located(uri) for uri, one in zip(uris, found, strict=True))
-    return [Row(row.line, replace(row.record, uri=uri)) for row, uri in zip(manifest.rows, located, strict=True)]
+    rows = [Row(row.line, replace(row.record, uri=uri)) for row, uri in zip(manifest.rows, located, strict=True)]
+    return rows, [one is not None for one in found]
 
 
 def _check_missing(missing: Sequence[Row], total: int, path: Path, most: float) -> None:
@@ -100,6 +139,7 @@ def _check_missing(missing: Sequence[Row], total: int, path: Path, most: float) 
         f"{printable(str(path))}, line {missing[0].line}: {number(len(missing), 'file')} "
         f"of {total} missing: {some([row.record.uri for row in missing])}. "
         f"Expected paths relative to the manifest's folder, absolute, or URIs. {header}"
+        f"{printable(cause([row.record.uri for row in missing], str(path.parent)))}"
         f"Mend the paths or remove the rows.{skip}"
     )
 

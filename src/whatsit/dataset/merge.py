@@ -20,7 +20,8 @@ def merged(parts: Sequence[Found], names: Sequence[str]) -> Found:
     A photo keeps the split, group and fold that it had where the later part gives none. names: of the parts, for notes.
     """
     first, *later = parts
-    whole = Found(list(first.records), first.tally, list(first.notes))
+    missing = frozenset().union(*(part.missing for part in parts))
+    whole = Found(list(first.records), first.tally, list(first.notes), missing)
     for part, name in zip(later, names[1:], strict=True):
         _add(whole, part, name)
     return whole

@@ -13,14 +13,14 @@ Kind = Literal["export", "change", "copy", "draw", "number", "series"]
 
 SEP = r"[ _.\-]"
 _CHANGES = (
-    r"aug(?:ment(?:ed|ation)?)?|[hv]?flip(?:ped)?(?:lr|ud|tb|h|v)?|(?:lr|ud|tb)flip|mirror(?:ed)?|horizontal(?:ly)?"
+    r"(?:img?)?aug(?:ment(?:ed|ation)?)?|[hv]?flip(?:ped)?(?:lr|ud|tb|h|v)?|(?:lr|ud|tb)flip|mirror(?:ed)?|horizontal(?:ly)?"
     r"|vertical(?:ly)?|rot(?:at(?:e|ed|ion))?|new\d+deg(?:flip(?:lr|tb|ud))?|newpixel|lastrow|\d+deg(?:rees?)?"
     r"|(?:center|centre|random)?crop(?:ped)?|(?:gaussian|motion|median)?blur(?:red)?|gauss(?:ian)?|noise|noisy"
     r"|bright(?:ness|er|en|ened)?|dark(?:er|en|ened)?|contrast|colou?r(?:ed)?|colou?r ?jitter|jitter(?:ed)?|hue"
     r"|sat(?:uration)?|gr[ae]y(?:scale)?|sharp(?:en|ened|ness)?|zoom(?:ed)?(?:in|out)?|shift(?:ed)?|shear(?:ed)?"
     r"|skew(?:ed)?|scaled?|translat(?:e|ed|ion)|distort(?:ed|ion)?|elastic|affine|perspective|warp(?:ed)?"
     r"|equali[sz]ed?|clahe|invert(?:ed)?|solari[sz]ed?|posteri[sz]ed?|cutout|erased?|transform(?:ed)?|compressed"
-    r"|resized?|edited|edit|effects|orig(?:inal)?"
+    r"|resized?|edited|edit|effects|orig(?:inal)?|tile|patch|v\d\d?|final"
 )
 _NUMBERS = rf"(?:{SEP}*(?:by|plus|minus|neg|[+])?{SEP}*\d+(?:\.\d+)?(?:deg)?)*"
 _SUFFIX = re.compile(rf"(?:{SEP}+(?:{_CHANGES}){_NUMBERS})+$", re.IGNORECASE)
@@ -32,16 +32,25 @@ _ROBOFLOW = re.compile(r"^(.+)\.rf\.[0-9A-Za-z]{16,40}$")
 # Augmentor's Pipeline: <class>_original_NAME.jpg_<uuid4>.JPEG, and _groundtruth_(n)_ for masks.
 _AUGMENTOR = re.compile(r"^.*?_original_(.+)_[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$", re.IGNORECASE)
 # Windows, macOS, GNOME and phones, in some languages.
+_A_COPY = "Copy|Kopie|Copie|copia|Cópia|kopia"
 _COPY = re.compile(
-    rf"(?: - (?:Copy|Kopie|Copie|copia|Cópia)(?: \(\d+\))?| copy(?: \d+)?|{SEP}copy{SEP}?\d*| \((?:\d+\w\w |another )?"
-    r"copy\)|~\d|-EFFECTS)$",
+    rf"(?: - (?:{_A_COPY})(?: \(\d+\))?|{SEP}(?:{_A_COPY}){SEP}?\d*| \((?:\d+\w\w |another )?copy\)|~\d|-EFFECTS)$",
     re.IGNORECASE,
 )
+_COPY_OF = re.compile(rf"^(?:{_A_COPY})(?: \(\d+\))? (?:of|von|de|di|van) (?=.)", re.IGNORECASE)
+# Label Studio writes 8 hexadecimal digits before the name of what is uploaded; others write digits or a UUID behind it.
+# Without a letter it may be a date.
+# A short rest is rather a member of what the digits stand for, as of a patient.
+_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_HEX = rf"(?:{_UUID}|(?=\d*[a-f])(?=[a-f]*\d)[0-9a-f]{{8,}})"
+_UPLOADED = re.compile(rf"^{_HEX}[-_](?=.{{5}})|(?<=.)[-_]{_HEX}$")
 _EDITED_ON_PHONE = re.compile(r"^(IMG_)E(\d{4,})$")  # IMG_E1234 is the edited IMG_1234
 # Keras' ImageDataGenerator(save_to_dir): PREFIX_INDEX_HASH, where INDEX is the photo's place and HASH is random.
 _KERAS = re.compile(r"^((?:.*\D)?_(?:0|[1-9]\d{0,4}))_(?:0|[1-9]\d{0,6})$")
 _NUMBER = re.compile(r"^(.+?) ?\(\d{1,5}\)$")  # NAME (2): a copy, or one of a folder that Windows has numbered
-_SERIES = re.compile(rf"^(.+?){SEP}(?:\d{{1,6}}|[a-z])$", re.IGNORECASE)  # NAME_3, NAME-b
+_SERIES = re.compile(
+    rf"^(.+?){SEP}(?:(?:frame|fr?|img|shot|view|slice)?\d{{1,6}}|[a-z])$", re.IGNORECASE
+)  # NAME_3, NAME-b
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +100,9 @@ def _once(stem: str) -> tuple[str, Kind | None]:
         return match[1] + match[2], "copy"
     if match := _COPY.search(stem):
         return stem[: match.start()], "copy"
+    for added in (_COPY_OF, _UPLOADED):
+        if match := added.search(stem):
+            return stem[: match.start()] + stem[match.end() :], "copy"
     if match := _SUFFIX.search(stem):
         return stem[: match.start()], "change"
     if (match := _PREFIX.search(stem)) and not _KERAS.match(stem):  # (a prefix of Keras' may be such a word)

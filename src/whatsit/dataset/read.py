@@ -2,24 +2,27 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from whatsit.dataset.files import Tally
+from whatsit.dataset.applied import check_applies, check_found
+from whatsit.dataset.files import Tally, scan
 from whatsit.dataset.folder import Found, read_all_photos, read_folder
 from whatsit.dataset.hints import class_hints, foreign_hint
 from whatsit.dataset.kinds import check_is_table, no_such_data
 from whatsit.dataset.labels import by_classes, find_classes, read_label_dict
 from whatsit.dataset.local import on_disk
 from whatsit.dataset.manifest import read_manifest
+from whatsit.dataset.marked import class_tables
 from whatsit.dataset.merge import merged
 from whatsit.dataset.options import READ_DEFAULTS, ReadOptions
 from whatsit.dataset.records import Dataset, Record, Split
 from whatsit.errors import DatasetError
 from whatsit.notices import notice
-from whatsit.text import printable, shell_quoted
+from whatsit.text import number, printable, shell_quoted, some
 
+NOT_LISTED = "in no table of classes"
 Data = str | Path | Sequence[str | Path]
 """A folder or CSV manifest, or several, of which a later one says what a photo shows that stands in two."""
 
@@ -74,22 +77,25 @@ def read_dataset(
     known = tuple(classes or ()) or (read_label_dict(Path(label_dict)) if label_dict is not None else ())
     first, *later = sources_of(source)
     shown = printable(", ".join(map(str, (first, *later))))
-    parts = [_read_part(Path(first), "train" if apart else None, options, known)]
+    reader = _Reader([Path(path) for path in (first, *later, *(path for path, _ in apart))], options)
+    parts = [reader.read(first, "train" if apart else None, known)]
     known = known or tuple({record.label for record in parts[0].records})
     if later:
-        more = [_read_part(Path(path), "train" if apart else None, options, known) for path in later]
+        more = [reader.read(path, "train" if apart else None, known) for path in later]
         parts = [merged([*parts, *more], [str(one) for one in (first, *later)])]
-    parts += [_read_part(Path(path), split, options, known) for path, split in apart]
+    parts += [reader.read(path, split, known) for path, split in apart]
+    reader.check()
     skipped = Counter[str]()
     for part in parts:
         skipped.update(part.tally.skipped)
     records = _listed_once([record for part in parts for record in part.records], shown, skipped)
     notes = list(dict.fromkeys(note for part in parts for note in part.notes))
-    dataset = dataset_of(records, _name(Path(first)), label_dict, shown, classes, notes)
+    dataset = dataset_of(records, source_name(Path(first)), label_dict, shown, classes, notes)
     return replace(
         dataset,
         skipped=dict(sorted(skipped.items())),
         skipped_files=tuple(sorted(file for part in parts for file in part.tally.skipped_files)),
+        missing=frozenset().union(*(part.missing for part in parts)),
         notes=(*notes, *class_hints(Counter(record.label for record in records)), *foreign_hint(dataset.foreign)),
     )
 
@@ -101,10 +107,11 @@ def read_photos(source: str | Path, options: ReadOptions = READ_DEFAULTS) -> Dat
         DatasetError: There is no photo, or the folder or manifest cannot be read.
     """
     path = Path(source)
+    check_applies([path], options)
     found = read_all_photos(str(path), options) if path.is_dir() else _read_folder_or_manifest(path, options, ())
     records = _listed_once(found.records, printable(str(source)), Counter())
     classes = tuple(sorted({r.label for r in records if r.label}))
-    return Dataset(_name(path), records, classes, {}, (), notes=tuple(found.notes))
+    return Dataset(source_name(path), records, classes, {}, (), notes=tuple(found.notes))
 
 
 def dataset_of(
@@ -127,9 +134,28 @@ def dataset_of(
     return Dataset(name, tuple(records), find_classes(records, shown or name, dictionary, notes), {}, ())
 
 
-def _read_part(path: Path, split: Split | None, options: ReadOptions, known: Sequence[str]) -> Found:
-    """One folder or manifest, whose records all get `split` where it is given."""
-    found = _read_folder_or_manifest(path, options, known)
+class _Reader:
+    """Reads the parts of a data set. An option must apply to one of them, and a column be in one of the manifests."""
+
+    def __init__(self, sources: Sequence[Path], options: ReadOptions) -> None:
+        check_applies(sources, options)
+        manifests = [printable(str(path)) for path in sources if not path.is_dir()]
+        self._options, self._manifests = options, manifests
+        self._lacking: list[tuple[str, ...]] = []
+
+    def read(self, path: str | Path, split: Split | None, known: Sequence[str]) -> Found:
+        """One folder or manifest, whose records all get `split` where it is given."""
+        found = _read_folder_or_manifest(Path(path), self._options, known, among=len(self._manifests) > 1)
+        if found.lacking is not None:
+            self._lacking.append(found.lacking)
+        return _in_split(found, Path(path), split)
+
+    def check(self) -> None:
+        """When all are read."""
+        check_found(self._lacking, self._options, ", ".join(self._manifests))
+
+
+def _in_split(found: Found, path: Path, split: Split | None) -> Found:
     if split is None:
         return found
     if other := next((r.split for r in found.records if r.split not in (None, split)), None):
@@ -137,22 +163,46 @@ def _read_part(path: Path, split: Split | None, options: ReadOptions, known: Seq
             f"{printable(str(path))}: given as {split}, but holds photos for {other}. Expected one split. "
             "Give the whole data set alone, or one folder or manifest for each split."
         )
-    return Found([replace(record, split=split) for record in found.records], found.tally, found.notes)
+    return replace(found, records=[replace(record, split=split) for record in found.records])
 
 
-def _read_folder_or_manifest(path: Path, options: ReadOptions, known: Sequence[str]) -> Found:
+def _read_folder_or_manifest(path: Path, options: ReadOptions, known: Sequence[str], *, among: bool = False) -> Found:
     if os.path.isdir(path):  # noqa: PTH112 (False, not an error, in a closed folder)
-        return read_folder(str(path), options, known)
+        tables = class_tables(str(path), options)
+        return _read_tables(tables, options) if tables else read_folder(str(path), options, known)
     if os.path.isfile(path):  # noqa: PTH113
         check_is_table(path)
-        manifest = read_manifest(path, options)
-        rows = on_disk(manifest, path, options.max_missing)
+        manifest = read_manifest(path, options, among=among)
+        rows, found = on_disk(manifest, path, options.max_missing)
         tally = Tally(files=len(rows))
         for uri, why in manifest.left_out:
             tally.skipped["no label" if why == "no label" else "left out before"] += 1
             tally.skipped_files.append((uri, why))
-        return Found([row.record for row in rows], tally, manifest.notes)
+        records = [row.record for row in rows]
+        missing = frozenset(record.uri for record, there in zip(records, found, strict=True) if not there)
+        return Found(records, tally, manifest.notes, missing, manifest.lacking)
     raise no_such_data(path)
+
+
+def _read_tables(tables: Mapping[str, Split | None], options: ReadOptions) -> Found:
+    """A folder whose photos have their classes in tables beside them, a table for each split."""
+    found = Found([], lacking=None)
+    names = [printable(name) for name in tables]
+    found.notes.append(f"the classes are those of {some(names)}, as labelling tools write them beside the photos")
+    for name, split in tables.items():
+        one = _read_folder_or_manifest(Path(name), options, (), among=len(tables) > 1)
+        found.records += [replace(record, split=split or record.split) for record in one.records]
+        found.tally.add(one.tally)
+        listed = {record.uri for record in one.records} | {uri for uri, _ in one.tally.skipped_files}
+        folder = str(Path(name).parent)
+        for image in scan(folder, options.skip).images:
+            if image not in listed:
+                found.tally.skip(image, NOT_LISTED)
+        found.notes += [note for note in one.notes if note not in found.notes]
+        found.missing |= one.missing
+    if n := found.tally.skipped[NOT_LISTED]:
+        found.notes.append(f"{number(n, 'photo')} {'is' if n == 1 else 'are'} in none of these tables, so left out")
+    return found
 
 
 def _listed_once(records: Iterable[Record], name: str, skipped: Counter[str]) -> tuple[Record, ...]:
@@ -177,7 +227,7 @@ def _same_file(uri: str) -> str:
     return uri if "://" in uri else os.path.normpath(uri)
 
 
-def _name(source: Path) -> str:
+def source_name(source: Path) -> str:
     """The folder's name, also for ``.`` and ``..``; a manifest's without its suffix."""
     real = Path(os.path.abspath(source))  # noqa: PTH100 (resolve would follow links)
     return printable((real.name if source.is_dir() else real.stem) or "photos")

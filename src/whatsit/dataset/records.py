@@ -55,6 +55,7 @@ class Dataset:
         skipped: How many files were passed over, by reason, e.g. ``{"hidden": 3, "not an image": 2}``.
         skipped_files: ``(uri, reason)`` of those that are not hidden.
         depth: Of its deep photos, where they were looked at and there are any.
+        missing: URIs of a manifest's files that are not there; they stay records, to be listed as unreadable.
         foreign: Photos to evaluate a model on whose class it does not have.
         notes: How it was read where that is not plain, and what to look at: a sentence each, for people.
     """
@@ -67,13 +68,16 @@ class Dataset:
     depth: Depth | None = None
     notes: tuple[str, ...] = ()
     foreign: tuple[Record, ...] = ()
+    missing: frozenset[str] = frozenset()
 
     @property
     def counts(self) -> dict[str, Counter[str]]:
-        """Label → split → photos; the split of photos without one is ""."""
+        """Label → split → photos that are there. That of those without one is "", or train beside valid or test."""
+        rest = "train" if self.has_splits else ""
         found = {label: Counter[str]() for label in self.classes}
         for record in self.records:
-            found.setdefault(record.label, Counter())[record.split or ""] += 1
+            if record.uri not in self.missing:
+                found.setdefault(record.label, Counter())[record.split or rest] += 1
         return found
 
     @property

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from whatsit.dataset.choices import GroupByName
 from whatsit.dataset.grouping import group_records
 from whatsit.dataset.names import Kind, camera_number, made_by_tools, numbered, stem_of
+from whatsit.dataset.near.lenses import blocks
+from whatsit.dataset.near.rows import Rows as Vectors
 
 Float = NDArray[np.float32]
 Rows = NDArray[np.int64]
@@ -87,7 +89,7 @@ class _Claims:
 def find_sources(
     uris: Sequence[str],
     labels: Rows,
-    vectors: Float,
+    vectors: Vectors,
     choice: GroupByName = "auto",
     taken: Taken = lambda uri: None,
     groups: Sequence[str | None] | None = None,
@@ -142,7 +144,7 @@ class _Names:
     def claims(self) -> Iterator[tuple[Kind, list[Rows]]]:
         """Of each kind its claims, each the rows of two or more photos. A photo is in one claim at most.
 
-        First the names that tools and people's words have changed, with their originals; then mere numbers.
+        First the names that tools and people's words have changed, then mere numbers; each with its original.
         """
         by_kind: dict[Kind, list[Rows]] = {kind: [] for kind in RULES}
         free = np.ones(len(self.uris), bool)
@@ -150,12 +152,29 @@ class _Names:
             if kind := next((self.kinds[row] for row in rows if self.kinds[row]), None):
                 by_kind[kind].append(rows)
                 free[rows] = False
-        rest = np.flatnonzero(free)
-        numbers = [numbered(self.stems[row]) for row in rest]
-        for rows in _clusters((self.folders[i], self.labels[i], c) for i, c in zip(rest, numbers, strict=True)):
-            if kind := numbers[rows[0]].kind:
-                by_kind[kind].append(rest[rows])
+        for kind, claims in self._numbered(free).items():
+            by_kind[kind] += claims
         yield from ((kind, claims) for kind, claims in by_kind.items() if claims)
+
+    def _numbered(self, free: NDArray[np.bool_]) -> dict[Kind, list[Rows]]:
+        """Claims of numbers among the photos that are free: `cup (1)` and `cup (2)`, with `cup` where it is there."""
+        whole: dict[tuple[str, int, str], int] = {}
+        found: dict[Kind, dict[tuple[str, int, str], list[int]]] = {"draw": {}, "number": {}, "series": {}}
+        for row in np.flatnonzero(free).tolist():
+            folder, label, claim = self.folders[row], int(self.labels[row]), numbered(self.stems[row])
+            whole[folder, label, self.stems[row]] = row
+            if claim.kind:
+                found[claim.kind].setdefault((folder, label, claim.stem), []).append(row)
+        taken: set[int] = set()  # an original of copies is no member of a series
+        claims: dict[Kind, list[Rows]] = {}
+        for kind, members in found.items():
+            for key, rows in members.items():
+                original = [whole[key]] if key in whole else []
+                rows = [row for row in (*original, *rows) if row not in taken]
+                taken.update(original)
+                if len(rows) > 1:
+                    claims.setdefault(kind, []).append(np.array(sorted(rows), np.int64))
+        return claims
 
 
 def _clusters(keys: Iterable[object]) -> Iterator[Rows]:
@@ -169,9 +188,10 @@ def _clusters(keys: Iterable[object]) -> Iterator[Rows]:
 class _Alike:
     """How much more alike some photos are than unrelated ones of their class."""
 
-    def __init__(self, vectors: Float, labels: Rows, stems: Sequence[str]) -> None:
+    def __init__(self, vectors: Vectors, labels: Rows, stems: Sequence[str]) -> None:
         self._vectors = vectors
-        self._norms = np.maximum(np.linalg.norm(vectors, axis=1), np.float32(1e-12))
+        lengths = np.concatenate([np.linalg.norm(block, axis=1) for block in blocks(vectors)])
+        self._norms = np.maximum(lengths, np.float32(1e-12))
         self._labels = labels
         self._stems = np.unique(np.array(stems, dtype=object), return_inverse=True)[1]
         self._of_class: dict[int, Float] = {}

@@ -28,6 +28,7 @@ from whatsit.errors import DatasetError
 from whatsit.text import number, printable
 
 _LINE: tuple[Split, ...] = ("test", "valid", "train")  # the order of the parts along the line
+COUNT_ONCE = "(near-copies and a group's photos count once; where photos only look alike: --near-copies ignore)"
 SMALL_PART = 100  # photos; chance alone gives or takes a tenth of a part of so many, and more of a smaller one
 
 
@@ -138,7 +139,7 @@ def _check_enough(counts: NDArray[np.int64], class_names: Sequence[str], options
     raise DatasetError(
         f"class '{printable(class_names[first])}' has {number(int(counts[first]), 'distinct photo')}; "
         f"at least {len(parts)} are needed to split into {', '.join(parts)} "
-        "(near-copies and a group's photos count once; where photos only look alike: --near-copies ignore). "
+        f"{COUNT_ONCE}. "
         + (f"Too few as well: {others}{more}. " if rest else "")
         + "Add photos, or remove or merge such classes."
     )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from whatsit.dataset.forms import is_path
 from whatsit.dataset.labels import read_text
 from whatsit.errors import DatasetError
 from whatsit.text import plain_cell, printable
@@ -33,7 +34,16 @@ def read_table(path: Path, is_header: Callable[[Cells], bool]) -> list[tuple[int
     while above < len(lines) - 1 and _is_comment(lines[above]) and not is_header(_cells(lines[above])):
         above += 1
     body = "\n".join(lines[above:])
+    if delimiter is None and (pairs := _spaced(lines[above:], above)):
+        return pairs
     return list(_rows(body, delimiter or _delimiter(body, is_header), above, printable(str(path))))
+
+
+def _spaced(lines: list[str], above: int) -> list[tuple[int, Cells]]:
+    """Lines of a path, space and a label, as lists for training networks are; empty where some are none."""
+    found = [(above + at, line.rsplit(maxsplit=1)) for at, line in enumerate(lines, 1) if line.strip()]
+    fits = all(len(cells) == 2 and len(_cells(" ".join(cells))) == 1 and is_path(cells[0]) for _, cells in found)
+    return found if fits else []
 
 
 def _is_comment(line: str) -> bool:
@@ -49,6 +59,8 @@ def _delimiter(text: str, is_header: Callable[[Cells], bool]) -> str:
     """The delimiter that makes a header or most cells of the first line with content; a comma in doubt."""
     first = next((line for line in text.split("\n") if line.strip()), "")
     cells = {one: next(csv.reader([first], delimiter=one), []) for one in DELIMITERS}
+    if all(len(found) == 1 for found in cells.values()) and "|" in first:
+        return "|"  # also a mark between labels, so only where there is no other
     return max(DELIMITERS, key=lambda one: (is_header(cells[one]), len(cells[one]) == 2, len(cells[one])))
 
 

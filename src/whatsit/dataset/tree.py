@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from whatsit.dataset.files import Listing, Tally, at_and_above, images_below, scan
-from whatsit.dataset.words import is_unlabelled
+from whatsit.dataset.words import is_plain_split, is_unlabelled, words
 from whatsit.text import clean_label
 
 FEW = 0.1  # share of photos beside the folders of a level, up to which they are strays and the folders are what counts
@@ -52,3 +52,13 @@ def name_of(path: str) -> str:
 
 def label_of(path: str) -> str:
     return clean_label(name_of(path))
+
+
+def bare_names(folders: Sequence[str]) -> list[str]:
+    """The names of folders without the words of the one that holds them, where a split's is left: cat/cat_train."""
+    bare = []
+    for path in folders:
+        own = words(Path(path).parent.name)
+        rest = [word for word in words(name_of(path)) if word not in own]
+        bare.append(" ".join(rest) if is_plain_split(" ".join(rest)) else name_of(path))
+    return bare

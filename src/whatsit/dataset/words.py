@@ -12,9 +12,9 @@ from whatsit.dataset.records import Split
 SplitWord = Split | Literal["judge"]  # the last: eval, holdout, which is test, or valid where there is a test
 
 _SPELLINGS: tuple[tuple[SplitWord, tuple[str, ...]], ...] = (
-    ("train", ("train", "training", "trainval", "trn")),
-    ("valid", ("valid", "val", "validation", "validate", "validating", "dev", "devel", "development")),
-    ("test", ("test", "testing", "tst", "tests")),
+    ("train", ("train", "training", "trainval", "trn", "trainings", "entrainement", "entraînement", "entrenamiento")),
+    ("valid", ("valid", "val", "validation", "validate", "validating", "dev", "devel", "development", "validierung")),
+    ("test", ("test", "testing", "tst", "tests", "prueba", "pruebas")),
     ("judge", ("eval", "evaluation", "evaluate", "holdout", "heldout")),
 )
 SPLIT_WORDS: Mapping[str, SplitWord] = {word: split for split, spelled in _SPELLINGS for word in spelled}
@@ -28,11 +28,11 @@ def _of(text: str) -> frozenset[str]:
 _FILLERS = _of(
     "set sets data dataset datasets image images img imgs photo photos pic pics picture pictures file files folder "
     "folders dir directory seg obj split splits subset part sample samples jpg jpeg png of the my all full final "
-    "new raw resized cropped and"
+    "new raw resized cropped and daten datos donnees données"
 )
 _GLUED = re.compile(
     rf"({'|'.join(sorted(SPLIT_WORDS, key=len, reverse=True))})"
-    r"(set|sets|data|dataset|images?|imgs?|photos?|pics|pictures|files|folder|dir|split)"
+    r"(set|sets|data|dataset|images?|imgs?|photos?|pics|pictures|files|folder|dir|split|daten|datensatz)"
 )
 _PAIRS = {("held", "out"): "heldout", ("hold", "out"): "holdout", ("train", "val"): "trainval"}
 
@@ -41,7 +41,10 @@ _NOT, _LABELLED = (
     _of("no not non without un missing to"),
     _of("label labels labeled labelled labelling annotation annotations annotated tag tags tagged sort"),
 )
-_VAGUE = _of("unknown misc miscellaneous undefined unclassified unidentified na nan null todo tbd")
+_VAGUE = _of(
+    "unknown misc miscellaneous undefined unclassified unidentified na nan null none todo tbd newfolder untitledfolder "
+    "neuerordner nouveaudossier nuevacarpeta unsortiert unsure ohnelabel sansetiquette sansétiquette sinetiqueta"
+)
 
 _PARTS = _of("shard shards part parts batch batches chunk chunks fold folds cv split splits tar partition subset")
 _VIEWS = _of(

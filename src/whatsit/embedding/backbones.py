@@ -20,7 +20,7 @@ from whatsit.text import meant
 
 Precision = Literal["int8", "float32"]
 DEFAULT_BACKBONE = "efficientnet-lite0"
-VECTOR_FORMAT = 4  # counts up when the same graph and image would give another vector or thumbnail
+VECTOR_FORMAT = 5  # counts up when the same graph and image would give another vector or thumbnail
 
 
 @dataclass(frozen=True)

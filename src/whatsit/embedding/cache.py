@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from whatsit.embedding.finite import usable
 from whatsit.embedding.stream import Item, batched
 from whatsit.errors import EmbeddingError
+from whatsit.images.pages import split_page
 
 THUMBNAIL_SIDE = 32
 _AT_ONCE = 500  # parameters a query: SQLite's oldest limit is 999
@@ -95,7 +96,7 @@ def _open(path: Path, table: str) -> sqlite3.Connection:
 def stamp(path: str) -> Stamp | None:
     """Place, size and mtime of a local file; None where there is none (a URI, a missing file)."""
     try:
-        status = os.stat(path)  # noqa: PTH116 (and below PTH100: pathlib takes twice the time, a photo at a time)
+        status = os.stat(split_page(path)[0])  # noqa: PTH116 (and below PTH100: pathlib takes twice the time)
         return Stamp(os.fsencode(os.path.abspath(path)), status.st_size, status.st_mtime_ns)  # noqa: PTH100
     except (OSError, ValueError):
         return None

@@ -29,9 +29,17 @@ DEVICES = {
 }
 
 
+TRAINS = ("mps",)  # PyTorch trains on these, and ONNX Runtime does not run there by that name
+
+
 def find_device(name: str) -> Device:
     """Raises BackboneError for an unknown device."""
     try:
         return DEVICES[name]
     except KeyError:
+        if name in TRAINS:
+            raise BackboneError(
+                f"device {name!r} trains networks (--method scratch or finetune), and nothing else runs there. "
+                "Leave it out; on a Mac there is also coreml"
+            ) from None
         raise BackboneError(f"no device {name!r}. There are: {', '.join(DEVICES)}") from None

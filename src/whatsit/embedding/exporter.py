@@ -4,6 +4,7 @@ PyTorch's exporter writes where in which source, and in which folder of this mac
 left out. It needs PyTorch, so only what needs PyTorch as well imports it.
 """
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,6 +19,7 @@ from whatsit.embedding.session import open_session, run
 from whatsit.errors import BackboneError
 
 OPSET = 18  # the exporter's own: an older one is converted to, and may fail
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 TOLERANCE = 1e-3  # of the embedding's largest number: admits float32 in another order, not another network
 
 
@@ -38,11 +40,18 @@ def to_onnx(module: nn.Module, size: tuple[int, int], outputs: Sequence[str]) ->
                 verbose=False,
             )
     except Exception as error:  # of any type: each architecture has its own ways to be beyond the exporter
-        reason = str(error).strip().partition("\n")[0]
-        raise BackboneError(f"PyTorch cannot export it to ONNX ({reason}). Name another network") from error
+        raise BackboneError(f"PyTorch cannot export it to ONNX ({_root(error)}). Name another network") from error
     assert program is not None
     graph: bytes = _bare(program.model_proto).SerializeToString(deterministic=True)
     return graph
+
+
+def _root(error: BaseException) -> str:
+    """The first line of what caused it: the exporter's own message is a page of advice, in colours."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    first = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {_COLOUR.sub('', first)}".removesuffix(": ")
 
 
 def _bare(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -43,9 +43,9 @@ def write_parquet(path: Path, rows: Iterable[Row], provenance: Provenance) -> in
     Raises MissingExtraError without pyarrow, EmbeddingError for a row that does not fit, and WhatsitError
     where the file cannot be written.
     """
-    parquet = _pyarrow().parquet
+    parquet = pyarrow().parquet
     schema, count = _schema(provenance), 0
-    with _whole_or_not_at_all(path) as fresh:
+    with whole_or_not_at_all(path) as fresh:
         form: dict[str, Any] = {"compression": "zstd", "use_dictionary": ["label", "split", "group", "error"]}
         with parquet.ParquetWriter(fresh, schema, write_statistics=list(TEXTS), **form) as writer:
             for some in batched(rows, AT_ONCE):
@@ -59,7 +59,7 @@ def read_parquet(path: Path) -> StoredEmbeddings:
 
     Raises MissingExtraError without pyarrow, and EmbeddingError for a file that whatsit did not write.
     """
-    pa = _pyarrow()
+    pa = pyarrow()
     try:
         with pa.parquet.ParquetFile(path) as file:
             return _read(file)
@@ -72,7 +72,8 @@ def read_parquet(path: Path) -> StoredEmbeddings:
         raise EmbeddingError(f"{path}: cannot be read as Parquet ({reason})") from error
 
 
-def _pyarrow() -> ModuleType:
+def pyarrow() -> ModuleType:
+    """With `parquet`. Raises MissingExtraError."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -83,7 +84,7 @@ def _pyarrow() -> ModuleType:
 
 
 def _schema(provenance: Provenance) -> Any:
-    pa = _pyarrow()
+    pa = pyarrow()
     made = {key: value for key, value in asdict(provenance).items() if key not in LATER or value != LATER[key]}
     described = json.dumps({"format": FORMAT, **made})
     columns = [(name, pa.string()) for name in TEXTS]
@@ -93,7 +94,7 @@ def _schema(provenance: Provenance) -> Any:
 
 
 @contextmanager
-def _whole_or_not_at_all(path: Path) -> Iterator[Path]:
+def whole_or_not_at_all(path: Path) -> Iterator[Path]:
     """Yields a temporary sibling, which takes the path's place when the block ends without an error."""
     with plain_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -104,7 +105,7 @@ def _whole_or_not_at_all(path: Path) -> Iterator[Path]:
 
 
 def _record_batch(rows: Sequence[Row], schema: Any, dim: int) -> Any:
-    pa = _pyarrow()
+    pa = pyarrow()
     vectors = np.zeros((len(rows), dim), np.float32)
     for i, row in enumerate(rows):
         _check_row(row, dim)

@@ -7,7 +7,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from whatsit.embedding.devices import DEVICES, find_device
+from whatsit.embedding.devices import DEVICES, TRAINS, find_device
 from whatsit.errors import BackboneError, InferenceError
 
 ADVICE = "Leave the photo out, or mend the network"
@@ -17,6 +17,8 @@ _CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 
 def graph_device(device: str) -> str:
     """The same, or the CPU where ONNX Runtime has no package for it: PyTorch trains there all the same."""
+    if device in TRAINS:
+        return "cpu"
     return device if find_device(device).provider in ort.get_available_providers() else "cpu"
 
 

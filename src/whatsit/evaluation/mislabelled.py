@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.evaluation.outcome import check
+from whatsit.evaluation.outcome import CHUNK, check
 
 
 def likely_mislabelled(
@@ -25,25 +25,30 @@ def likely_mislabelled(
     None where more than half look wrong: then it is the classifier that is, as most labels are taken to be right.
     """
     check(truth, out_of_fold_probabilities)
-    p = np.asarray(out_of_fold_probabilities, dtype=np.float64)  # (n, k)
+    p = out_of_fold_probabilities  # (n, k)
     n, k = p.shape
-    own = p[np.arange(n), truth]
+    own = p[np.arange(n), truth].astype(np.float64)
     counts = np.bincount(truth, minlength=k)
     sums = np.bincount(truth, weights=own, minlength=k)
     thresholds = np.divide(sums, counts, out=np.full(k, np.inf), where=counts > 0)  # (k,); no photo: never
+    step = max(1, CHUNK // k)
+    parts = [_suspicious(truth[i : i + step], p[i : i + step], thresholds) for i in range(0, n, step)]
+    which = np.concatenate([i * step + rows for i, (rows, _) in enumerate(parts)])
+    if 2 * len(which) > n:
+        return np.empty(0, np.int64)
+    return which[np.argsort(np.concatenate([margins for _, margins in parts]), kind="stable")]
+
+
+def _suspicious(
+    truth: NDArray[np.int64], rows: NDArray[np.floating[Any]], thresholds: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Of some photos, the suspicious ones, and by how much the label's probability exceeds the best other class's."""
+    p = np.asarray(rows, dtype=np.float64)
+    places = np.arange(len(p))
     reached = np.where(p >= thresholds, p, -1.0)
     confident = reached.argmax(axis=1)
-    suspicious = (reached.max(axis=1) >= 0) & (confident != truth) & (p[np.arange(n), confident] > own)
-    if 2 * np.count_nonzero(suspicious) > n:
-        return np.empty(0, np.int64)
-    return _by_margin(truth, p, own, np.flatnonzero(suspicious))
-
-
-def _by_margin(
-    truth: NDArray[np.int64], p: NDArray[np.float64], own: NDArray[np.float64], which: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """`which`, sorted by the label's probability minus the best other class's."""
-    others = p[which].copy()
+    own = p[places, truth]
+    which = np.flatnonzero((reached.max(axis=1) >= 0) & (confident != truth) & (p[places, confident] > own))
+    others = p[which]
     others[np.arange(len(which)), truth[which]] = -1.0
-    margins = own[which] - others.max(axis=1, initial=-1.0)
-    return which[np.argsort(margins, kind="stable")]
+    return which, own[which] - others.max(axis=1, initial=-1.0)

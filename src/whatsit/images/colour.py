@@ -32,6 +32,12 @@ def to_rgb(image: Image.Image, value_range: ValueRange | None = None) -> Image.I
     return Image.alpha_composite(white, rgba).convert("RGB")
 
 
+def without_empty_alpha(image: Image.Image) -> Image.Image:
+    """Without alpha where it is nothing but 0: no opacity, as browsers and Windows have it."""
+    empty = image.mode in ("RGBA", "LA") and image.getchannel("A").getextrema() == (0, 0)
+    return image.convert(image.mode[:-1]) if empty else image
+
+
 def samples_to_rgb(samples: Samples, value_range: ValueRange | None = None) -> Image.Image:
     """What a decoder handed over as numbers → mode RGB, on white where it is transparent. value_range: as above."""
     levels = to_eight_bits(samples.values, value_range or _declared(samples))

@@ -25,6 +25,7 @@ from whatsit.images.formats import HEAD, name_of_unread, sniff, what_it_is
 from whatsit.images.jpeg import read_frame, read_rare, scale_down
 from whatsit.images.limits import Limits, check_format, check_pixels, check_stored_pixels
 from whatsit.images.mend import LOADERS, is_deep_png, load
+from whatsit.images.notes import note
 from whatsit.images.orientation import orientation, swaps_sides, turn_upright
 from whatsit.images.preprocessing import ValueRange
 from whatsit.images.quiet import hush_pillow
@@ -35,9 +36,6 @@ _DECODERS = {  # Pillow's kind: (module, class); imported when the first such fi
     "png": ("PIL.PngImagePlugin", "PngImageFile"),
     "gif": ("PIL.GifImagePlugin", "GifImageFile"),  # the first frame, here and below
     "webp": ("PIL.WebPImagePlugin", "WebPImageFile"),
-    "bmp": ("PIL.BmpImagePlugin", "BmpImageFile"),
-    "dib": ("PIL.BmpImagePlugin", "DibImageFile"),
-    "tga": ("PIL.TgaImagePlugin", "TgaImageFile"),
     "avif": ("PIL.AvifImagePlugin", "AvifImageFile"),
     "heic": ("pillow_heif", "HeifImageFile"),
 }
@@ -45,9 +43,13 @@ _OWN = {  # kind: the module that reads it, with functions `header` and `read`
     "tiff": "whatsit.images.tiff.read",
     "pnm": "whatsit.images.netpbm",
     "ico": "whatsit.images.icons",
+    "bmp": "whatsit.images.bmp",
+    "dib": "whatsit.images.bmp",
+    "tga": "whatsit.images.tga",
     "jp2": "whatsit.images.jpeg2000",
     "dicom": "whatsit.images.dicom",
 }
+_ANIMATED = ("gif", "png", "webp", "avif")
 _NAMES = {"webp": "WebP"}  # the others are written in capitals
 _LONGEST = 150  # characters of a decoder's own words
 _UNREAD = re.compile(r"unsupported|not supported|not yet supported|cannot handle|has not been built in", re.IGNORECASE)
@@ -61,6 +63,7 @@ class Decoded:
     width: int
     height: int
     deep: NDArray[Any] | None = None  # the numbers of a deep image, as stored
+    further: bool = False  # whether the file has more pages
 
 
 def decode(data: bytes, limits: Limits, at_least: int | None, value_range: ValueRange | None = None) -> Decoded:
@@ -73,7 +76,8 @@ def decode(data: bytes, limits: Limits, at_least: int | None, value_range: Value
             rgb = of_bands(rgb, limits.bands)
         if swaps_sides(turn):
             width, height = height, width
-        return Decoded(turn_upright(rgb, turn), width, height, _deep(loaded))
+        further = isinstance(loaded, Samples) and loaded.further
+        return Decoded(turn_upright(rgb, turn), width, height, _deep(loaded), further)
 
 
 def deep_values(data: bytes, limits: Limits) -> NDArray[Any] | None:
@@ -163,7 +167,19 @@ def _loaded(
             scale_down(image, data, at_least, limits)
         check_pixels(*image.size, limits)
         loaded = LOADERS.get(kind, load)(image, data)
-        return loaded, orientation(image), size  # after loading: a PNG's orientation may stand behind the pixels
+        turn = orientation(image)  # after loading: a PNG's orientation may stand behind the pixels
+        if kind in _ANIMATED and _is_animated(kind, data):
+            note("frames", data)
+        return loaded, turn, size
+
+
+def _is_animated(kind: str, data: bytes) -> bool:
+    """Opened anew: a GIF that is asked loses the frame that was loaded."""
+    try:
+        with _decoder(kind)(io.BytesIO(data)) as image:
+            return bool(getattr(image, "is_animated", False))
+    except Exception:  # a damaged second frame is no matter
+        return False
 
 
 def _reason(kind: str, error: Exception) -> str:

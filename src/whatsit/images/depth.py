@@ -24,10 +24,12 @@ FAINT = 1 / 16  # of white: a photo whose brightest value is below is black to t
 HUGE = 1e30  # beyond, a float is a mark for "no data"
 FLAT = 8  # levels of 255: a photo of less contrast shows next to nothing
 STEPS = 50  # a measured end is a round number, as near as the range's fiftieth part
+_MARKS = 8  # values that stand for something else than light, at most
 SAMPLE = 100_000  # values of a photo that are looked at
 ROWS = 2**22  # values that are scaled at a time
 
 UNKNOWN = "more than 8 bits, at a model that saw no such photo: what is black and white in it was guessed"
+NOTHING = "holds no numbers, only not-a-number and marks for no data"
 EMPTY = "shows next to nothing by the model's range, where black is {:.10g} and white is {:.10g}"
 
 Values = NDArray[Any]
@@ -67,9 +69,12 @@ def doubt(values: Values | None, value_range: ValueRange | None) -> str | None:
     """What a reader of an answer should know of a deep image; None where there is nothing, or it has 8 bits."""
     if values is None or values.dtype == np.uint8:
         return None
+    sample = sample_of(values)
+    if not len(sample):
+        return NOTHING
     if value_range is None:
         return UNKNOWN
-    return EMPTY.format(*value_range) if shows_nothing(sample_of(values), value_range) else None
+    return EMPTY.format(*value_range) if shows_nothing(sample, value_range) else None
 
 
 def range_of_photo(values: Values) -> ValueRange:
@@ -135,20 +140,27 @@ def _as_many(sample: NDArray[np.float64], most: int = 10_000) -> NDArray[np.floa
 
 
 def without_marks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Without the lowest value where it stands alone, far below all others: −9999, or a border of 0 around counts.
+    """Without the lowest value where it stands alone, far below all others: −9999, or a border of 0 around counts. And
+    without the highest, far above: a scale bar or an overexposed spot in 65535 where a camera counts to 4095.
 
-    Below zero, "far" is a quarter of the others' spread; from zero on, where black is a usual value, twice the spread.
+    "Far" is twice the others' spread; below zero, where black is no usual value, a quarter of it.
     """
-    while len(values):
-        lowest = values.min()
-        others = values[values > lowest]
-        if len(np.unique(others[:1000])) < 16:  # too few to speak of a spread
-            return values
-        low, high = _ends(others)
-        if others.min() - lowest <= (0.25 if lowest < 0 else 2) * (high - low):
-            return values
-        values = others
+    for _ in range(_MARKS):
+        ends = (values.min(), values.max()) if len(values) else ()
+        mark = next((end for end in ends if _stands_alone(end, values)), None)
+        if mark is None:
+            break
+        values = values[values != mark]
     return values
+
+
+def _stands_alone(mark: float, values: NDArray[np.float64]) -> bool:
+    others = values[values != mark]
+    if len(np.unique(others[:1000])) < 16:  # too few to speak of a spread
+        return False
+    low, high = _ends(others)
+    gap = others.min() - mark if mark < others.min() else mark - others.max()
+    return bool(gap > (0.25 if mark < 0 and mark < low else 2) * (high - low))
 
 
 def _ends(values: NDArray[np.float64]) -> tuple[float, float]:

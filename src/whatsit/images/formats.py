@@ -59,6 +59,20 @@ _UNREAD = (  # what people keep beside their photos; (where, bytes, name)
     (0, b"\x01\xda\x01", "SGI"),
     (0, b"\x01\xda\x00", "SGI"),
     (0, b"qoif", "QOI"),
+    (0, b"\x59\xa6\x6a\x95", "Sun raster"),
+    (0, b"\x0a\x05\x01\x08", "PCX"),
+    (0, b"\x0a\x05\x01\x01", "PCX"),
+    (0, b"SDPX", "DPX"),
+    (0, b"XPDS", "DPX"),
+    (0, b"EHFA_HEADER_TAG", "Erdas Imagine"),
+    (0, b"PCIDSK", "PCIDSK"),
+    (0, b"CDF\x01", "NetCDF"),
+    (0, b"CDF\x02", "NetCDF"),
+    (0, b"farbfeld", "farbfeld"),
+    (0, b"/* XPM */", "XPM"),
+    (0, b"\xd7\xcd\xc6\x9a", "WMF (a drawing, not pixels)"),
+    (344, b"n+1\x00", "NIfTI"),
+    (208, b"MAP ", "MRC"),
     (0, b"\x00\x00\x02\x00", "CUR"),
     (4, b"ftypisom", "a film (MP4)"),
     (4, b"ftypmp42", "a film (MP4)"),
@@ -126,7 +140,7 @@ def _is_dib(head: bytes) -> bool:
     """A BMP without its file header: one plane, a depth and a compression that there are, a size."""
     size, compression = int.from_bytes(head[:4], "little"), int.from_bytes(head[16:20], "little")
     known = size in (40, 52, 56, 108, 124) and _u16(head, 12) == 1 and _u16(head, 14) in (1, 4, 8, 16, 24, 32)
-    return known and compression <= 3 and head[4:8] != b"\0" * 4 and len(head) >= 40
+    return known and compression in (0, 1, 2, 3, 6) and head[4:8] != b"\0" * 4 and len(head) >= 40
 
 
 def _is_tga(head: bytes) -> bool:

@@ -26,6 +26,7 @@ else:
 
 EXPECTED = "expected a path, bytes, an open file, a Pillow image or an array"
 WHICH = "Channels first? Give x.transpose(1, 2, 0), of a tensor x.permute(1, 2, 0). Grey images? Give list(x)"
+MOST_CHANNELS = 4
 OF_TEXT = "OUS"  # kinds of NumPy's types whose elements are images themselves: paths, bytes, objects
 LOCKS = tuple(threading.Lock() for _ in range(16))  # one file may stand in a list twice, and threads read it
 
@@ -34,8 +35,8 @@ def unpacked(given: Any) -> tuple[bool, Iterable[Any]]:
     """Whether it is one image, and the images: itself alone, or those in it.
 
     Many are: a list, a tuple, an iterator or any other iterable of images, a column of paths, a stack of pictures
-    (n, H, W, channels). Raises ImageError for what may be meant in several ways: a dictionary, a set, a list of
-    numbers, an array (n, H, W), a table of several columns.
+    (n, H, W, channels) or (n, 3, H, W). Raises ImageError for what may be meant in several ways: a dictionary, a set,
+    a list of numbers, an array (n, H, W), a table of several columns.
     """
     if isinstance(given, list | tuple) and not _is_of_numbers(given):
         return False, given
@@ -54,7 +55,8 @@ def readable(image: Any, limits: Limits = DEFAULT_LIMITS) -> Readable:
     """One image of any kind → a path, a URI, the bytes of a file, a loaded Pillow image, or an array.
 
     An open file is read from its start, where it can go there, and at most `limits.max_bytes` of it. An array of bytes
-    (n,) is a file's; one of (H, W, 1) is grey; of 2 and 4 channels the last is opacity. Raises ImageError.
+    (n,) is a file's; one of (H, W, 1) is grey; of 2 and 4 channels the last is opacity; PyTorch's (3, H, W) is RGB.
+    Raises ImageError.
     """
     if isinstance(image, str):
         return str(image)  # also of NumPy's kind
@@ -66,7 +68,8 @@ def readable(image: Any, limits: Limits = DEFAULT_LIMITS) -> Readable:
     if isinstance(image, np.ndarray):
         return _of_one_array(image, limits)
     if _is_tensor(image) and not _is_picture(image):
-        return _of_one_array(_array(image), limits)
+        array = _array(image)
+        return _of_one_array(np.moveaxis(array, 0, -1) if _is_torch_photo(image, array) else array, limits)
     if _is_file(image):
         return _contents(image, limits)
     if _is_buffer(image):
@@ -132,10 +135,23 @@ def _of_array(given: Any) -> tuple[bool, Iterable[Any]]:
             raise ImageError(f"{what}: expected one column of images, such as table['path']")
         return (False, column.tolist()) if column.ndim else (True, [given])
     if array.ndim == 4:
-        return False, list(array)
+        return False, list(np.moveaxis(array, 1, -1) if _is_channels_first(array) else array)
+    if _is_torch_photo(given, array):
+        return True, [given]
     if array.size and (array.ndim > 4 or (array.ndim == 3 and array.shape[2] > 4)):
         raise ImageError(f"{what}: expected (H, W), (H, W, channels) or (n, H, W, channels). {WHICH}")
     return True, [given]
+
+
+def _is_channels_first(array: NDArray[Any]) -> bool:
+    """Of (n, a, b, c): whether it can only be (n, 3, H, W), since nothing has so many channels as c."""
+    return bool(array.shape[1] == 3 and min(array.shape[2:]) > MOST_CHANNELS)
+
+
+def _is_torch_photo(given: Any, array: NDArray[Any]) -> bool:
+    """Whether it is a tensor of PyTorch (3, H, W), as its libraries have photos; an array might be three grey ones."""
+    is_torch = callable(getattr(given, "permute", None))
+    return bool(is_torch and array.ndim == 3 and array.shape[0] == 3 and min(array.shape[1:]) > MOST_CHANNELS)
 
 
 def _array(tensor: Any) -> NDArray[Any]:

@@ -2,13 +2,14 @@
 
 import io
 
+import numpy as np
 from PIL import Image
 from PIL.IcoImagePlugin import IcoFile
 from PIL.PngImagePlugin import PngImageFile
 
 from whatsit.errors import ImageError
 from whatsit.images.limits import Limits, check_pixels
-from whatsit.images.mend import load_png, without_empty_alpha
+from whatsit.images.mend import load_png
 from whatsit.images.samples import Header, Samples
 
 _PNG = b"\x89PNG"
@@ -31,7 +32,21 @@ def read(data: bytes, limits: Limits) -> Image.Image | Samples:
             return load_png(image, picture)
     icons = IcoFile(io.BytesIO(data))
     index = next(i for i, entry in enumerate(icons.entry) if entry.offset == place)
-    return without_empty_alpha(icons.frame(index))
+    return _masked(icons.frame(index), data[place : place + length])
+
+
+def _masked(image: Image.Image, bitmap: bytes) -> Image.Image:
+    """Where alpha is nothing but 0, the mask at the bitmap's end is the opacity, as Windows has it; else nothing is."""
+    if image.mode != "RGBA" or image.getchannel("A").getextrema() != (0, 0):
+        return image
+    row = -(-image.width // 32) * 4
+    stored = np.frombuffer(bitmap[-row * image.height :], np.uint8)
+    image = image.convert("RGB")
+    if len(stored) == row * image.height:
+        hidden = np.unpackbits(stored.reshape(image.height, row)[::-1], axis=1, count=image.width)
+        if not hidden.all():
+            image.putalpha(Image.fromarray((1 - hidden) * np.uint8(255)))
+    return image
 
 
 def _largest(data: bytes) -> tuple[int, int]:

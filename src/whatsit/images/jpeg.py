@@ -5,11 +5,13 @@ A 12-megapixel photo takes 32 ms so, and 160 ms in full. What it changes is meas
 without Adobe's mark.
 """
 
+import io
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageChops, ImageFile
+from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from whatsit.errors import ImageError
@@ -26,6 +28,8 @@ _ALONE, _END, _SCAN = (0x01, 0xD8), 0xD9, 0xDA  # markers: without a segment; of
 _FRAMES = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0), 0xF7)
 _LOSSLESS = 0xC3
 _READ = (0xC0, 0xC1, 0xC2, _LOSSLESS, 0xC9, 0xCA)  # baseline, extended, progressive; these with arithmetic coding
+# Bytes that no picture goes on with, restarts among them, and the end.
+_OTHER = b"".join(b"\x5a\xa5" * 64 + bytes([0xFF, marker]) for marker in (*range(0xD0, 0xD8), 0xD9))
 _UNREAD = {0xF7: "JPEG-LS", 0xCB: "lossless JPEG with arithmetic coding"}
 
 
@@ -38,6 +42,7 @@ class Frame:
     width: int
     height: int
     bands: int
+    sampling: tuple[int, int]  # of the first band, luma: how many samples (across, down) where chroma has one
 
     @property
     def is_read_by_pillow(self) -> bool:
@@ -53,7 +58,8 @@ def read_frame(data: bytes) -> Frame | None:
             return None
         if kind in _FRAMES and at + 8 <= len(data):
             height, width = (int.from_bytes(data[at + i : at + i + 2], "big") for i in (3, 5))
-            return Frame(kind, data[at + 2], width, height, data[at + 7])
+            factors = data[at + 9] if at + 9 < len(data) else 0
+            return Frame(kind, data[at + 2], width, height, data[at + 7], (factors >> 4, factors & 15))
         if kind not in _ALONE:
             at += max(2, int.from_bytes(data[at : at + 2], "big"))
     return None
@@ -96,9 +102,40 @@ def scale_down(image: JpegImageFile, data: bytes, at_least: int | None, limits: 
 
 def load_jpeg(image: ImageFile.ImageFile, data: bytes) -> Image.Image | Samples:
     """CMYK is inverted where Adobe's mark says who wrote it, as libvips and ImageMagick have it; Pillow always does."""
+    assert isinstance(image, JpegImageFile)
+    loaded = _loaded(image, data)
+    if loaded.mode == "CMYK" and "adobe" not in image.info:
+        from PIL import ImageChops
+
+        return ImageChops.invert(loaded)
+    return loaded
+
+
+def _loaded(image: JpegImageFile, data: bytes) -> Image.Image:
+    """Loaded, though the end's marker may be missing, as some cameras leave it out, where no pixel is.
+
+    Whether one is: cut off amid its pixels, a file shows another picture for other bytes behind it.
+    """
+    settings, in_one_pass = (image.tile, image.decoderconfig, image.size, image.mode), _in_one_pass(image, data)
+    try:
+        image.load()
+        return image
+    except OSError as error:
+        if "truncated" not in str(error) or not in_one_pass:
+            raise
+        try:
+            plain, other = (_ended(data.rstrip(b"\xff") + more, settings) for more in (b"\xff\xd9", _OTHER))
+        except OSError:
+            raise error from None
+        if plain.tobytes() != other.tobytes():
+            raise
+        return plain
+
+
+def _ended(data: bytes, settings: tuple[Any, Any, tuple[int, int], str]) -> JpegImageFile:
+    image = JpegImageFile(io.BytesIO(data))
+    image.tile, image.decoderconfig, image._size, image._mode = settings
     image.load()
-    if image.mode == "CMYK" and "adobe" not in image.info:
-        return ImageChops.invert(image)
     return image
 
 

@@ -24,6 +24,7 @@ class _Frame:
     height: int
     bands: int
     bits: int
+    signed: bool
 
 
 def header(data: bytes) -> Header:
@@ -48,15 +49,24 @@ def read(data: bytes, limits: Limits) -> Image.Image | Samples:
             raise ImageError("damaged JP2: two sizes")
         image.load()
         if image.mode != "I;16":
-            return image
-        return Samples(np.asarray(image).astype(np.uint16) >> (16 - frame.bits), None, frame.bits)
+            return image if frame.bits == 8 else _to_eight(image, frame.bits)
+        values = np.asarray(image).astype(np.uint16) >> (16 - frame.bits)
+        if frame.signed:  # Pillow moves them up by half of their range
+            return Samples((values.astype(np.int32) - (1 << (frame.bits - 1))).astype(np.int16), None, frame.bits)
+        return Samples(values, None, frame.bits)
+
+
+def _to_eight(image: Image.Image, bits: int) -> Image.Image:
+    """Of 1 to 7 bits, which Pillow moves up to the highest of 8."""
+    levels = np.rint(np.arange(256) // (1 << (8 - bits)) * (255 / ((1 << bits) - 1)))
+    return image.point(levels.astype(int).tolist() * len(image.getbands()))
 
 
 def _deep_colour(data: bytes, frame: _Frame) -> Samples:
     if frame.bands != 3 or b"pclr" in data[:4096] or _colour_space(data) == _SYCC:
         raise ImageError(f"not supported: JPEG 2000 of {frame.bits}-bit colours of this kind. Save it as RGB")
     values = imagecodecs("JPEG 2000 of more than 8 bits in colour").jpeg2k_decode(data)
-    if values.shape != (frame.height, frame.width, 3) or values.dtype != np.uint16:
+    if values.shape != (frame.height, frame.width, 3) or values.dtype not in (np.uint16, np.int16):
         raise ImageError("damaged JP2: its pixels are of another size")
     return Samples(values, None, frame.bits)
 
@@ -78,11 +88,12 @@ def _frame(data: bytes) -> _Frame:
         raise ImageError("truncated JP2: ends in the middle of a header")
     right, bottom, left, top = (int.from_bytes(data[at + i : at + i + 4], "big") for i in (8, 12, 16, 20))
     bands = int.from_bytes(data[at + 40 : at + 42], "big")
-    depths = {data[i] & 0x7F for i in range(at + 42, min(at + 42 + 3 * bands, len(data) - 2), 3)}
+    depths = {data[i] for i in range(at + 42, min(at + 42 + 3 * bands, len(data) - 2), 3)}
     if right <= left or bottom <= top or not bands or not depths:
         raise ImageError("damaged JP2: it has no pixels")
-    if len(depths) > 1 or max(depths) > 15:
+    if len(depths) > 1 or max(one & 0x7F for one in depths) > 15:
         raise ImageError(
             "not supported: JPEG 2000 of bands that differ in depth, or of more than 16 bits. Save it as PNG"
         )
-    return _Frame(right - left, bottom - top, bands, depths.pop() + 1)
+    depth = depths.pop()
+    return _Frame(right - left, bottom - top, bands, (depth & 0x7F) + 1, depth > 0x7F)

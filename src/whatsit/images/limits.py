@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from whatsit.errors import ImageError
 from whatsit.images.formats import FORMATS
 
-Page = Literal["first", "channels"]
+Page = Literal["first", "all", "channels"]
 MOST_BANDS = 1000
 
 
@@ -32,7 +32,7 @@ class Limits:
     formats: frozenset[str] = FORMATS
     # Of files with more bands than a picture: which are red, green and blue, or the one that is grey; from 1.
     bands: tuple[int, ...] | None = None
-    # Of TIFFs with several pages: the first, or grey ones as channels.
+    # Of files with several pages: the first; all, each as a photo of its own (`pages.py`); or grey ones as channels.
     page: Page = "first"
 
     def __post_init__(self) -> None:

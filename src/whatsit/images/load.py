@@ -11,6 +11,7 @@ from whatsit.images.decode import Decoded, decode, deep_values, header_size
 from whatsit.images.depth import doubt
 from whatsit.images.fit import fit
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
+from whatsit.images.pages import FIRST, SENT
 from whatsit.images.preprocessing import Preprocessing, ValueRange
 from whatsit.images.source import Source, read_bytes
 
@@ -62,15 +63,21 @@ def load_noted(
 ) -> tuple[NDArray[np.uint8], str | None]:
     """The same, and what a reader of an answer should know of it (`doubt`). Raises `ImageError`."""
     decoded = _decode_for(source, preprocessing, limits)
-    return np.array(fit(decoded.image, preprocessing)), doubt(decoded.deep, preprocessing.value_range)
+    return np.array(fit(decoded.image, preprocessing)), _note(source, decoded, preprocessing)
 
 
 def load_with_thumbnail(source: Source, preprocessing: Preprocessing, limits: Limits = DEFAULT_LIMITS) -> Loaded:
     """The same input with a thumbnail and the original's size, from the same decode. Raises `ImageError`."""
     decoded = _decode_for(source, preprocessing, limits)
     pixels = np.array(fit(decoded.image, preprocessing))
-    note = doubt(decoded.deep, preprocessing.value_range)
+    note = _note(source, decoded, preprocessing)
     return Loaded(pixels, thumbnail(decoded.image), decoded.width, decoded.height, note)
+
+
+def _note(source: Source, decoded: Decoded, preprocessing: Preprocessing) -> str | None:
+    further = SENT if isinstance(source, bytes) else FIRST
+    notes = [further if decoded.further else None, doubt(decoded.deep, preprocessing.value_range)]
+    return "; ".join(note for note in notes if note) or None
 
 
 def thumbnail(image: Image.Image) -> NDArray[np.uint8]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, ImagePalette
+from PIL import Image, ImageFile
 
 from whatsit.errors import ImageError
 from whatsit.images.jpeg import load_jpeg
@@ -110,28 +110,6 @@ def _covered(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
     return canvas
 
 
-def load_bmp(image: ImageFile.ImageFile, data: bytes) -> Image.Image | Samples:
-    """Alpha of nothing but 0 is none (as browsers and Windows have it), and grey is read at the file's own depth.
-
-    Pillow takes a palette of greys for grey of 8 bits, or of 1 where it has two colours, whatever the pixels' depth.
-    """
-    bits = _bmp_bits(data)
-    if {"1": 1, "L": 8}.get(image.mode, bits) != bits and bits in (1, 2, 4, 8):
-        greys = bytes((0, 255)) if image.mode == "1" else bytes(range(256))
-        image.palette = ImagePalette.raw("RGB", b"".join(bytes([grey] * 3) for grey in greys))
-        image._mode = "P"
-        raw_mode = "P" if bits == 8 else f"P;{bits}"
-        image.tile = [tile._replace(args=(raw_mode, *tile.args[1:])) for tile in image.tile if tile.args]
-    image.load()
-    return without_empty_alpha(image)
-
-
-def _bmp_bits(data: bytes) -> int:
-    at = 14 if data[:2] == b"BM" else 0
-    place = at + (10 if data[at] == 12 else 14)
-    return int.from_bytes(data[place : place + 2], "little")
-
-
 def load_avif(image: ImageFile.ImageFile, data: bytes) -> Image.Image | Samples:
     """As Pillow does, which turns by `irot` and `imir`, but does not cut to a clean aperture (`clap`) as MIAF asks."""
     start = data.find(b"ipco")
@@ -141,24 +119,10 @@ def load_avif(image: ImageFile.ImageFile, data: bytes) -> Image.Image | Samples:
     return image
 
 
-def load_opaque(image: ImageFile.ImageFile, data: bytes) -> Image.Image | Samples:
-    """As Pillow does, but for alpha of nothing but 0."""
-    image.load()
-    return without_empty_alpha(image)
-
-
-def without_empty_alpha(image: Image.Image) -> Image.Image:
-    empty = image.mode in ("RGBA", "LA") and image.getchannel("A").getextrema() == (0, 0)
-    return image.convert(image.mode[:-1]) if empty else image
-
-
 LOADERS: dict[str, Callable[[ImageFile.ImageFile, bytes], Image.Image | Samples]] = {
     "png": load_png,
     "gif": load_gif,
     "webp": load_webp,
     "avif": load_avif,
-    "bmp": load_bmp,
-    "dib": load_bmp,
-    "tga": load_opaque,
     "jpeg": load_jpeg,
 }

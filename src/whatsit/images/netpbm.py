@@ -15,7 +15,7 @@ from whatsit.images.samples import Header, Samples
 
 _TOKEN = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])*([^\s#]+)")
 _COMMENT = re.compile(rb"#[^\n\r]*")
-_PAM_LINE = re.compile(rb"(?:#[^\n]*\n)*([A-Z]+)[ \t]*([^\n]*)\n")
+_PAM_LINE = re.compile(rb"(?:#[^\n]*\n|[ \t\r]*\n)*[ \t]*([A-Z]+)[ \t]*([^\n]*)\n")
 _SAMPLES = {b"P1": 1, b"P2": 1, b"P3": 3, b"P4": 1, b"P5": 1, b"P6": 3, b"Pf": 1, b"PF": 3}
 _PLAIN, _BITS, _FLOATS = (b"P1", b"P2", b"P3"), (b"P1", b"P4"), (b"Pf", b"PF")
 _MOST = 65535  # maxval

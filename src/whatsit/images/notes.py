@@ -10,7 +10,7 @@ from typing import Literal
 
 from whatsit.text import number
 
-Left = Literal["pages", "preview"]
+Left = Literal["pages", "uncounted", "frames", "preview"]
 _MOST = 100_000  # files of a kind that are told apart
 _lock = Lock()
 _files: dict[Left, set[int]] = defaultdict(set)
@@ -32,6 +32,9 @@ def taken() -> list[str]:
 
 
 _SENTENCES: dict[Left, str] = {
-    "pages": "{}: further pages or frames were left out (--page channels makes a picture of three).",
+    "pages": "{}: further pages were left out. --page all reads each as a photo; in training, --page channels makes "
+    "one of three.",
+    "uncounted": "{} that is not local: further pages were left out. Name each as FILE#page=2, or copy the file here.",
+    "frames": "{} with an animation: the first frame was read.",
     "preview": "{} of a camera's raw data: the small preview inside was read. Develop them to TIFF or JPEG for more.",
 }

@@ -32,8 +32,9 @@ class Samples:
     alpha: NDArray[np.uint8] | None = None  # (H, W), 255 is opaque; colours are not multiplied by it
     bits: int = 8  # per sample, as the file says; 12 bits come in uint16
     white: float | None = None  # the file's own word on its largest value: SMaxSampleValue, maxval
+    further: bool = False  # whether the file has more pages
 
 
-def no_such_bands(bands: Sequence[int], there: int) -> ImageError:
+def no_such_bands(bands: Sequence[int], there: int, what: str = "band") -> ImageError:
     asked = ", ".join(map(str, bands))
-    return ImageError(f"has {there} band{'s' * (there > 1)}, asked for {asked}. Give others with --bands")
+    return ImageError(f"has {there} {what}{'s' * (there > 1)}, asked for {asked}. Give others with --bands")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from whatsit.errors import ImageError
 from whatsit.images.limits import DEFAULT_LIMITS, Limits, check_bytes
+from whatsit.images.pages import page_of, read_page, split_page
 
 Source = str | os.PathLike[str] | bytes  # a string that contains '://' is a URI, any other a path
 
@@ -13,12 +14,15 @@ Source = str | os.PathLike[str] | bytes  # a string that contains '://' is a URI
 def read_bytes(source: Source, limits: Limits = DEFAULT_LIMITS) -> bytes:
     """The bytes of an image file, at most `limits.max_bytes` of them.
 
-    `source` is a path, a URI that fsspec opens (`s3://…`, `https://…`, `file://…`), or the bytes themselves.
+    `source` is a path, a URI that fsspec opens (`s3://…`, `https://…`, `file://…`), or the bytes themselves. Of a name
+    such as `stack.tif#page=2` it is that page alone, as a file of its own.
     Raises `ImageError` where it is missing, unreadable, empty or too large; a local file's size is looked at
     before it is read.
     """
     if isinstance(source, bytes):
         data = source
+    elif (page := split_page(str(source)))[1] is not None:
+        data = _read_page(*page, limits)
     elif isinstance(source, str) and "://" in source:
         data = _read_uri(source, limits)
     else:
@@ -27,11 +31,27 @@ def read_bytes(source: Source, limits: Limits = DEFAULT_LIMITS) -> bytes:
     return data
 
 
+def _read_page(name: str, number: int | None, limits: Limits) -> bytes:
+    local = name.removeprefix("file://")
+    if "://" in local:
+        return page_of(_read_uri(name, limits), number or 1, limits)
+    if not Path(local).is_file():
+        return _read_path(Path(local), limits)  # which says what it is
+    try:
+        return read_page(Path(local), number or 1, limits)
+    except ImageError:
+        raise
+    except OSError as error:
+        raise ImageError(f"cannot be read: {error.strerror or error}") from error
+    except Exception as error:  # hostile bytes: nearly any type
+        raise ImageError(f"damaged file: page {number} cannot be read ({type(error).__name__})") from error
+
+
 def _read_path(path: Path, limits: Limits) -> bytes:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
-            raise ImageError("not a file" if not path.is_dir() else "a folder, not a file")
+            raise ImageError("not a file" if not path.is_dir() else "a folder, not a file: name the photos in it")
         check_bytes(status.st_size, limits)
         with path.open("rb") as file:
             data = file.read(status.st_size + 1)  # a bound of 64 MB would be allocated, for each photo

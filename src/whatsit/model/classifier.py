@@ -23,6 +23,7 @@ from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.machine import cores
 from whatsit.model.folder import ModelFacts, read_model
 from whatsit.model.sessions import OUTPUTS, Sessions
+from whatsit.notices import notice
 
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
@@ -56,6 +57,7 @@ class Classifier:
         self.graph = graph
         self.device = device
         self.limits = facts.preprocessing.reading(limits)
+        _say_unused(facts, limits, self.limits)
         self.classes_: tuple[str, ...] = facts.labels
         self._sessions = Sessions(facts, graph, device)
 
@@ -232,6 +234,15 @@ class Classifier:
 
     def __repr__(self) -> str:
         return f"<Classifier {self.facts.name!r}: {len(self.classes_)} classes, {self.facts.backbone['name']}>"
+
+
+def _say_unused(facts: ModelFacts, asked: Limits, read: Limits) -> None:
+    """The model decides how photos are read, where it was trained on such; who asked for another way hears of it."""
+    if asked.page not in (DEFAULT_LIMITS.page, read.page):
+        notice(f"--page {asked.page} has no effect: {facts.name} was trained with --page {read.page}")
+    if asked.bands not in (None, read.bands):
+        given, trained = (",".join(map(str, bands or ())) for bands in (asked.bands, read.bands))
+        notice(f"--bands {given} has no effect: {facts.name} was trained with --bands {trained}")
 
 
 def _remade(kind: type[Classifier], facts: ModelFacts, graph: bytes, device: str, limits: Limits) -> Classifier:

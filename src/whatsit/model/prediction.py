@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.decide import BOTH, UNLIKE, Rule, decide
+from whatsit.text import chance
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Prediction:
         if self.error is not None:
             return f"{self.path}: {self.error}"
         answer = "unsure, perhaps " if self.unsure else ""
-        return f"{self.path}: {answer}{self.label} ({self.probability:.0%})"
+        return f"{self.path}: {answer}{self.label} ({chance(self.top[0].probability, 0)})"
 
     def _repr_html_(self) -> str:
         """How a notebook shows it: a bar a class."""
@@ -72,7 +73,7 @@ class Prediction:
         if self.error is not None:
             return f"<p><b>{escape(self.path)}</b>: {escape(self.error)}</p>"
         rows = "".join(
-            f"<tr><td style='text-align:left'>{escape(c.label)}</td><td>{c.probability:.1%}</td>"
+            f"<tr><td style='text-align:left'>{escape(c.label)}</td><td>{chance(c.probability)}</td>"
             "<td style='width:12em'>"
             f"<div style='background:#4a7dbd;height:.8em;width:{c.probability:.1%}'></div></td></tr>"
             for c in self.top
@@ -115,6 +116,10 @@ class Classified:
     digest: bytes | None = None  # sha256 of the image's bytes, where it was asked for
     thumbnail: NDArray[np.uint8] | None = None  # (32, 32) grey, likewise
 
+    def reason(self, rule: Rule) -> str:
+        """Why it is unsure, of `REASONS`; empty where it is sure."""
+        return str(decide(self.probabilities.max(), self.similarity, rule).reasons)
+
     def prediction(self, classes: Sequence[str], rule: Rule, top: int) -> Prediction:
         """The answer, which names the `top` most probable classes."""
         is_path = isinstance(self.source, str | PathLike)
@@ -123,5 +128,4 @@ class Classified:
             return Prediction(name, error=self.error)
         p = self.probabilities.tolist()
         candidates = tuple(Candidate(classes[i], p[i]) for i in nlargest(top, range(len(p)), key=p.__getitem__))
-        reason = str(decide(candidates[0].probability, self.similarity, rule).reasons)
-        return Prediction(name, candidates, reason, self.similarity, note=self.note)
+        return Prediction(name, candidates, self.reason(rule), self.similarity, note=self.note)

@@ -2,7 +2,7 @@
 
 from whatsit.errors import WhatsitError
 
-ACCELERATORS = {"cpu": "cpu", "cuda": "cuda"}  # Lightning's name of a device
+ACCELERATORS = {"cpu": "cpu", "cuda": "cuda", "mps": "mps"}  # Lightning's name of a device
 
 
 def check_accelerator(device: str, devices: int) -> None:
@@ -15,6 +15,17 @@ def check_accelerator(device: str, devices: int) -> None:
         there = f"PyTorch finds {found} GPU{'' if found == 1 else 's'} here"
         less = f"Give --devices {found}" if found else "Leave it out to train on the CPU"
         raise WhatsitError(f"{asked}: {there}. {less}, or look at what nvidia-smi says")
+    if device == "mps":
+        _check_apple(devices)
+
+
+def _check_apple(devices: int) -> None:
+    from torch.backends import mps
+
+    if devices > 1:
+        raise WhatsitError(f"--device mps --devices {devices}: a Mac has one GPU. Leave --devices out")
+    if not mps.is_available():
+        raise WhatsitError("--device mps: PyTorch finds no GPU of Apple's here. Leave it out to train on the CPU")
 
 
 def _gpus() -> int:

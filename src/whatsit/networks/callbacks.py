@@ -28,16 +28,20 @@ from whatsit.notices import notice
 CHECKPOINT = "last.ckpt"
 OUTCOME = "outcome.pt"
 LOOK_EVERY = 0.2  # seconds
+TIME_OVER = "its time was over"
+MOST_LINES = 100  # of a training from a script: of 300 epochs, every third is told
 
 
 class Record(Callback):
     """Every epoch's figures, and the weights of the best one: the last that is not clearly worse than the least.
 
     That is of the valid losses, once calibrated. start: what training begins with, where that is worth keeping;
-    chooses: else the weights of the last one.
+    total: how many the course has; chooses: else the weights of the last one.
     """
 
-    def __init__(self, network: Network, start: Start | None, *, chooses: bool = True) -> None:
+    def __init__(self, network: Network, start: Start | None, total: int, *, chooses: bool = True) -> None:
+        self.total = total
+        self.counted_from = 0  # the epoch that patience begins anew at: that after which more were asked for
         self.chooses = chooses
         self.epochs = [start.epoch] if start else []
         self.best = self.least = 0  # numbers of epochs: whose weights are kept, and that of least valid loss
@@ -94,6 +98,8 @@ class Record(Callback):
     def state_dict(self) -> dict[str, Any]:
         return {
             "epochs": [asdict(epoch) for epoch in self.epochs],
+            "total": self.total,
+            "counted_from": self.counted_from,
             "best": self.best,
             "least": self.least,
             "weights": self.best_weights,
@@ -102,6 +108,8 @@ class Record(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.epochs = [Epoch(**values) for values in state_dict["epochs"]]
+        same = state_dict.get("total", self.total) == self.total
+        self.counted_from = state_dict.get("counted_from", 0) if same else self.epochs[-1].number
         self.best, self.best_weights = state_dict["best"], state_dict["weights"]
         self.least, self.least_losses = state_dict["least"], state_dict["least_losses"]
 
@@ -172,13 +180,15 @@ class Stop(Callback):
     def on_validation_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         reason = self._urgent(trainer)
         if trainer.strategy.reduce_boolean_decision(bool(reason), all=False):
-            self._stop(trainer, reason or "another process was asked to stop")
+            self._stop(
+                trainer, reason or self._urgent(trainer) or TIME_OVER
+            )  # the flag is all processes', a clock is not
         self._judge(trainer)
 
     def _judge(self, trainer: Trainer) -> None:
         """By the figures, which are the same in all processes."""
         last = self.record.epochs[-1]
-        since = last.number - self.record.least
+        since = last.number - max(self.record.least, self.record.counted_from)
         if not math.isfinite(last.train_loss + last.valid_loss):
             self._stop(trainer, NO_NUMBER)
         if self.accuracy is not None and last.valid_accuracy >= self.accuracy:
@@ -190,7 +200,7 @@ class Stop(Callback):
         if self.interrupted.value:
             return f"{INTERRUPTED} in epoch {trainer.current_epoch + 1} of {trainer.max_epochs}"
         over = self.max_seconds is not None and time.monotonic() - self._began > self.max_seconds
-        return "its time was over" if over else ""
+        return TIME_OVER if over else ""
 
     def _stop(self, trainer: Trainer, reason: str) -> None:
         if reason:
@@ -231,3 +241,20 @@ class Progress(Callback):
         if self.record.epochs:
             note += f", valid {self.record.epochs[-1].valid_accuracy:.3f}"
         return note
+
+
+class EpochLines(Callback):
+    """A line for each epoch, or for some of very many, through the log: a script sees no bar."""
+
+    def on_validation_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        """Called after the record's, which has the figures."""
+        epochs = Record.of(trainer).epochs
+        if trainer.sanity_checking or not trainer.is_global_zero or not epochs:
+            return
+        last, whole = epochs[-1], trainer.max_epochs or 1
+        if (last.number - 1) % math.ceil(whole / MOST_LINES) and last.number < whole and not trainer.should_stop:
+            return
+        notice(
+            f"Epoch {last.number} of {whole}: loss {last.train_loss:.3f}, accuracy "
+            f"{last.train_accuracy:.3f}, valid {last.valid_accuracy:.3f}, {last.seconds:.1f} s"
+        )

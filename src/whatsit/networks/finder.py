@@ -17,6 +17,7 @@ from torch import Tensor
 from whatsit.networks.batches import Batch, Batches
 from whatsit.networks.depthwise import speed_up
 from whatsit.networks.fit import autocast
+from whatsit.networks.layout import augments, layout
 from whatsit.networks.learner import Learner, Task
 from whatsit.networks.network import Network
 from whatsit.networks.optimize import optimizer_of
@@ -42,7 +43,7 @@ class Found:
 def find_learning_rate(
     network: Network, task: Task, say: Say, *, device: str = "cpu", precision: str = "32-true", steps: int = STEPS
 ) -> Found:
-    """device: of PyTorch, "cpu" or "cuda"; precision: as Lightning calls it, from `fit.precision`.
+    """device: of PyTorch, "cpu", "cuda" or "mps"; precision: as Lightning calls it, from `fit.precision`.
 
     The network, and PyTorch's global generator, stay as they are. Where no rate makes the loss fall clearly it is the
     course's own.
@@ -71,7 +72,8 @@ def _trial(network: Network, task: Task, rates: list[float], say: Say, device: s
     for i, (rate, batch) in enumerate(zip(rates, _endless(task.train), strict=False)):
         for group, share in zip(optimizer.param_groups, shares, strict=True):
             group["lr"] = rate * share
-        batch = Batch(batch.pixels.to(device), batch.labels.to(device), batch.draw)
+        if augments(device):
+            batch = Batch(batch.pixels.to(device), batch.labels.to(device), batch.draw)
         with autocast(device, wide):
             loss: Tensor = learner.training_step(batch, i)
         optimizer.zero_grad()
@@ -88,7 +90,7 @@ def _copied(network: Network, device: str) -> Network:
     copied = copy.deepcopy(network)
     if device == "cpu":
         speed_up(copied)
-    return copied.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return copied.to(device=device, memory_format=layout(device))  # type: ignore[call-overload, no-any-return]
 
 
 def _endless(batches: Batches) -> Iterator[Batch]:

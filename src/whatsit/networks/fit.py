@@ -26,10 +26,23 @@ from whatsit.networks.accelerators import ACCELERATORS, check_accelerator
 from whatsit.networks.augment import Augmentation
 from whatsit.networks.callbacks import CHECKPOINT, OUTCOME, Keep, Progress, Record, Stop
 from whatsit.networks.depthwise import speed_up
+from whatsit.networks.layout import layout
 from whatsit.networks.learner import Learner, Task
 from whatsit.networks.network import Network
-from whatsit.networks.processes import Flag, Processes, Say, listening, none_left_over, quiet, raised_flag, shares, told
+from whatsit.networks.processes import (
+    AFTER_EPOCH,
+    Flag,
+    Processes,
+    Say,
+    listening,
+    none_left_over,
+    quiet,
+    raised_flag,
+    shares,
+    told,
+)
 from whatsit.networks.start import Start
+from whatsit.notices import notice
 
 NOTHING_LEARNS = "nothing was left to learn"
 LONE_NUMBER = "more than 1 value per channel"  # in PyTorch's error for a batch norm that has nothing to normalise
@@ -51,6 +64,7 @@ class Steering:
     devices: int = 1
     stop_after: int | None = None  # so many of the epochs are trained, and the last weights kept: valid chooses nothing
     callbacks: tuple[Callback, ...] = ()  # the user's own
+    epochs_given: bool = True  # by the user; if not, a training that had others is not resumed
 
 
 def fit(
@@ -75,8 +89,8 @@ def fit(
         trainer = _trainer(steering, _callbacks(network, task, steering, folder, tell, start, flag), folder)
         if steering.device == "cpu":
             speed_up(network)
-        network.to(memory_format=torch.channels_last)
-        with listening(flag):
+        network.to(memory_format=layout(steering.device))
+        with listening(flag, AFTER_EPOCH if steering.devices > 1 else ""):
             _run(trainer, Learner(network, task), folder / CHECKPOINT)
     return _finished(network, folder, task, steering)
 
@@ -85,7 +99,7 @@ def _callbacks(
     network: Network, task: Task, steering: Steering, folder: Path, tell: Say, start: Start | None, flag: Flag
 ) -> list[Callback]:
     """In the order in which they are called: figures first, while averaged weights are in place."""
-    record = Record(network, start, chooses=steering.stop_after is None)
+    record = Record(network, start, steering.epochs, chooses=steering.stop_after is None)
     stop = Stop(
         record,
         flag,
@@ -133,14 +147,33 @@ def _check(task: Task, steering: Steering, checkpoint: Path) -> None:
     check_accelerator(steering.device, steering.devices)
     shares([min(batches.size, len(batches.rows)) for batches in (task.train, task.valid)], steering.devices)
     if checkpoint.exists():
-        _read(checkpoint)
+        _check_epochs(checkpoint, steering)
+
+
+def _check_epochs(checkpoint: Path, steering: Steering) -> None:
+    """Of a training to be resumed: another number of epochs is another course, which is asked for and said."""
+    before = _read(checkpoint).get("callbacks", {}).get(Record.__qualname__, {})
+    total, done = before.get("total"), before["epochs"][-1]["number"] if before.get("epochs") else 0
+    if total is not None and total != steering.epochs and not steering.epochs_given:
+        raise WhatsitError(
+            f"{checkpoint.parent}: goes to {total} epochs, and {steering.epochs} would be the default. "
+            f"Give --epochs {total}, or more"
+        )
+    if done > steering.epochs:
+        raise WhatsitError(f"--epochs {steering.epochs}: {done} are learned already. Give more, or begin anew: --force")
+    if total is not None and total != steering.epochs:
+        notice(
+            f"Epoch {done} of {total} is learned: going on to {steering.epochs}, "
+            f"at the learning rates of a course of {steering.epochs}"
+        )
 
 
 @contextmanager
 def _settings(steering: Steering) -> Iterator[None]:
     """PyTorch's threads and random numbers, which are the caller's own afterwards."""
     threads = torch.get_num_threads()
-    devices = [] if steering.device == "cpu" else range(torch.cuda.device_count())
+    devices = range(torch.cuda.device_count()) if steering.device == "cuda" else []
+    apples = torch.mps.get_rng_state() if steering.device == "mps" else None
     with torch.random.fork_rng(devices):
         if steering.device == "cpu":
             torch.set_num_threads(max(1, cores() // steering.devices))
@@ -148,6 +181,8 @@ def _settings(steering: Steering) -> Iterator[None]:
             yield
         finally:
             torch.set_num_threads(threads)
+            if apples is not None:
+                torch.mps.set_rng_state(apples)
 
 
 def _trainer(steering: Steering, callbacks: Sequence[Callback], folder: Path) -> Trainer:
@@ -175,8 +210,8 @@ def _trainer(steering: Steering, callbacks: Sequence[Callback], folder: Path) ->
 
 
 def precision(steering: Steering) -> Any:
-    """bf16 where it is fast: on processors and GPUs that compute in it."""
-    if not steering.mixed_precision:
+    """bf16 where it is fast: on processors and GPUs that compute in it. Apple's GPU computes in float32."""
+    if not steering.mixed_precision or steering.device == "mps":
         return "32-true"
     if steering.device != "cpu":
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"

@@ -14,8 +14,9 @@ from torch.nn import functional
 
 from whatsit.networks.augment import Augmentation
 from whatsit.networks.batches import Batch, Batches
+from whatsit.networks.layout import augments, layout, widest
 from whatsit.networks.network import Network
-from whatsit.networks.optimize import Course, optimizer_of, schedule_of
+from whatsit.networks.optimize import Course, follow, optimizer_of, schedule_of
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,10 @@ class Learner(LightningModule):
     def _share(self, batches: Batches) -> Batches:
         return replace(batches, rank=self.trainer.global_rank, world=self.trainer.world_size)
 
+    def on_train_start(self) -> None:
+        """A training that is resumed goes on at its course's rate, which is another where it got more epochs."""
+        follow(self.lr_schedulers())
+
     def on_train_epoch_start(self) -> None:
         self.batches.epoch = self.current_epoch
         self.network.train()  # Lightning leaves it as it was given: after a probe it does not learn as it should
@@ -63,27 +68,38 @@ class Learner(LightningModule):
         self.sums.pop("valid", None)
         self._valid_logits = torch.zeros(len(self.task.valid.rows), self.network.classes)
 
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        if not augments(device.type):
+            return batch  # each step brings what it has made of it
+        moved: Batch = super().transfer_batch_to_device(batch, device, dataloader_idx)
+        return moved
+
+    def _here(self, pixels: Tensor) -> Tensor:
+        return pixels.to(self.device, memory_format=layout(self.device.type))
+
     def training_step(self, batch: Batch, number: int) -> Tensor:
         torch.manual_seed(batch.draw)  # dropout draws from the global generator
         generator = torch.Generator().manual_seed(batch.draw)
         pixels = self.augmentation(batch.pixels, generator)
         truth = functional.one_hot(batch.labels, self.network.classes).float()
         pixels, targets = self.augmentation.mix(pixels, truth, generator)
-        logits = self.network(pixels).float()
+        targets = targets.to(self.device)
+        logits = self.network(self._here(pixels)).float()
         with torch.no_grad():
             self._count("train", logits, targets)
         return weighted_loss(logits, smoothed(targets, self.task.label_smoothing), self.class_weights)
 
     def validation_step(self, batch: Batch, number: int) -> None:
-        logits = self.network(batch.pixels.float()).float()
-        self._count("valid", logits, functional.one_hot(batch.labels, self.network.classes).float())
+        logits = self.network(self._here(batch.pixels.float())).float()
+        truth = functional.one_hot(batch.labels, self.network.classes).float()
+        self._count("valid", logits, truth.to(self.device))
         first = number * self.task.valid.size + self.trainer.global_rank
         self._valid_logits[first :: self.trainer.world_size][: len(logits)] = scores(logits).cpu()
 
     def _count(self, stage: str, logits: Tensor, targets: Tensor) -> None:
         right = (scores(logits).argmax(1) == targets.argmax(1)).sum()
         losses = cross_entropies(logits, targets).sum()
-        found = torch.stack([losses, right, losses.new_tensor(len(logits))]).double()
+        found = torch.stack([losses, right, losses.new_tensor(len(logits))]).to(widest(self.device.type))
         self.sums[stage] = self.sums[stage] + found if stage in self.sums else found
 
     def all_valid_logits(self) -> Tensor:

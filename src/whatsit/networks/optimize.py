@@ -101,3 +101,12 @@ def schedule_of(optimizer: Optimizer, course: Course) -> LambdaLR:
         return 0.5 * (1 + math.cos(math.pi * min(done, 1.0))) if course.cosine else 1.0
 
     return LambdaLR(optimizer, share)
+
+
+def follow(schedule: object) -> None:
+    """Sets the learning rates of the step that the schedule has come to."""
+    if not isinstance(schedule, LambdaLR):
+        raise TypeError(f"a schedule is a LambdaLR, got {type(schedule).__name__}")
+    rates = zip(schedule.optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True)
+    for group, rate, share in rates:
+        group["lr"] = rate * share(schedule.last_epoch)

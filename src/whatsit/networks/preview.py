@@ -15,7 +15,7 @@ from torch import Tensor
 
 from whatsit.dataset import Dataset, Record
 from whatsit.errors import DatasetError, ImageError, WhatsitError
-from whatsit.files import check_target, write_atomically
+from whatsit.files import check_file, write_atomically
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.images.load import load_for_network
 from whatsit.images.preprocessing import Fit, Preprocessing, ValueRange
@@ -67,7 +67,7 @@ def preview(dataset: Dataset, output: str | Path, options: PreviewOptions, *, ov
     file = Path(output)
     if file.suffix.lower() != ".png":
         raise WhatsitError(f"{file}: a preview is a PNG file. Name it so: --output {file.with_suffix('.png')}")
-    check_target(file, overwrite=overwrite)
+    check_file(file, overwrite=overwrite)
     photos, left_out = _read(dataset, options)
     sheet = draw_sheet(*_words(options), _rows(photos, augmentation, options))
     write_atomically(file, as_png(sheet))

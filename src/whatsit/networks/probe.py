@@ -18,6 +18,7 @@ from whatsit.learning.history import Epoch
 from whatsit.networks.augment import Augmentation
 from whatsit.networks.batches import Batches
 from whatsit.networks.fit import autocast
+from whatsit.networks.layout import augments, layout
 from whatsit.networks.network import Network
 from whatsit.networks.start import Start
 
@@ -98,13 +99,14 @@ def embeddings(
     """
     augmentation, generator = Augmentation(augment), torch.Generator().manual_seed(photos.seed)
     network.eval()
-    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(device=device, memory_format=layout(device))  # type: ignore[call-overload]
     seen = []
     with torch.inference_mode(), autocast(device, precision):
         for copy in range(1 + copies):
             for batch in photos:
-                pixels = batch.pixels.to(device)
+                pixels = batch.pixels.to(device) if augments(device) else batch.pixels
                 changed = augmentation(pixels, generator) if copy else pixels.float()
+                changed = changed.to(device=device, memory_format=layout(device))
                 seen.append(network.embed(changed).float().cpu().numpy())
                 advance(len(pixels))
     network.to("cpu")

@@ -26,12 +26,15 @@ from lightning.pytorch.strategies import DDPStrategy
 from torch.multiprocessing.spawn import ProcessException
 
 from whatsit.errors import WhatsitError
+from whatsit.learning.history import INTERRUPTED
 from whatsit.machine import TOO_LITTLE, cores, keep_memory, says_too_little
+from whatsit.notices import notice
 
 Say = Callable[[int, str], None]  # so many photos more, and a few words
 Told = tuple[int, str]
 SPAWN = multiprocessing.get_context("spawn")  # a fork of a process with PyTorch's threads may hang
 LOGGERS = ("lightning.pytorch", "lightning.fabric", "torch")
+AFTER_EPOCH = f"{INTERRUPTED.capitalize()}: stopping after this epoch; the best epoch so far is kept"
 LAST_WORDS = 5  # seconds for progress that is still on its way
 
 
@@ -47,13 +50,18 @@ def raised_flag(processes: int) -> Flag:
 
 
 @contextmanager
-def listening(flag: Flag) -> Iterator[None]:
-    """The first Ctrl-C raises the flag, a second one KeyboardInterrupt. Only a main thread can listen."""
+def listening(flag: Flag, first: str = "") -> Iterator[None]:
+    """The first Ctrl-C raises the flag, a second one KeyboardInterrupt. Only a main thread can listen.
+
+    first: what the user is told at once at the first one; nothing, where who sees the flag will tell it.
+    """
 
     def hear(number: int, frame: FrameType | None) -> None:
         if flag.value:
             raise KeyboardInterrupt
         flag.value = True
+        if first:
+            notice(first)
 
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -53,6 +53,11 @@ class Entry:
         return _number(self.metrics.get("ece"), "ece")
 
     @property
+    def ece_by_chance(self) -> float | None:
+        """The largest that would be chance."""
+        return _number(self.metrics.get("ece_by_chance"), "ece_by_chance")
+
+    @property
     def photos(self) -> int | None:
         """How many photos the figures come from."""
         given = self.metrics.get("n")

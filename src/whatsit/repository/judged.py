@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from whatsit.dataset import READ_DEFAULTS, ReadOptions, read_dataset
+from whatsit.dataset import READ_DEFAULTS, ReadOptions, read_dataset, with_pages
 from whatsit.errors import RepositoryError
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
@@ -92,6 +92,12 @@ def ask(
     """Of a data set with splits the test split is taken. Raises DatasetError where the photos cannot be used."""
     classes = dict.fromkeys(label for _, classifier in models for label in classifier.classes_)
     dataset = test_part(read_dataset(data, classes=tuple(classes), options=reading))
+    pages = {classifier.limits.page for _, classifier in models}
+    if len(pages) > 1 and "all" in pages:
+        raise RepositoryError(
+            "one model was taught on all pages of a file, another was not. Compare models taught alike"
+        )
+    dataset = with_pages(dataset, pages.pop())
     label_of = {record.uri: record.label for record in dataset.records}
     said, unknown, unusable, known = [], list[str](), 0, set[str]()
     for folder, classifier in models:

@@ -78,7 +78,9 @@ def _details(entry: Entry) -> Iterator[tuple[str, str]]:
     if f1 := entry.figure("macro_f1"):
         yield "macro F1", f"{percent(f1.value)} ({interval(f1)})"
     if entry.ece is not None:
-        yield "calibration", f"off by {points(entry.ece)}"
+        by_chance = entry.ece_by_chance
+        may = "" if by_chance is None else f"; up to {100 * by_chance:.1f} would be chance"
+        yield "calibration", f"off by {points(entry.ece)}{may}"
     yield "unsure", f"below {percent(facts.unsure.threshold)}, or a similarity of {facts.unsure.similarity:.3f}"
     yield "target", _target(facts.unsure)
     yield "network", ", ".join(_text(facts.backbone.get(key)) for key in ("name", "precision", "licence"))

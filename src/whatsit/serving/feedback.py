@@ -7,9 +7,12 @@ What could not be kept is said: in the log, in the metrics, and to whoever sent 
 import asyncio
 import csv
 import io
+import itertools
+import json
 import logging
 import os
 import queue
+import shlex
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -18,9 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from whatsit.dataset.read import source_name
 from whatsit.errors import WhatsitError
 from whatsit.files import write_atomically
 from whatsit.serving.kept import DATABASE, IMAGES, Asked, Kept, connect
+from whatsit.steps.target import default_folder
 from whatsit.text import clean_label, csv_cell
 
 if TYPE_CHECKING:  # `whatsit feedback` needs none of the server's libraries
@@ -144,3 +149,30 @@ def write_corrections(folder: Path, manifest: Path) -> int:
         writer.writerow([csv_cell(_relative(folder.absolute() / IMAGES / image, manifest)), csv_cell(label)])
     write_atomically(manifest, file.getvalue().encode("utf-8", "surrogateescape"))
     return len(labels)
+
+
+def training_command(folder: Path, manifest: Path) -> str:
+    """What to type to train on the corrections, beside the photos of the model that was corrected last.
+
+    Where these are not known, or not here, the word PHOTOS stands for them. Raises WhatsitError.
+    """
+    with connect(folder) as database:
+        row = database.execute(
+            "SELECT data FROM asked JOIN trained USING (model, version) "
+            "WHERE correct IS NOT NULL ORDER BY corrected_at DESC LIMIT 1"
+        ).fetchone()
+    words = [str(word) for word in json.loads(row[0])] if row else []
+    if not words or not os.path.exists(words[0]):  # noqa: PTH110 (False, not an error, in a closed folder)
+        return shlex.join(["whatsit", "train", "PHOTOS", str(manifest)])
+    options = next((place for place, word in enumerate(words) if word.startswith("--")), len(words))
+    sources = [*words[:options], *([] if str(manifest) in words else [str(manifest)])]
+    output = _free(default_folder(source_name(Path(words[0]))))
+    return shlex.join(["whatsit", "train", *sources, *words[options:], *output])
+
+
+def _free(folder: Path) -> list[str]:
+    """Nothing to type where the model's folder is free, else another name."""
+    if not folder.exists():
+        return []
+    number = next(n for n in itertools.count(2) if not Path(f"{folder}-{n}").exists())
+    return ["--output", f"{folder}-{number}"]

@@ -29,6 +29,9 @@ CREATE TABLE IF NOT EXISTS asked (
     image TEXT NOT NULL, bytes INTEGER NOT NULL, label TEXT NOT NULL, probability REAL NOT NULL,
     unsure INTEGER NOT NULL, answer TEXT NOT NULL, correct TEXT, corrected_at TEXT
 );
+CREATE TABLE IF NOT EXISTS trained (
+    model TEXT, version INTEGER, data TEXT NOT NULL, PRIMARY KEY (model, version)
+);
 CREATE INDEX IF NOT EXISTS by_image ON asked (image);
 CREATE INDEX IF NOT EXISTS by_age ON asked (correct IS NOT NULL, at);
 """
@@ -46,11 +49,21 @@ class Asked:
     checksum: str  # of the version's graph
     data: bytes
     answer: dict[str, Any]
+    trained_on: tuple[str, ...] = ()  # the words that named the model's photos on the command line, where known
 
     @classmethod
     def of(cls, answer: dict[str, Any], version: "Version", data: bytes) -> "Asked":
         without = {key: value for key, value in answer.items() if key != "similar"}
-        return cls(answer["id"], _now(), version.model, version.number, version.checksum, data, without)
+        return cls(
+            answer["id"],
+            _now(),
+            version.model,
+            version.number,
+            version.checksum,
+            data,
+            without,
+            _words(version.facts.data.get("typed")),
+        )
 
 
 class Kept:
@@ -99,6 +112,8 @@ class Kept:
         try:
             with self._database:
                 self._database.execute(f"INSERT OR REPLACE INTO asked VALUES ({'?, ' * len(row)}NULL, NULL)", row)
+                trained = (asked.model, asked.version, json.dumps(asked.trained_on))
+                self._database.execute("INSERT OR REPLACE INTO trained VALUES (?, ?, ?)", trained)
         except BaseException:
             if is_new:
                 self._unlink(name)
@@ -196,6 +211,11 @@ def image_name(data: bytes) -> str:
     """`ab/abcd….jpg`: by content alone, never by a name that a client gave."""
     digest, kind = hashlib.sha256(data).hexdigest(), sniff(data[:HEAD])
     return f"{digest[:2]}/{digest}{SUFFIX.get(kind or '', f'.{kind}' if kind else '')}"
+
+
+def _words(given: object) -> tuple[str, ...]:
+    """Of a model.json, which may be anybody's."""
+    return tuple(given) if isinstance(given, list) and all(isinstance(word, str) for word in given) else ()
 
 
 def _identity(path: Path) -> object:

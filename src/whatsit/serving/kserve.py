@@ -2,6 +2,7 @@
 
 By https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol, with Triton's extensions for
 binary tensors and classification. The classes are named by the output "probabilities", as parameters of its metadata.
+Whether an answer is unsure, why, and what else should be known of it are outputs, too: each has a value an image.
 """
 
 from dataclasses import dataclass
@@ -25,7 +26,11 @@ from whatsit.serving.version import Version
 
 BINARY = "application/octet-stream"
 HEADER_LENGTH = "inference-header-content-length"
-OUTPUTS = ("probabilities", "similarity", "embedding")
+PROBABILITIES, SIMILARITY, EMBEDDING, UNSURE, REASON, NOTE = OUTPUTS = (
+    *("probabilities", "similarity", "embedding"),
+    *("unsure", "reason", "note"),
+)
+KINDS = {UNSURE: "BOOL", REASON: "BYTES", NOTE: "BYTES"}  # of the outputs that are not FP32
 LONGEST_ID = 200  # characters
 
 
@@ -68,11 +73,11 @@ class OpenInference:
     async def metadata(self, call: Call) -> Reply:
         version = self._desk.find(call, **call.path)
         facts = version.facts
-        dim = facts.backbone["dim"]
-        widths: dict[str, list[int]] = {"probabilities": [len(facts.labels)], "similarity": [], "embedding": [dim]}
+        widths = {PROBABILITIES: [len(facts.labels)], EMBEDDING: [facts.backbone["dim"]]}
         model = self._desk.catalogue().model(version.model)
         outputs: list[dict[str, Any]] = [
-            {"name": name, "datatype": "FP32", "shape": [-1, *widths[name]]} for name in OUTPUTS
+            {"name": name, "datatype": KINDS.get(name, "FP32"), "shape": [-1, *widths.get(name, [])]}
+            for name in OUTPUTS
         ]
         outputs[0]["parameters"] = {"labels": facts.labels}
         return json_reply(
@@ -139,9 +144,14 @@ def _output(name: str, options: dict[str, Any], all_binary: bool) -> Wanted:
 
 
 def _tensor(wanted: Wanted, answers: list[Classified], version: Version) -> Tensor:
-    name = wanted.name
+    name, shape = wanted.name, (len(answers),)
+    if name == NOTE:
+        return Tensor(name, [answer.note or "" for answer in answers], shape)
+    if name in (UNSURE, REASON):
+        reasons = [answer.reason(version.facts.unsure) for answer in answers]
+        return Tensor(name, reasons if name == REASON else np.array([reason != "" for reason in reasons]), shape)
     rows = np.stack([np.asarray(getattr(answer, name), np.float32) for answer in answers])
-    if not wanted.classes or name != "probabilities":
+    if not wanted.classes or name != PROBABILITIES:
         return Tensor(name, rows, rows.shape)
     top = min(wanted.classes, rows.shape[1])
     return Tensor(name, _classes(rows, top, version.facts.labels), (len(rows), top))

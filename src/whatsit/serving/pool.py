@@ -27,7 +27,7 @@ from whatsit.serving.version import Version
 
 log = logging.getLogger("whatsit.serving")
 
-ImageData: TypeAlias = bytes | NDArray[np.uint8]  # a file's bytes, or (H, W, 3)
+ImageData: TypeAlias = bytes | NDArray[Any]  # a file's bytes, or pixels (H, W, 3) or (H, W)
 Work: TypeAlias = Callable[[], Any]
 Leaving: TypeAlias = Callable[[], Awaitable[Exception]]
 

@@ -1,5 +1,6 @@
 """Tensors of the Open Inference Protocol, as JSON and as bytes behind the JSON (the binary-tensor extension)."""
 
+import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,15 @@ from whatsit.serving.reply import parse_json
 
 INPUT = "image"
 BASE64 = "base64"
+PIXELS: dict[str, np.dtype[Any]] = {  # but for the first, for models that learned from deep photos
+    "UINT8": np.dtype("u1"),
+    "UINT16": np.dtype("<u2"),
+    "UINT32": np.dtype("<u4"),
+    "INT16": np.dtype("<i2"),
+    "INT32": np.dtype("<i4"),
+    "FP32": np.dtype("<f4"),
+    "FP64": np.dtype("<f8"),
+}
 
 
 @dataclass(frozen=True)
@@ -66,17 +76,18 @@ def _length(text: str, most: int) -> int:
 
 
 def images_of(asked: Asked) -> list[ImageData]:
-    """The one input: encoded images (BYTES), or pixels (UINT8: n, height, width, 3). Raises Refused."""
+    """The one input: encoded images (BYTES), or pixels (n, height, width, 3 or 1). Raises Refused."""
     if len(asked.inputs) != 1 or asked.inputs[0].get("name") != INPUT:
         raise Refused("bad_input", f"expected one input, {INPUT!r}")
     one, binary = asked.inputs[0], asked.binary[0]
     shape = _shape(one.get("shape"))
     kind = one.get("datatype")
-    if kind == "UINT8":
-        return _pixels(one, shape, binary)
     if kind == "BYTES":
         return _encoded(one, shape, binary)
-    raise Refused("bad_input", "datatype: expected UINT8 (pixels) or BYTES (encoded images)")
+    if isinstance(kind, str) and kind in PIXELS:
+        return _pixels(one, kind, shape, binary)
+    deep = ", ".join(name for name in PIXELS if name != "UINT8")
+    raise Refused("bad_input", f"datatype: expected BYTES (encoded images), UINT8 (pixels) or, of deep images, {deep}")
 
 
 def _shape(value: Any) -> tuple[int, ...]:
@@ -86,17 +97,23 @@ def _shape(value: Any) -> tuple[int, ...]:
     return tuple(value)
 
 
-def _pixels(one: dict[str, Any], shape: tuple[int, ...], binary: bytes | None) -> list[ImageData]:
-    if len(shape) != 4 or shape[3] != 3:
-        raise Refused("bad_input", f"shape {list(shape)}: UINT8 images are (n, height, width, 3)")
-    count = shape[0] * shape[1] * shape[2] * shape[3]
-    flat = _numbers(one.get("data"), shape) if binary is None else np.frombuffer(binary, np.uint8)
+def _pixels(one: dict[str, Any], kind: str, shape: tuple[int, ...], binary: bytes | None) -> list[ImageData]:
+    if len(shape) != 4 or shape[3] not in (1, 3):
+        raise Refused("bad_input", f"shape {list(shape)}: {kind} images are (n, height, width, 3), of grey ones 1")
+    count, dtype = math.prod(shape), PIXELS[kind]
+    if binary is None:
+        flat = _numbers(one.get("data"), shape, kind)
+    elif len(binary) % dtype.itemsize:
+        raise Refused("bad_input", f"{len(binary)} bytes are no whole number of {kind}")
+    else:
+        flat = np.frombuffer(binary, dtype)
     if flat.size != count:
         raise Refused("bad_input", f"{flat.size} numbers for a shape of {count}")
-    return list(flat.reshape(shape))
+    images = flat.astype(dtype.newbyteorder("="), copy=False).reshape(shape)
+    return list(images if shape[3] == 3 else images[..., 0])
 
 
-def _numbers(data: Any, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+def _numbers(data: Any, shape: tuple[int, ...], kind: str) -> NDArray[Any]:
     """Flat, or nested as the shape is. Not by `np.asarray`: of a long text among many short it makes gigabytes."""
     if not isinstance(data, list):
         raise Refused("bad_input", "data: expected a list of numbers")
@@ -106,9 +123,16 @@ def _numbers(data: Any, shape: tuple[int, ...]) -> NDArray[np.uint8]:
         if not all(isinstance(row, list) and len(row) == side for row in data):
             raise Refused("bad_input", "data: its lists are not as the shape says")
         data = list(chain.from_iterable(data))
-    if not set(map(type, data)) <= {int} or (data and not 0 <= min(data) <= max(data) <= 255):
-        raise Refused("bad_input", "data: UINT8 takes whole numbers from 0 to 255")
-    return np.frombuffer(bytes(data), np.uint8)
+    dtype = PIXELS[kind]
+    if dtype.kind == "f":
+        if not set(map(type, data)) <= {int, float}:
+            raise Refused("bad_input", f"data: {kind} takes numbers")
+        with np.errstate(over="ignore"):  # infinite then, which is white
+            return np.array(data, np.float64).astype(dtype)
+    low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+    if not set(map(type, data)) <= {int} or (data and not low <= min(data) <= max(data) <= high):
+        raise Refused("bad_input", f"data: {kind} takes whole numbers from {low} to {high}")
+    return np.frombuffer(bytes(data), dtype) if dtype.itemsize == 1 else np.array(data, dtype)
 
 
 def _encoded(one: dict[str, Any], shape: tuple[int, ...], binary: bytes | None) -> list[ImageData]:
@@ -155,22 +179,24 @@ def _elements(binary: bytes) -> Sequence[bytes]:
 
 @dataclass(frozen=True)
 class Tensor:
-    """An output: float32 or text."""
+    """An output: float32, bool or text."""
 
     name: str
-    array: NDArray[np.float32] | list[str]
+    array: NDArray[np.float32] | NDArray[np.bool_] | list[str]
     shape: tuple[int, ...]
 
     @property
     def datatype(self) -> str:
-        return "BYTES" if isinstance(self.array, list) else "FP32"
+        if isinstance(self.array, list):
+            return "BYTES"
+        return "BOOL" if self.array.dtype == bool else "FP32"
 
     def raw(self) -> bytes:
         """As it stands behind the JSON."""
         if isinstance(self.array, list):
             texts = [text.encode() for text in self.array]
             return b"".join(struct.pack("<I", len(text)) + text for text in texts)
-        return np.ascontiguousarray(self.array, "<f4").tobytes()
+        return np.ascontiguousarray(self.array, np.bool_ if self.array.dtype == bool else "<f4").tobytes()
 
     def described(self) -> dict[str, Any]:
         return {"name": self.name, "datatype": self.datatype, "shape": list(self.shape)}

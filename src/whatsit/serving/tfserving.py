@@ -11,6 +11,7 @@ from typing import Any
 
 from starlette.routing import Route
 
+from whatsit.decide import Rule
 from whatsit.model.prediction import Classified
 from whatsit.serving.call import Call
 from whatsit.serving.catalogue import Model
@@ -24,6 +25,7 @@ LONGEST_KEY = 200  # characters
 SIGNATURE = "serving_default"
 INPUT = "image_bytes"
 MOST_NAMES = 5  # of inputs, that a refusal repeats
+OUTPUTS = {"prediction": "DT_INT64", "scores": "DT_FLOAT", "unsure": "DT_BOOL", "reason": "DT_STRING"}
 
 
 class TensorFlowServing:
@@ -45,12 +47,12 @@ class TensorFlowServing:
         return routes
 
     async def predict(self, call: Call) -> Reply:
-        self._desk.find(call, **call.path)
+        rule = self._desk.find(call, **call.path).facts.unsure
         keys, images = await self._desk.read(call, self._asked)
-        answers = await self._desk.classify_all_or_none(call, images)
+        rows = [_values(answer, rule) for answer in await self._desk.classify_all_or_none(call, images)]
         if keys is None:
-            return json_reply({"outputs": _columns(answers)})
-        return json_reply({"predictions": [_prediction(*pair) for pair in zip(keys, answers, strict=True)]})
+            return json_reply({"outputs": {name: [row[name] for row in rows] for name in OUTPUTS}})
+        return json_reply({"predictions": [{**key, **row} for key, row in zip(keys, rows, strict=True)]})
 
     def _asked(self, body: bytes) -> tuple[list[dict[str, Any]] | None, list[bytes]]:
         """(keys, images); None for keys where columns are asked. Of the JSON nothing else is kept while the images
@@ -80,7 +82,7 @@ class TensorFlowServing:
         version = self._desk.find(call, **call.path)
         classes = len(version.facts.labels)
         inputs = {INPUT: _tensor("DT_STRING", -1)}
-        outputs = {"prediction": _tensor("DT_INT64", -1), "scores": _tensor("DT_FLOAT", -1, classes)}
+        outputs = {name: _tensor(kind, -1, *([classes] if name == "scores" else [])) for name, kind in OUTPUTS.items()}
         signature = {"inputs": inputs, "outputs": outputs, "method_name": "tensorflow/serving/predict"}
         return json_reply(
             {
@@ -151,10 +153,8 @@ def _key(instance: dict[str, Any], place: int) -> dict[str, Any]:
     return {"key": key}
 
 
-def _prediction(key: dict[str, Any], answer: Classified) -> dict[str, Any]:
-    return {**key, "prediction": int(answer.probabilities.argmax()), "scores": answer.probabilities}
-
-
-def _columns(answers: list[Classified]) -> dict[str, Any]:
-    numbers = [int(answer.probabilities.argmax()) for answer in answers]
-    return {"prediction": numbers, "scores": [answer.probabilities for answer in answers]}
+def _values(answer: Classified, rule: Rule) -> dict[str, Any]:
+    """Of each output."""
+    reason = answer.reason(rule)
+    number = int(answer.probabilities.argmax())
+    return {"prediction": number, "scores": answer.probabilities, "unsure": reason != "", "reason": reason}

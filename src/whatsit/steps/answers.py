@@ -1,7 +1,8 @@
 """A model and photos → what it says of each, and what tells copies, of one read of each photo.
 
 Kept of a photo are its probabilities and what `related.py` tells copies by: a thumbnail of 1 kB and, where photos are
-many, 512 bytes of its vector. Labels play no part here.
+many, 512 bytes of its vector. Of many photos, thumbnails, vectors and probabilities lie in temporary files. Labels play
+no part here.
 """
 
 from collections import Counter
@@ -13,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.dataset import Dataset, Record
-from whatsit.dataset.near import Reduced
+from whatsit.dataset.near import Reduced, Rows, Table, some_rows
 from whatsit.errors import DatasetError
 from whatsit.evaluation.report import LeftOut
+from whatsit.images.pages import SAID_AT_THE_END
 from whatsit.model.classifier import Classifier
 from whatsit.model.similar import references_of
 from whatsit.steps.see import Watch
@@ -33,8 +35,8 @@ class Answers:
     digests: tuple[str, ...]  # sha256 of the bytes that were classified, hexadecimal
     probabilities: NDArray[np.float32]  # (n, classes)
     similarity: NDArray[np.float32]  # (n,) to the training photos
-    vectors: NDArray[np.float32]  # (n, dim), or fewer directions of them
-    thumbnails: NDArray[np.uint8]  # (n, 32, 32)
+    vectors: Rows  # (n, dim), or fewer directions of them
+    thumbnails: Rows  # (n, 32, 32) uint8
     nearest: NDArray[np.int32]  # (n,) place of the reference that a photo is very like; -1 where there is none
     reduced: Callable[[NDArray[np.float32]], NDArray[np.float32]]  # (m, dim) → as `vectors`
     left_out: tuple[LeftOut, ...]
@@ -60,8 +62,8 @@ class Answers:
             digests=tuple(self.digests[row] for row in kept.tolist()),
             probabilities=self.probabilities[kept],
             similarity=self.similarity[kept],
-            vectors=self.vectors[kept],
-            thumbnails=self.thumbnails[kept],
+            vectors=some_rows(self.vectors, kept),
+            thumbnails=some_rows(self.thumbnails, kept),
             nearest=self.nearest[kept],
             left_out=(*self.left_out, *gone),
         )
@@ -72,7 +74,7 @@ def answer(classifier: Classifier, dataset: Dataset, watch: Watch) -> Answers:
     total = len(dataset.records)
     probabilities = np.empty((total, len(classifier.classes_)), np.float32)
     similarity = np.empty(total, np.float32)
-    thumbnails = np.empty((total, 32, 32), np.uint8)
+    thumbnails = Table(total, (32, 32), np.uint8)
     nearest = np.full(total, -1, np.int32)
     references = references_of(classifier)
     vectors = Reduced(total, classifier.facts.backbone["dim"])
@@ -88,13 +90,15 @@ def answer(classifier: Classifier, dataset: Dataset, watch: Watch) -> Answers:
                 left_out.append(LeftOut(printable(dataset.records[place].uri), one.error or "not read"))
                 continue
             n = len(places)
-            probabilities[n], similarity[n], thumbnails[n] = one.probabilities, one.similarity, one.thumbnail
+            probabilities[n], similarity[n] = one.probabilities, one.similarity
+            thumbnails.add(one.thumbnail[None])
             vectors.add(one.embedding)
             if references is not None and one.similarity >= VERY_LIKE:
                 nearest[n] = int((references @ one.embedding).argmax())
             places.append(place)
             digests.append(one.digest.hex())
-            notes.update([one.note] if one.note else [])
+            if one.note and one.note not in SAID_AT_THE_END:
+                notes[one.note] += 1
     if not places:
         first = left_out[0]
         raise DatasetError(f"{dataset.name}: no image can be read (the first, {first.path}: {first.reason})")
@@ -106,7 +110,7 @@ def answer(classifier: Classifier, dataset: Dataset, watch: Watch) -> Answers:
         probabilities=probabilities[:n],
         similarity=similarity[:n],
         vectors=vectors.rows(),
-        thumbnails=thumbnails[:n],
+        thumbnails=thumbnails,
         nearest=nearest[:n],
         reduced=vectors.reduced,
         left_out=tuple(left_out),

@@ -90,6 +90,7 @@ def steering_of(built: Built, options: TrainOptions, stop_after: int | None) -> 
         device=options.device,
         devices=asked.devices,
         stop_after=stop_after,
+        epochs_given=asked.epochs is not None,
     )
 
 

@@ -23,6 +23,7 @@ from whatsit.images.depth import measured_range, sample_of, shows_nothing
 from whatsit.images.limits import Limits
 from whatsit.images.load import read_deep_values
 from whatsit.images.memory import deep_values
+from whatsit.images.pages import split_page
 from whatsit.images.preprocessing import ValueRange
 from whatsit.images.source import Source
 from whatsit.machine import cores
@@ -93,7 +94,7 @@ def range_of_images(images: Sequence[Any], limits: Limits) -> ValueRange | None:
 
 def words(depth: Depth) -> tuple[str, ...]:
     """For the report: the range first, then what should be looked at."""
-    where = f"measured on {number(depth.measured_on, 'training photo')}"
+    where = f"measured on {number(depth.measured_on, 'photo')}"
     if depth.given:
         where = "as given" if depth.measured_on else "as given, but no photo that was looked at is deep"
     said = [f"{range_words(depth.value_range)} ({where})"]
@@ -129,7 +130,7 @@ def _sample(learn: Sequence[Record]) -> list[Record]:
 
 
 def _kind(record: Record) -> str:
-    return Path(record.uri).suffix.lower()
+    return Path(split_page(record.uri)[0]).suffix.lower()
 
 
 def _ticket(record: Record) -> bytes:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from whatsit.dataset import Dataset, Record
 from whatsit.errors import DatasetError
 from whatsit.options import TrainOptions
-from whatsit.steps.related import Related, conflicts, relate
+from whatsit.steps.related import TWO_LABELS, Related, conflicts, relate
+from whatsit.text import printable
 
 PLAIN = TrainOptions()
 
@@ -131,9 +132,10 @@ def check_classes(photos: Photos) -> None:
     names = photos.dataset.classes
     if len(present) < len(names):
         lost = names[int(np.setdiff1d(np.arange(len(names)), present)[0])]
+        reason = _reasons(photos, lost)
+        mend = "Give each photo one label" if reason.startswith(TWO_LABELS) else "Add readable images"
         raise DatasetError(
-            f"class '{lost}': none of its images can be used ({_reasons(photos, lost)}). "
-            "Add readable images, or remove the class"
+            f"class '{printable(lost)}': none of its images can be used ({reason}). {mend}, or remove the class"
         )
 
 

@@ -18,7 +18,7 @@ from whatsit.model.folder import FILES, ModelFacts
 from whatsit.steps.gather import Photos
 from whatsit.steps.plan import Plan
 from whatsit.steps.related import NEAR, SAME_BYTES, SOURCE, Related
-from whatsit.text import plain_row, printable
+from whatsit.text import clean_group, plain_row, printable
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def read_training_photos(model: Path, facts: ModelFacts) -> TrainingPhotos:
     in_order = [held[place] for place in range(len(held)) if place in held]
     return TrainingPhotos(
         {row["sha256"]: row["uri"] for row in reversed(mine)},
-        {row["group"]: row["uri"] for row in reversed(mine) if row.get("group")},
+        {clean_group(row["group"]): row["uri"] for row in reversed(mine) if row.get("group")},
         tuple((row["uri"], row["sha256"]) for row in in_order) if len(in_order) == len(held) else (),
         "" if complete else f"its {FILES.splits} is not complete",
     )

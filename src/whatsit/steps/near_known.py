@@ -21,6 +21,7 @@ from whatsit.steps.related import NEAR, SOURCE
 from whatsit.text import number
 
 BESIDE = 2000  # other photos that take part, so that the search learns what all have in common
+AT_ONCE = 4000  # photos to compare with those of the training; vectors of 512 bytes, or few whole ones
 
 
 def near_training_photos(classifier: Classifier, learned: TrainingPhotos, answers: Answers) -> NearKnown:
@@ -37,7 +38,7 @@ def near_training_photos(classifier: Classifier, learned: TrainingPhotos, answer
     total = len(learned.uri_of)
     among = f"all {total:,}" if len(references) >= total else f"{len(references):,} of {total:,}"
     gone = len(wanted) - len(read)
-    missing = f", but not among {number(gone, 'photo')} that cannot be found where they lay" if gone else ""
+    missing = f", but not among {number(gone, 'photo')} that are not on this machine where they lay" if gone else ""
     leaks = {**_by_name(answers, rows, references), **_found(answers, rows, read)}
     return NearKnown(leaks, f"looked for among {among} training photos{missing}", gone)
 
@@ -66,16 +67,17 @@ def _found(answers: Answers, rows: NDArray[np.int64], read: dict[str, Classified
     if not len(rows) or not thumbnails:
         return {}
     uris = list(thumbnails)
-    some = np.union1d(rows, np.arange(min(len(answers.places), BESIDE)))
-    theirs = answers.reduced(np.stack([read[uri].embedding for uri in uris]))
-    pairs = near_duplicates(
-        np.concatenate([answers.vectors[some], theirs]),
-        np.concatenate([answers.thumbnails[some], np.stack([thumbnails[uri] for uri in uris])]),
-    )
-    wanted = set(rows.tolist())
+    vectors = answers.reduced(np.stack([read[uri].embedding for uri in uris]))
+    pictures = np.stack([thumbnails[uri] for uri in uris])
     found: dict[int, Leak] = {}
-    for a, b in pairs:
-        if a < len(some) <= b and int(some[a]) in wanted:
-            row = int(some[a])
-            found.setdefault(row, Leak(answers.uris[row], uris[b - len(some)], NEAR))
+    for start in range(0, len(rows), AT_ONCE):
+        wanted = rows[start : start + AT_ONCE]
+        some = np.union1d(wanted, np.arange(min(len(answers.places), BESIDE)))
+        pairs = near_duplicates(
+            np.concatenate([answers.vectors[some], vectors]), np.concatenate([answers.thumbnails[some], pictures])
+        )
+        sought = set(wanted.tolist())
+        for a, b in pairs:
+            if a < len(some) <= b and (row := int(some[a])) in sought:
+                found.setdefault(row, Leak(answers.uris[row], uris[b - len(some)], NEAR))
     return found

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.dataset import SplitOptions, assign_folds, assign_splits, distinct_by_class
+from whatsit.dataset.split import COUNT_ONCE
 from whatsit.errors import DatasetError
 from whatsit.learning import Round, fold_rounds
 from whatsit.options import TrainOptions
@@ -55,13 +56,37 @@ def make_plan(photos: Photos, options: TrainOptions) -> Plan:
         raise DatasetError(truly_missing(str(error), photos)) from error
 
 
+def unused_shares(photos: Photos, plan: Plan, options: TrainOptions) -> str:
+    """Which shares were asked for and are not used, in words, since the photos are split already; else empty."""
+    default = TrainOptions()
+    if not photos.dataset.has_splits and given_folds(photos) is None:
+        return ""
+    asked = [f"--test {options.test:g}"] if options.test != default.test else []
+    if options.valid != default.valid and HELD_OUT not in plan.splits:
+        asked.append(f"--valid {options.valid:g}")
+    are = "is" if len(asked) == 1 else "are"
+    return f"{' and '.join(asked)} {are} not used: these photos are split already" if asked else ""
+
+
+def _of_few_groups(message: str, photos: Photos, label: str | None) -> str:
+    """The message with advice that helps where all photos of the class are in a few groups, which are never split."""
+    groups = {record.group for record in photos.records if record.label == label}
+    before, advice, rest = message.partition(COUNT_ONCE)
+    if not advice or None in groups or f" {number(len(groups), 'distinct photo')}" not in before:
+        return message
+    return (
+        f"{before}(all its photos are in {number(len(groups), 'group')}, and a group is never split)"
+        f"{rest.replace('Add photos,', 'Add photos of other groups,')}"
+    )
+
+
 def truly_missing(message: str, photos: Photos) -> str:
     """The message, which asks for more photos, with what is true where there were enough but they could not be used."""
     named = next((label for label in photos.dataset.classes if f"'{label}'" in message), None)
     mine = [named in (None, record.label) for record in photos.dataset.records]
     lost = [one for one in photos.left_out if mine[one.place]]
     if 2 * len(lost) < sum(mine):
-        return message
+        return _of_few_groups(message, photos, named)
     first = photos.dataset.records[lost[0].place].uri
     return (
         f"{message.partition(' Add ')[0]} Of {number(sum(mine), 'photo')}{f' of {named!r}' if named else ''}, "
@@ -131,8 +156,7 @@ def _check_components(photos: Photos, rows: Rows, options: TrainOptions) -> None
         name = photos.dataset.classes[int(counts.argmin())]
         raise DatasetError(
             f"class '{name}' has {number(int(counts.min()), 'distinct photo')} to learn from; at least {least} "
-            "are needed (near-copies and a group's photos count once; where photos only look alike: --near-copies "
-            "ignore). Add photos, or remove or merge the class"
+            f"are needed {COUNT_ONCE}. Add photos, or remove or merge the class"
         )
     if (distinct := len(np.unique(photos.components[rows]))) < LEAST:
         raise DatasetError(
@@ -238,10 +262,15 @@ def _cross_validation(photos: Photos, options: TrainOptions, why: str) -> Plan:
 def network_plan(photos: Photos, options: TrainOptions) -> Plan:
     """A network is too costly to be trained five times: it learns on train, stops by valid, and test judges.
 
-    Raises DatasetError as `make_plan` does, and where a share is 0.
+    Raises DatasetError as `make_plan` does, where a share is 0, and where the user gave folds.
     """
     if photos.dataset.has_splits:
         return _with_valid(photos, _as_given(photos, replace(options, head="logistic")), options)
+    if any(record.fold is not None for record in photos.dataset.records):
+        raise DatasetError(
+            f"{photos.dataset.name}: gives folds, and a network is not cross-validated. Expected train, valid and test "
+            "as splits, or none: name them so, leave the column out, or cross-validate a probe: --method probe"
+        )
     if not options.test or not options.valid:
         raise DatasetError("photos to choose on and to judge on are both needed here: --valid and --test above 0")
     return _in_two(_drawn(photos, options))

@@ -2,6 +2,7 @@
 
 import hashlib
 import platform
+import shlex
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -71,7 +72,8 @@ def _metrics(judged: Judged) -> dict[str, Any]:
     return {"n": e.n, "units": e.units, **{name: asdict(getattr(e, name)) for name in figures}, **calibration}
 
 
-def model_facts(work: Work) -> ModelFacts:
+def model_facts(work: Work, data: str) -> ModelFacts:
+    """data: as the user named it; it is kept as the words of a command line."""
     photos, learned, extractor, options = work.photos, work.learned, work.extractor, work.options
     chosen = learned.chosen
     return ModelFacts(
@@ -105,6 +107,7 @@ def model_facts(work: Work) -> ModelFacts:
             "counts": counts_of(photos, work.plan),
             "left_out": len(photos.left_out),
             "fingerprint": data_fingerprint(photos),
+            "typed": shlex.split(data),
             **_depth(photos),
         },
         metrics=_metrics(work.judged),
@@ -207,7 +210,7 @@ def _how_made(facts: ModelFacts, learned: Learned) -> Mapping[str, str]:
     chosen_on = f"{len(chosen.held_out_rows):,} held-out photos"
     return {
         "Backbone": f"{backbone['name']}, {backbone['precision']}, {backbone['dim']} features",
-        "Its precision": str(backbone["precision_reason"]),
+        f"Why {backbone['precision']}": str(backbone["precision_reason"]),
         "Backbone's licence": f"{backbone['licence']}. {backbone['source']}",
         "Image": f"{facts.preprocessing.dimensions} pixels, by {facts.preprocessing.fit}",
         **_learned(facts, learned.history, chosen_on),
@@ -254,7 +257,7 @@ def publish(work: Work, folder: Path, *, data: str, overwrite: bool) -> tuple[Cl
     photos, plan, learned, limits = work.photos, work.plan, work.learned, work.options.limits
     classes, chosen = photos.dataset.classes, learned.chosen
     graph = export_graph(work.extractor.graph, chosen.head, chosen.temperature, learned.familiarity, len(classes))
-    facts = model_facts(work)
+    facts = model_facts(work, data)
     classifier = Classifier(facts, graph, limits=limits)
     report = make_report(work, classifier, folder, data)
     uris = [photos.records[i].uri for i in plan.judge]

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from whatsit.dataset import Record, duplicates, group_records
 from whatsit.dataset.choices import GroupByName, NearCopies
-from whatsit.dataset.near import near_duplicates
+from whatsit.dataset.near import Rows, near_duplicates
 from whatsit.dataset.sources import Pairs, Sources, find_sources
 from whatsit.evaluation.report import DataFigures, Proposal, Report, Torn
+from whatsit.images.pages import split_page
 from whatsit.images.taken import taken_at
 from whatsit.notices import notice
 from whatsit.text import number, printable
@@ -29,10 +30,12 @@ TWO_LABELS = "two labels for the same bytes"
 
 def conflicts(labels: Sequence[str], digests: Sequence[str]) -> dict[int, str]:
     """Row → reason, of the photos whose very bytes also stand under another label: no figure on them means anything."""
-    labels_of: dict[str, set[str]] = {}
+    first: dict[str, str] = {}
+    labels_of: dict[str, set[str]] = {}  # of the few that have several
     for digest, label in zip(digests, labels, strict=True):
-        labels_of.setdefault(digest, set()).add(label)
-    torn = ((row, labels_of[digest]) for row, digest in enumerate(digests) if len(labels_of[digest]) > 1)
+        if (other := first.setdefault(digest, label)) != label:
+            labels_of.setdefault(digest, {other}).add(label)
+    torn = ((row, labels_of[digest]) for row, digest in enumerate(digests) if digest in labels_of)
     return {row: f"{TWO_LABELS}: {' and '.join(sorted(found))}" for row, found in torn}
 
 
@@ -44,12 +47,13 @@ class Related:
     same: Pairs = ()  # the same bytes
     near: Pairs = ()  # near-copies: the same photo in other bytes
     sources: Sources = NO_SOURCES  # of one source, by their names
+    pages: Pairs = ()  # of one file
     ignored: Pairs = ()  # near-copies that are not kept together, as was asked for
 
     @cached_property
     def components(self) -> NDArray[np.int64]:
         """(n,), equal for all that belongs together: the independent units."""
-        return self._connected((*self.same, *self.near, *self.sources.pairs), self.groups)
+        return self._connected((*self.same, *self.near, *self.sources.pairs, *self.pages), self.groups)
 
     @cached_property
     def copies(self) -> NDArray[np.int64]:
@@ -82,6 +86,7 @@ class Related:
             _stars(same),
             _stars(looks, but=same),
             replace(self.sources, pairs=_stars(copies, but=looks)),
+            _stars(self._connected(self.pages)[kept]),
             _stars(self._connected(self.ignored)[kept]),
         )
         bridged = _stars(self.components[kept], but=left.components)  # a copy that was in a group
@@ -95,12 +100,17 @@ def _stars(components: NDArray[np.int64], but: NDArray[np.int64] | None = None) 
     return tuple((a, b) for a, b in found if a != b and (but is None or but[a] != but[b]))
 
 
+def _by_file(uris: Sequence[str]) -> NDArray[np.int64]:
+    """(n,), equal for pages of one file."""
+    return np.unique([split_page(uri)[0] for uri in uris], return_inverse=True)[1].astype(np.int64)
+
+
 def relate(
     records: Sequence[Record],
     labels: NDArray[np.int64],
     digests: Sequence[str],
-    vectors: NDArray[np.float32],
-    thumbnails: NDArray[np.uint8],
+    vectors: Rows,
+    thumbnails: Rows,
     near_copies: NearCopies = "group",
     group_by_name: GroupByName = "auto",
 ) -> Related:
@@ -113,6 +123,7 @@ def relate(
         same=tuple(duplicates(digests)),
         near=near if near_copies == "group" else (),
         sources=find_sources(uris, labels, vectors, group_by_name, taken_at, groups),
+        pages=_stars(_by_file(uris)),
         ignored=near if near_copies == "ignore" else (),
     )
 

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 def check(options: TrainOptions) -> None:
     """Before long work. Raises WhatsitError where shares or the seed are none, or a run cannot be written."""
     shares(options)
+    if not 0 <= options.precision <= 1:
+        raise WhatsitError(f"a precision of {options.precision}, expected 0 to 1")
     if not 0 <= options.seed <= MOST_SEED:
         raise WhatsitError(f"a seed of {options.seed}, expected 0 to {MOST_SEED}")
     if options.value_range is not None and not is_value_range(options.value_range):

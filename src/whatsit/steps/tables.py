@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,13 @@ NO_ROWS: Rows = np.empty(0, np.int64)
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([csv_cell(value) if isinstance(value, str) else value for value in row] for row in rows)
-    return file.getvalue().encode("utf-8", "backslashreplace")
+    data = io.BytesIO()
+    with io.TextIOWrapper(data, encoding="utf-8", errors="backslashreplace", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows([csv_cell(value) if isinstance(value, str) else value for value in row] for row in rows)
+        file.flush()
+        return data.getvalue()
 
 
 def splits_csv(photos: Photos, plan: Plan, references: Rows = NO_ROWS) -> bytes:
@@ -66,13 +68,16 @@ def predictions_csv(
     Columns have the names that `whatsit predict --csv` gives them; `label` is the truth.
     """
     verdict = decide(probabilities.max(axis=1), similarity, rule)
-    said = zip(verdict.unsure.tolist(), verdict.reasons.tolist(), strict=True)
-    rows = []
-    for uri, truth, p, like, (unsure, reason) in zip(uris, labels, probabilities, similarity, said, strict=True):
-        best = int(p.argmax())
-        numbers = (f"{p[best]:.6f}", f"{p[truth]:.6f}", f"{like:.6f}")
-        rows.append((uri, classes[truth], classes[best], *numbers, unsure, reason))
-    return _csv(PREDICTIONS, rows)
+    unsure, reasons = verdict.unsure, verdict.reasons
+
+    def rows() -> Iterator[Sequence[object]]:
+        for row, (uri, truth) in enumerate(zip(uris, labels.tolist(), strict=True)):
+            p = probabilities[row]
+            best = int(p.argmax())
+            numbers = (f"{p[best]:.6f}", f"{p[truth]:.6f}", f"{similarity[row]:.6f}")
+            yield uri, classes[truth], classes[best], *numbers, bool(unsure[row]), reasons[row]
+
+    return _csv(PREDICTIONS, rows())
 
 
 SUSPECTS = ("path", "label", "likely_label", "probability_of_label", "probability_of_likely_label")

@@ -12,20 +12,34 @@ def default_folder(name: str) -> Path:
     return Path(f"{name}-model")
 
 
-def file_name(text: str) -> str:
-    """A name from someone else's model.json, as one part of a path."""
-    return text.replace("/", "_").replace("\\", "_")
+def examination_folder(name: str, photos: str) -> Path:
+    """Where a report goes that was not told: a model's name, from someone else's model.json, and a data set's."""
+    return Path(f"{name.replace('/', '_').replace(chr(92), '_')}-on-{photos}")
 
 
-def check_folder(target: Path, mark: str, *, overwrite: bool) -> None:
+def other_examination_folder(model: Path, photos: str) -> Path:
+    """What tells two models of the same photos apart: named after the model's folder.
+
+    model: its folder; one of a repository, `<name>/<version>`, gives both. photos: the name of the data set.
+
+    >>> [str(other_examination_folder(Path(one), "later")) for one in ("pets-model", "some/pets-2/", "models/pets/3")]
+    ['pets-model-on-later', 'pets-2-on-later', 'pets-3-on-later']
+    """
+    folder = model.absolute()
+    name = f"{folder.parent.name}-{folder.name}" if folder.name.isdigit() else folder.name
+    return Path(f"{name}-on-{photos}")
+
+
+def check_folder(target: Path, mark: str, *, overwrite: bool, other: str = "") -> None:
     """Before long work: raises WhatsitError where the folder cannot be written, or would replace another's.
 
     mark: the file that tells a folder that whatsit wrote; without it only an empty folder is replaced.
+    other: a name to propose where the target exists.
     """
     replaces = overwrite and target.exists() and not (target / mark).exists()
     if replaces and (not target.is_dir() or any(target.iterdir())):
         raise WhatsitError(f"{target}: has no {mark}, so it is not replaced. Name another with --output")
-    check_target(target, overwrite=overwrite)
+    check_target(target, overwrite=overwrite, other=other)
 
 
 def check_results(folder: Path, figures: str, others: Sequence[str], again: str, *, overwrite: bool) -> None:

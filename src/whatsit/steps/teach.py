@@ -46,6 +46,7 @@ class TrainedNetwork:
     extractor: FeatureExtractor
     head: LinearHead
     history: History
+    epochs: int  # that it was to be trained for
     learning_rate: float | None = None  # where it was found by a trial
 
 
@@ -107,7 +108,8 @@ def teach(
         history = fit(network, task, steering, work, advance, start)
     with watch("writing the network", None):
         extractor = feature_extractor_of(network, origin, built.preprocessing)
-    return TrainedNetwork(extractor, linear_head(network), history, rate if asked.learning_rate == FIND else None)
+    rate_found = rate if asked.learning_rate == FIND else None
+    return TrainedNetwork(extractor, linear_head(network), history, steering.epochs, rate_found)
 
 
 def _from_probe(

@@ -1,7 +1,8 @@
 """The folder of a training under way, beside the model folder to be: its checkpoint, and what it was begun with.
 
-It goes when the model folder is there. Where it is still there at the next call, that training was broken off: it is
-resumed if asked for and if nothing that matters has changed, and never thrown away without a word.
+It goes when the model folder is there, unless its checkpoint is kept (`going_on.py`). Where it is still there at the
+next call, that training was broken off: it is resumed if asked for and if nothing that matters has changed, and never
+thrown away without a word.
 """
 
 import json
@@ -25,29 +26,35 @@ from whatsit.steps.publish import data_fingerprint
 WHOLE_EPOCH = "The last whole epoch is kept: run the same command again with --resume to go on."
 SUFFIX = ".training"
 BEGUN = "begun.json"
+KEPT = "kept.json"  # of a finished training: which model it came to
 LOCK = ".lock"
 MAY_CHANGE = ("max_seconds", "stop_at_accuracy", "tensorboard", "thumbnails", "precision", "limits", "devices")
 """All but the last change no weight of a given epoch. The last does, but a training may move to another machine."""
+NEEDED = ("*.ckpt", "*.json", "tensorboard.txt")  # to go on from a finished training
+MORE = ("epochs", "patience")  # how long it goes on: `fit` says what becomes of the course
 
 
 @contextmanager
-def unfinished(folder: Path, begun: Mapping[str, object], *, resume: bool, overwrite: bool) -> Iterator[Path]:
+def unfinished(
+    folder: Path, begun: Mapping[str, object], *, resume: bool, overwrite: bool, more: bool = False
+) -> Iterator[Path]:
     """Yields `<folder>.training`; removes it when the block ends without an error, or left nothing to go on from.
 
+    more: a training that is resumed may have another number of epochs than it was begun with.
     Raises WhatsitError where another process is training there, or an unfinished training is neither resumed nor given
     up (overwrite), or was begun with other photos or options.
     """
-    work = folder.with_name(folder.name + SUFFIX)
+    work = training_folder(folder)
     with alone(work, "training"):
-        _begin(work, begun, resume=resume, overwrite=overwrite)
+        _begin(work, begun, resume=resume, overwrite=overwrite, may_change=MORE if more else ())
         try:
-            with kept_if_interrupted(lambda: WHOLE_EPOCH if _has_begun(work) else ""):
+            with kept_if_interrupted(lambda: WHOLE_EPOCH if has_begun(work) else ""):
                 yield work
         except BaseException:
-            if not _has_begun(work):
+            if not has_begun(work):
                 _empty(work)
             raise
-        _empty(work)
+        _empty(work, but=NEEDED if is_finished(work) else ())
 
 
 @contextmanager
@@ -84,19 +91,43 @@ def begun_with(photos: Photos, plan: Plan, options: TrainOptions) -> Mapping[str
     return plain
 
 
-def _begin(work: Path, now: Mapping[str, object], *, resume: bool, overwrite: bool) -> None:
+def training_folder(folder: Path) -> Path:
+    """Of a model folder."""
+    return folder.with_name(folder.name + SUFFIX)
+
+
+def _begin(
+    work: Path, now: Mapping[str, object], *, resume: bool, overwrite: bool, may_change: tuple[str, ...]
+) -> None:
     """What was broken off before a first checkpoint is no loss, and no question."""
-    if _has_begun(work) and resume:
-        _check_same(work, _read(work / BEGUN), now)
+    if has_begun(work) and resume:
+        _check_same(work, _read(work / BEGUN), now, may_change)
+        if is_finished(work):
+            write_atomically(work / KEPT, json.dumps({**read_note(work), "finished": False}).encode())
         return
-    if _has_begun(work) and not overwrite:
+    if is_finished(work) and not overwrite:
+        raise WhatsitError(
+            f"{work}: keeps the checkpoint of a finished training. Go on with --resume, or begin anew: --force"
+        )
+    if has_begun(work) and not overwrite:
         raise WhatsitError(f"{work}: holds a training that was broken off. Go on with --resume, or begin anew: --force")
     _empty(work)
     write_atomically(work / BEGUN, json.dumps(dict(now)).encode())
 
 
-def _has_begun(work: Path) -> bool:
+def has_begun(work: Path) -> bool:
+    """Whether there is a checkpoint to go on from."""
     return any(work.glob("*.ckpt"))
+
+
+def is_finished(work: Path) -> bool:
+    """Whether the model folder was written, and the checkpoint kept."""
+    return has_begun(work) and read_note(work).get("finished") is True
+
+
+def read_note(work: Path) -> Mapping[str, object]:
+    """What is known of the model that a kept checkpoint came to; nothing where none was kept."""
+    return _read(work / KEPT) if (work / KEPT).exists() else {}
 
 
 def _read(file: Path) -> Mapping[str, object]:
@@ -109,8 +140,10 @@ def _read(file: Path) -> Mapping[str, object]:
     return before
 
 
-def _check_same(work: Path, before: Mapping[str, object], now: Mapping[str, object]) -> None:
-    changed = [name for name in now if now[name] != before.get(name)]
+def _check_same(
+    work: Path, before: Mapping[str, object], now: Mapping[str, object], may_change: tuple[str, ...]
+) -> None:
+    changed = [name for name in now if name not in may_change and now[name] != before.get(name)]
     if changed:
         raise WhatsitError(
             f"{work}: begun with other {changed[0].replace('_', ' ')} ({_short(before.get(changed[0]))}, now "
@@ -118,12 +151,12 @@ def _check_same(work: Path, before: Mapping[str, object], now: Mapping[str, obje
         )
 
 
-def _empty(work: Path) -> None:
-    """But for the lock."""
+def _empty(work: Path, but: tuple[str, ...] = ()) -> None:
+    """But for the lock, and what these patterns name."""
     for file in work.iterdir():
         if file.is_dir():
             shutil.rmtree(file, ignore_errors=True)
-        elif file.name != LOCK:
+        elif file.name != LOCK and not any(file.match(pattern) for pattern in but):
             file.unlink(missing_ok=True)
 
 

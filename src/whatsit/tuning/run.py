@@ -22,7 +22,17 @@ from whatsit.comparison.field import find_field
 from whatsit.comparison.kept import made_from
 from whatsit.comparison.refit import refitted
 from whatsit.comparison.result import pair_of, test_of
-from whatsit.dataset import READ_DEFAULTS, Data, Dataset, Listed, ReadOptions, noted, read_dataset, typed_data
+from whatsit.dataset import (
+    READ_DEFAULTS,
+    Data,
+    Dataset,
+    Listed,
+    ReadOptions,
+    noted,
+    read_dataset,
+    typed_data,
+    with_pages,
+)
 from whatsit.embedding.location import cache_folder
 from whatsit.errors import MissingExtraError, WhatsitError
 from whatsit.files import plain_os_errors, write_atomically, write_json
@@ -104,7 +114,7 @@ def tune(
     options = options or TuneOptions()
     _check(options)
     start = time.time()
-    dataset = read_dataset(data, options=reading)
+    dataset = with_pages(read_dataset(data, options=reading), options.train.limits.page)
     folder = Path(output) if output else Path(f"{dataset.name}-tuned")
     again = "go on with its search, with more --trials: --force"
     journal = _journal(options, folder)

@@ -157,7 +157,7 @@ def _base64(text: str) -> dict[str, str]:
         "empty": "",
         "spaces": f"{text[:40]} {text[40:]}",
         "one character": "A",
-        "without its padding": text.rstrip("=")[:-1] if text.endswith("=") else text[:-1],
+        "a character of four": text.rstrip("=")[: (len(text.rstrip("=")) - 1) // 4 * 4 + 1],
         "too much padding": text.rstrip("=") + "====",
         "padding in the middle": f"{text[:40]}=={text[40:]}",
         "nothing but padding": "====",

@@ -173,7 +173,7 @@ def _shapes() -> dict[str, object]:
         "flat": [3],
         "of 5 sides": [1, 1, 1, 1, 3],
         "of 4 channels": [1, 1, 1, 4],
-        "channels first": [1, 3, 1, 1],
+        "channels first": [1, 3, 2, 2],
         "zero": [0, 1, 1, 3],
         "negative": [-1, 1, 1, 3],
         "huge": [1, 100_000, 100_000, 3],

@@ -2,5 +2,6 @@
 
 from whatsit.dataset.near.find import near_duplicates
 from whatsit.dataset.near.reduce import Reduced
+from whatsit.dataset.near.rows import Rows, Table, some_rows
 
-__all__ = ["Reduced", "near_duplicates"]
+__all__ = ["Reduced", "Rows", "Table", "near_duplicates", "some_rows"]

@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.dataset.near.alignment import align, detail, guess, inverse, lay
-from whatsit.dataset.near.candidates import NEAREST, NEAREST_BY_VECTOR, nearest, project, unique
-from whatsit.dataset.near.lenses import BLOCK, HALF, Float, Pairs, blocks, unit_rows
+from whatsit.dataset.near.candidates import NEAREST, NEAREST_BY_VECTOR, nearest, pairs_of, project
+from whatsit.dataset.near.lenses import HALF, Float, Pairs, blocks, unit_rows
+from whatsit.dataset.near.rows import Rows, Table, some_rows
 from whatsit.dataset.near.whitening import Whiten, fit_whitening
 from whatsit.machine import blas_threads, cores
 
@@ -32,11 +33,12 @@ _SAME_DETAIL = 0.80  # the least correlation of fine detail,
 _SAME_VECTOR = 0.60  # and the least cosine of the vectors
 _SAME_BLAND = 0.96  # the whitened cosine that is always enough, however little there is to be told by
 _BLAND = 8.0  # squared whitened length at which the first two bounds have doubled
+_ROWS = 64  # whose pairs are looked at together
 _LEAST_CONTRAST = 3.0  # standard deviation in grey levels; a flatter thumbnail tells nothing
 
 
-def near_duplicates(vectors: Float, thumbnails: NDArray[np.uint8]) -> list[tuple[int, int]]:
-    """Pairs of near-duplicates among `n` photos.
+def near_duplicates(vectors: Rows, thumbnails: Rows) -> list[tuple[int, int]]:
+    """Pairs of near-duplicates among `n` photos. Beside the pairs it holds a few numbers a photo in memory.
 
     Args:
         vectors: ``(n, dim) float32``, the photos' embeddings.
@@ -48,29 +50,34 @@ def near_duplicates(vectors: Float, thumbnails: NDArray[np.uint8]) -> list[tuple
     telling = np.flatnonzero(_contrast(thumbnails) >= _LEAST_CONTRAST)
     if len(telling) < 2:
         return []
-    if len(telling) < len(vectors):
-        vectors, thumbnails = vectors[telling], thumbnails[telling]
+    vectors, thumbnails = some_rows(vectors, telling), some_rows(thumbnails, telling)
     whiten = fit_whitening(thumbnails)
     whitened = _whitened(whiten, thumbnails)
-    by_thumbnail = nearest(whitened, NEAREST)  # (n, k)
-    pairs = unique(nearest(project(vectors), NEAREST_BY_VECTOR), by_thumbnail)
+    by_thumbnail, by_vector = nearest(whitened, NEAREST), nearest(project(vectors), NEAREST_BY_VECTOR)
     photos = _Photos(vectors, thumbnails, whitened, by_thumbnail)
+
+    def found(start: int) -> Pairs:
+        """Of some rows, the pairs that show the same photo."""
+        rows = np.arange(start, min(start + _ROWS, len(telling)))
+        parts = [block[_same_photo(block, photos, whiten)] for block in blocks(pairs_of(rows, by_thumbnail, by_vector))]
+        return np.concatenate([np.empty((0, 2), np.int64), *parts])
+
     with blas_threads(0), ThreadPoolExecutor(cores()) as pool:
-        same = np.concatenate(list(pool.map(lambda block: _same_photo(block, photos, whiten), blocks(pairs))))
-    return [(i, j) for i, j in telling[pairs[same]].tolist()]
+        pairs = np.concatenate(list(pool.map(found, range(0, len(telling), _ROWS))))
+    return [(i, j) for i, j in telling[pairs[np.lexsort(pairs.T[::-1])]].tolist()]
 
 
 @dataclass(frozen=True)
 class _Photos:
     """What is known of `n` photos."""
 
-    vectors: Float  # (n, dim)
-    thumbnails: NDArray[np.uint8]  # (n, 32, 32)
-    whitened: Float  # (n, 256)
-    by_thumbnail: NDArray[np.int64]  # (n, k), those that look most like it
+    vectors: Rows  # (n, dim)
+    thumbnails: Rows  # (n, 32, 32) uint8
+    whitened: Rows  # (n, 256)
+    by_thumbnail: Rows  # (n, k), those that look most like it
 
 
-def _contrast(thumbnails: NDArray[np.uint8]) -> Float:
+def _contrast(thumbnails: Rows) -> Float:
     """``(n,)`` grey levels."""
     parts = [block.astype(np.float32).std((1, 2)) for block in blocks(thumbnails)]
     return np.concatenate([*parts, np.empty(0, np.float32)])
@@ -90,8 +97,10 @@ def _same_photo(pairs: Pairs, photos: _Photos, whiten: Whiten) -> NDArray[np.boo
 
 def _stand_out(pairs: Pairs, photos: _Photos) -> NDArray[np.bool_]:
     """Whether the two agree in more than a rare kind's common look, such as that of a tenth of all cells."""
-    one, two = (photos.whitened[side] for side in pairs.T)
-    usual = (_usual(pairs[:, 0], photos) + _usual(pairs[:, 1], photos)) / 2
+    i, j = pairs.T
+    one: Float = photos.whitened[i]
+    two: Float = photos.whitened[j]
+    usual = (_usual(i, photos) + _usual(j, photos)) / np.float32(2)
     out: NDArray[np.bool_] = _cosine(one - usual, two - usual) >= _SAME_APART
     return out | (_cosine(one, two) >= _SAME_BLAND)  # (a large cluster of copies has little else in common)
 
@@ -104,11 +113,11 @@ def _usual(rows: NDArray[np.int64], photos: _Photos) -> Float:
     return np.asarray(photos.whitened[photos.by_thumbnail[rows]].sum(1) / np.float32(NEAREST), np.float32)
 
 
-def _whitened(whiten: Whiten, thumbnails: NDArray[np.uint8]) -> Float:
+def _whitened(whiten: Whiten, thumbnails: Rows) -> Table:
     """``(n, 256)``"""
-    rows = np.empty((len(thumbnails), HALF**2), np.float32)
-    for start in range(0, len(rows), BLOCK):
-        rows[start : start + BLOCK] = whiten(thumbnails[start : start + BLOCK])
+    rows = Table(len(thumbnails), (HALF**2,), np.float32)
+    for block in blocks(thumbnails):
+        rows.add(whiten(block))
     return rows
 
 

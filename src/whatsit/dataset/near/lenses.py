@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from whatsit.dataset.near.rows import Rows
 
 Float = NDArray[np.float32]
 Pairs = NDArray[np.int64]  # (p, 2)
@@ -14,7 +17,7 @@ BLOCK = 512  # rows, or pairs, at once
 SIDE, HALF = 32, 16  # of a thumbnail, and of what is whitened: finer detail differs between copies
 
 
-def blocks(rows: NDArray) -> Iterator[NDArray]:  # type: ignore[type-arg]
+def blocks(rows: Rows) -> Iterator[NDArray[Any]]:
     return (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK))
 
 

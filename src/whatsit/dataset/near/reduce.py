@@ -1,10 +1,10 @@
 """Vectors of many photos that come one by one, kept small."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from whatsit.dataset.near.candidates import main_directions
 from whatsit.dataset.near.lenses import Float
+from whatsit.dataset.near.rows import Rows, Table
 
 FIRST = 1024  # photos whose vectors are kept whole until their main directions are known
 KEPT = 128  # directions, as the search for candidates takes
@@ -18,7 +18,7 @@ class Reduced:
 
     def __init__(self, most: int, dim: int) -> None:
         self._whole: Float = np.empty((min(most, FIRST), dim), np.float32)
-        self._reduced: Float = np.empty((most, min(KEPT, dim)), np.float32) if most > FIRST else self._whole[:0]
+        self._reduced = Table(most if most > FIRST else 0, (min(KEPT, dim),), np.float32)
         self._directions: Float | None = None
         self._count = 0
 
@@ -29,12 +29,12 @@ class Reduced:
         if self._directions is None:
             self._whole[self._count] = vector
         else:
-            self._reduced[self._count] = vector @ self._directions
+            self._reduced.add((vector @ self._directions)[None])
         self._count += 1
 
-    def rows(self) -> NDArray[np.float32]:
+    def rows(self) -> Rows:
         """``(n, dim)``, or ``(n, 128)`` of many."""
-        return self._whole[: self._count] if self._directions is None else self._reduced[: self._count]
+        return self._whole[: self._count] if self._directions is None else self._reduced
 
     def reduced(self, vectors: Float) -> Float:
         """Other vectors ``(m, dim)`` in the same directions."""
@@ -44,6 +44,6 @@ class Reduced:
         """``(dim, 128)``; fewer than so many numbers stay as they are."""
         dim = self._whole.shape[1]
         directions = np.eye(dim, dtype=np.float32) if dim <= KEPT else main_directions(self._whole)
-        self._reduced[:FIRST] = self._whole @ directions
+        self._reduced.add(self._whole @ directions)
         self._whole = np.empty((0, dim), np.float32)
         return directions

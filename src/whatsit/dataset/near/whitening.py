@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.dataset.near.lenses import HALF, Float, Grey, blocks, shrink_lens, through
+from whatsit.dataset.near.rows import Rows
 
 Whiten = Callable[[Grey], Float]  # (b, 32, 32) → (b, 256)
 
@@ -14,7 +15,7 @@ _PRIOR_IMAGES = 100.0  # as many images as the prior counts for, beside the set'
 _NOISE = 0.01  # variance of copying, of each coefficient, where an image's pixels have a variance of 1
 
 
-def fit_whitening(thumbnails: NDArray[np.uint8]) -> Whiten:
+def fit_whitening(thumbnails: Rows) -> Whiten:
     """Learn from a set how its thumbnails differ. Returns ``(b, 32, 32)`` grey levels → ``(b, 256)``.
 
     Mean and covariance are those of the set with 100 imagined images, so that a small set has a covariance as

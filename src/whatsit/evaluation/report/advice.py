@@ -101,9 +101,13 @@ def _refused(case: _Case) -> str:
     unsure = case.unsure
     if not unsure or unsure.coverage >= FEW_ANSWERED:
         return ""
-    unlike = f", as {unsure.unlike:,} of them are unlike the training photos" if unsure.unlike else ""
-    most = "it is unsure about" if unsure.unlike else f"its threshold of {percent(unsure.rule.threshold)} refuses"
-    return f"{most} {unsure.unsure:,} of {count(unsure.n, 'photo')}{unlike}"
+    refused = f"{unsure.unsure:,} of {count(unsure.n, 'photo')}"
+    threshold, unlike = percent(unsure.rule.threshold), f"{unsure.unlike:,} of them are unlike the training photos"
+    if not unsure.unlike:
+        return f"its threshold of {threshold} refuses {refused}"
+    if 2 * unsure.unlike > unsure.unsure:
+        return f"it is unsure about {refused}, as {unlike}"
+    return f"it is unsure about {refused}: its threshold is {threshold}, and {unlike}"
 
 
 def _remedy(case: _Case) -> str:
@@ -148,9 +152,9 @@ def _moved(case: _Case) -> str | None:
     if not moved:
         return None
     return (
-        f"Some photos are very like {count(moved, 'training photo')}, which {'is' if moved == 1 else 'are'} no more "
-        f"where {'it' if moved == 1 else 'they'} lay: whether they are near-copies is not known. Evaluate where the "
-        "training photos are, to know."
+        f"Some photos are very like {count(moved, 'training photo')}, which {'is' if moved == 1 else 'are'} not on "
+        f"this machine where {'it' if moved == 1 else 'they'} lay: whether they are near-copies is not known. "
+        "Evaluate where the training photos are, to know."
     )
 
 
@@ -242,9 +246,10 @@ def _worst_pair(case: _Case) -> str | None:
     if not pairs or pairs[0][2] < PAIR:
         return None
     truth, said, n, of = pairs[0]
+    merge = ", or merge the two if it does not matter" if len(case.evaluation.classes) > 2 else ""
     return (
         f"{quoted(truth)} was called {quoted(said)} in {n:,} of {of:,} photos, the most of any pair: add "
-        "photos that show the difference, or merge the two if it does not matter."
+        f"photos that show the difference{merge}."
     )
 
 

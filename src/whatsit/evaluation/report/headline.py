@@ -21,17 +21,22 @@ def headline(
     photos = count(evaluation.n, "photo")
     if cross_validated:
         return f"Cross-validated on {photos}, each judged by a classifier that never saw it: {right}."
-    if not seen.leaks and not seen.unknown:
+    if not seen.leaks and not seen.unknown and not seen.moved:
         return f"On {photos} that it never saw, this classifier named {right}."
     shared = f", {familiar(seen, evaluation.n)}," if seen.leaks else ""
     sentences = [f"On {photos}{shared} this classifier named {right}."]
     if seen.leaks and without_leaks is not None:
         n = f"{without_leaks.n:,}"
-        which = f"On the other {n}" if seen.unknown else f"On the {n} that are new to it"
+        which = f"On the other {n}" if seen.unknown or seen.moved else f"On the {n} that are new to it"
         sentences.append(f"{which}: {_times(without_leaks.accuracy)}.")
     if seen.unknown:
         which = "the others" if seen.leaks else "these photos"
         sentences.append(f"Whether it saw {which} in training is not known: {seen.unknown}.")
+    elif seen.moved:
+        gone = count(seen.moved, "training photo")
+        among = "the others" if seen.leaks else "them"
+        why = "not on this machine where they lay"
+        sentences.append(f"Whether near-copies of {gone} are among {among} is not known: {why}.")
     return " ".join(sentences)
 
 

@@ -6,7 +6,9 @@ are escaped by Jinja; only the charts, which escape their own, pass as markup.
 
 import base64
 import re
+from datetime import datetime
 from math import isfinite, log
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
@@ -57,6 +59,7 @@ def environment(*packages: str) -> "Environment":
         tied=_tied,
         jpeg=_jpeg,
         commands=_commands,
+        typed=_typed,
         number=_number,
         share=_share,
     )
@@ -76,6 +79,8 @@ def _context(report: Report) -> dict[str, Any]:
     pairs = words.confused_pairs(evaluation)
     return {
         "report": report,
+        "created": _moment(report.created),
+        "folder": words.printable(Path(report.location).parent.name) if report.location else "",
         "evaluation": evaluation,
         "counted": words.counted(evaluation.counted),
         "tiles": tiles(report),
@@ -149,6 +154,15 @@ def _whole(share: float) -> str:
     return f"{words.out_of_100(share)}{words.NBSP}%"
 
 
+def _moment(created: str) -> str:
+    """ISO 8601 as people read it; anything else as it is."""
+    try:
+        moment = datetime.fromisoformat(created)
+    except ValueError:
+        return created
+    return f"{moment.day} {moment:%B %Y, %H:%M}"
+
+
 def _number(value: float, form: str) -> str:
     """A figure in a form such as "%.2f"; a network that diverged has some that are no numbers."""
     return form % value if isfinite(value) else "no number"
@@ -167,3 +181,8 @@ def _tied(text: str) -> str:
 def _commands(text: str) -> Markup:
     """A sentence with `backticks` as code."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def _typed(text: str) -> Markup:
+    """A sentence whose options, such as --bits, are not broken at a hyphen."""
+    return Markup(re.sub(r"--[a-z][a-z-]*", r'<span class="typed">\g<0></span>', str(escape(text))))

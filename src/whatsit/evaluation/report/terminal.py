@@ -27,20 +27,28 @@ LINES = 25
 LABEL = 14  # columns of the left side
 UNLIKE = 0.05  # share of photos unlike the training photos that is worth a line; of photos like them, 1 in 100 is
 LEAKS = 2  # named
+SENTENCES = ("protocol", "learning")  # of one thought, which a cut would take the end of
 
 
 def summary(report: Report, width: int = 80) -> str:
     """The same story as the page, in at most 25 lines of `width` columns. No colour codes."""
     opening = textwrap.wrap(printable(report.headline), width, max_lines=4, placeholder=" …")
     rows = [row for row in _rows(report) if row[1]]
-    table = [_row(label, text, width) for label, text in rows]
+    table = [line for label, text in rows for line in _lines(label, text, width)]
     closing = _closing(report)
     room = LINES - len(opening) - len(closing) - 1
     return "\n".join([*opening, "", *table[:room], *closing])
 
 
+def _lines(label: str, text: str, width: int) -> list[str]:
+    """The line of a row; two where it is a sentence."""
+    text = text.replace(NBSP, " ")
+    parts = textwrap.wrap(text, width - LABEL, max_lines=2, placeholder=" …") if label in SENTENCES else [text]
+    return [_row(name, part, width) for name, part in zip([label, ""], parts, strict=False)]
+
+
 def _row(label: str, text: str, width: int) -> str:
-    return f"{label:<{LABEL}}{shorten(text.replace(NBSP, ' '), width - LABEL)}"
+    return f"{label:<{LABEL}}{shorten(text, width - LABEL)}"
 
 
 def _rows(report: Report) -> list[tuple[str, str]]:
@@ -128,13 +136,16 @@ def _left_out(report: Report) -> str:
     left = report.data.left_out
     if not left:
         return passed_over({why: n for why, n in report.data.skipped.items() if why != "hidden"})
-    return f"{count(len(left), 'file')}, first {shorten(left[0].path, 24)}: {left[0].reason}"
+    return f"{count(len(left), 'file')}, first {_end(left[0].path, 24)}: {left[0].reason}"
 
 
 def _leaks(report: Report) -> list[tuple[str, str]]:
     """The first photos that are not new, each beside its training photo, and where the others are listed."""
     leaks = report.seen.listed
-    texts = [f"{_end(leak.path)} = {_end(leak.training_photo)} ({leak.why})" for leak in leaks[:LEAKS]]
+    texts = [
+        f"{_end(leak.path)} {'and' if leak.why.startswith('group') else '='} {_end(leak.training_photo)} ({leak.why})"
+        for leak in leaks[:LEAKS]
+    ]
     if len(leaks) > LEAKS:
         texts.append(f"and {len(leaks) - LEAKS:,} more: leaks.csv lists them")
     return list(zip(["not new", *[""] * LEAKS], texts, strict=False))
@@ -142,7 +153,8 @@ def _leaks(report: Report) -> list[tuple[str, str]]:
 
 def _end(path: str, width: int = 22) -> str:
     """The last two parts of a path, without their middle where they are long: what tells one photo from another."""
-    name = "/".join(printable(path).replace("\\", "/").split("/")[-2:])
+    inner = path.split("::")[0].rpartition("://")[2]  # of an archive, the member
+    name = "/".join(printable(inner).replace("\\", "/").split("/")[-2:])
     if columns(name) <= width:
         return name
     half = (width - 1) // 2
@@ -226,7 +238,7 @@ def _pair(report: Report) -> str:
 
 
 def _mislabelled(report: Report) -> str:
-    return f"{count(report.suspicious, 'label')} to look at again" if report.suspicious else ""
+    return f"{count(report.suspicious, 'label')} to look at again: suspects.csv" if report.suspicious else ""
 
 
 def _unbalanced(report: Report) -> str:

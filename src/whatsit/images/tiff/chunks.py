@@ -39,6 +39,7 @@ _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _CODES_PREDICTED = (*LZW, *DEFLATE, *ZSTD, *LZMA)
 _DIFFERENCE, _FLOAT_DIFFERENCE = 2, 3  # Predictor (TIFF 6.0, section 14; Adobe's TIFF Technical Note 3)
 _BYTES_AT_ONCE = 1 << 24  # decompressed by one call
+_HEADER = 8  # bytes, at least
 _ROWS_AT_ONCE = 256  # while bits are unpacked, which takes 8 bytes a byte
 
 
@@ -214,6 +215,8 @@ def _stored(layout: Layout, index: int, size: int) -> bytes | None:
     count = layout.counts[index] if index < len(layout.counts) else None
     if offset == 0 and not count:
         return None
+    if offset < _HEADER:
+        raise ImageError(f"damaged TIFF: its pixels should lie at byte {offset}, in its header")
     if layout.compression in NONE:  # writers of old get the count wrong, never the place
         count = size
     end = len(data) if count is None else offset + count

@@ -33,6 +33,9 @@ def is_codec(layout: Layout) -> bool:
 def check_codec(layout: Layout, name: str) -> None:
     """Raises `ImageError` where the codec would change colours in a way that is not known here."""
     imagecodecs(f"TIFF compressed with {name}")
+    if _DECODERS.get(layout.compression) == "lerc" and (layout.order, layout.kind) == (">", "f"):
+        # swapped bytes may be not-a-number, and are lost then
+        raise ImageError("not supported: big-endian TIFF of floats with LERC. Save it with LZW or deflate")
     if layout.photometric not in (BLACK_IS_ZERO, WHITE_IS_ZERO, RGB):
         raise ImageError(
             f"not supported: TIFF with {name} of other colours than RGB and grey. Save it with LZW or deflate"
@@ -50,10 +53,7 @@ def decoded(stored: bytes, shape: tuple[int, int, int], layout: Layout, limits: 
             values = codecs.jpeg8_decode(stored, tables=tables, **space)
         else:
             name = _DECODERS[layout.compression]
-            if name == "lerc":
-                packed = (*layout.tags.integers(_LERC), 0, 0)[1]
-                stored = getattr(codecs, _LERC_COMPRESSED[packed])(stored) if packed in _LERC_COMPRESSED else stored
-            values = getattr(codecs, f"{name}_decode")(stored)
+            values = _lerc(stored, shape, layout) if name == "lerc" else getattr(codecs, f"{name}_decode")(stored)
     except ImageError:
         raise
     except Exception as error:  # each codec has errors of its own
@@ -65,6 +65,27 @@ def decoded(stored: bytes, shape: tuple[int, int, int], layout: Layout, limits: 
         raise ImageError(f"damaged TIFF: numbers of more than its {layout.bits} bits")
     found: NDArray[Any] = values.reshape(shape)
     return found
+
+
+def _lerc(stored: bytes, shape: tuple[int, int, int], layout: Layout) -> NDArray[Any]:
+    """As libtiff writes it (`tif_lerc.c`): numbers in the file's byte order, as if they were the machine's; floats that
+    are not-a-number as a mask; opacity of nothing but 0 and 255 as a mask in place of the last sample.
+    """
+    codecs = imagecodecs("this TIFF")
+    packed = (*layout.tags.integers(_LERC), 0, 0)[1]
+    stored = getattr(codecs, _LERC_COMPRESSED[packed])(stored) if packed in _LERC_COMPRESSED else stored
+    values, valid = codecs.lerc_decode(stored, masks=True)
+    if values.shape == (shape[2], *shape[:2]) != shape:  # samples that are not-a-number at different pixels
+        values = np.moveaxis(values, 0, -1)
+        valid = None if valid is None else np.moveaxis(valid, 0, -1)
+    values = values.reshape(*values.shape[:2], -1)
+    if layout.extra and values.dtype == np.uint8 and values.shape[2] == shape[2] - 1:
+        opaque = np.full(shape[:2], True) if valid is None else valid
+        values = np.dstack([values, np.where(opaque, np.uint8(255), np.uint8(0))])
+    elif valid is not None and values.dtype.kind == "f":
+        values = np.where(valid.reshape(*valid.shape[:2], -1), values, values.dtype.type(np.nan))
+    found: NDArray[Any] = values.byteswap() if layout.order == ">" else values
+    return found if shape[2] > 1 else found[..., 0]
 
 
 def _check_inside(stored: bytes, layout: Layout, limits: Limits) -> None:

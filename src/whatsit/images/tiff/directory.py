@@ -40,9 +40,10 @@ _MOST_PAGES = 100_000
 class Directory:
     """The tags of one page."""
 
-    data: bytes  # the whole file
+    data: bytes  # the whole file, or what gives its bytes by slices
     order: str  # '<' or '>'
     entries: dict[int, tuple[int, int, int]]  # tag: (type, count, place of the values in the file)
+    at: int = 0  # its own place in the file
 
     def __contains__(self, tag: int) -> bool:
         return tag in self.entries
@@ -86,8 +87,7 @@ class Directory:
 
 def pages(data: bytes) -> Iterator[Directory]:
     """The file's pages in its own order. Raises `ImageError` where the chain of directories is broken."""
-    order = {b"II": "<", b"MM": ">"}[data[:2]]
-    big = 43 in (data[2], data[3])
+    order, big = form(data)
     at = _unpack(data, order + ("Q" if big else "I"), 8 if big else 4)
     met: set[int] = set()
     while at and at not in met and len(met) < _MOST_PAGES:
@@ -96,10 +96,20 @@ def pages(data: bytes) -> Iterator[Directory]:
         yield directory
 
 
+def form(data: bytes) -> tuple[str, bool]:
+    """The byte order, '<' or '>', and whether it is a BigTIFF."""
+    return {b"II": "<", b"MM": ">"}[data[:2]], 43 in data[2:4]
+
+
+def page_at(data: bytes, at: int) -> Directory:
+    """The page whose directory is at that place. Raises `ImageError`."""
+    return _directory(data, *form(data), at)[0]
+
+
 def _directory(data: bytes, order: str, big: bool, at: int) -> tuple[Directory, int]:
     """The directory at that place, and the place of the next one, or 0."""
     count_format, entry_format, field, next_format = ("Q", "HHQ", 8, "Q") if big else ("H", "HHI", 4, "I")
-    count = _unpack(data, order + count_format, at)
+    start, count = at, _unpack(data, order + count_format, at)
     if not 0 < count <= _MOST_TAGS:
         raise ImageError(f"damaged TIFF: a directory of {count} tags")
     at += struct.calcsize(order + count_format)
@@ -108,8 +118,9 @@ def _directory(data: bytes, order: str, big: bool, at: int) -> tuple[Directory, 
     if at + count * step > len(data):
         raise ImageError("truncated TIFF: ends in the middle of a header")
     entries = {}
+    table = data[at : at + count * step]
     for place in range(at, at + count * step, step):
-        tag, kind, values = entry.unpack_from(data, place)
+        tag, kind, values = entry.unpack_from(table, place - at)
         if kind not in _TYPES or tag in entries:
             continue  # readers skip types that they do not know (TIFF 6.0, section 2); the first of two tags counts
         size = np.dtype(_TYPES[kind]).itemsize * values * (2 if kind in _RATIONAL else 1)
@@ -117,10 +128,11 @@ def _directory(data: bytes, order: str, big: bool, at: int) -> tuple[Directory, 
         entries[tag] = (kind, values, inside if size <= field else _unpack(data, order + next_format, inside))
     after = at + count * step
     has_next = after + struct.calcsize(next_format) <= len(data)
-    return Directory(data, order, entries), _unpack(data, order + next_format, after) if has_next else 0
+    return Directory(data, order, entries, start), _unpack(data, order + next_format, after) if has_next else 0
 
 
 def _unpack(data: bytes, layout: str, at: int) -> int:
-    if at + struct.calcsize(layout) > len(data):
+    size = struct.calcsize(layout)
+    if at + size > len(data):
         raise ImageError("truncated TIFF: ends in the middle of a header")
-    return int(struct.unpack_from(layout, data, at)[0])
+    return int(struct.unpack(layout, data[at : at + size])[0])

@@ -96,7 +96,10 @@ def _without_marks(samples: NDArray[Any], layout: Layout) -> NDArray[Any]:
     marked = (samples == samples.dtype.type(mark) if layout.kind == "f" else samples == mark).all(axis=-1)
     if not marked.any():
         return samples
-    darkest = np.nan if layout.kind == "f" else samples[~marked].min(initial=np.iinfo(samples.dtype).max)
+    if layout.kind == "f":
+        darkest = np.nan
+    else:
+        darkest = 0 if samples.dtype == np.uint8 else samples[~marked].min(initial=np.iinfo(samples.dtype).max)
     out = samples.copy()
     out[marked] = darkest
     return out

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin, WebPImagePlugin
 
 from whatsit.errors import ImageError
+from whatsit.images.jpeg import read_frame
 from whatsit.images.quiet import hush_libtiff
 from whatsit.images.tiff.layout import (
     ALPHA,
@@ -72,6 +73,10 @@ def libtiff_image(layout: Layout, plane: int | None) -> NDArray[np.uint8]:
     tags += [(322, _LONG, [layout.chunk[1]]), (323, _LONG, [layout.chunk[0]])] if layout.tiled else []
     tags += [] if layout.tiled else [(278, _LONG, [layout.chunk[0]])]
     kept: tuple[int, ...] = (_T4, _T6) if layout.compression in CCITT else (_SUBSAMPLING,)
+    sampling = _sampling(layout, offsets, counts)
+    if sampling is not None:
+        kept = ()
+        tags.append((_SUBSAMPLING, _SHORT, sampling))
     kept += _OLD_JPEG_TAGS if layout.compression in OLD_JPEG else ()
     tags += [
         (tag, _LONG if tag in (_T4, _T6) else _kind(tag), layout.tags.integers(tag))
@@ -84,9 +89,21 @@ def libtiff_image(layout: Layout, plane: int | None) -> NDArray[np.uint8]:
     tags += [(338, _SHORT, [ALPHA] * extra)] if extra > 0 else []  # so that Pillow hands it over
     try:
         pixels = np.asarray(_open(data[8:], tags), np.uint8)
+    except OSError:
+        if layout.compression not in OLD_JPEG:
+            raise
+        raise ImageError("not supported: TIFF with such an old-style JPEG. Save it with LZW or deflate") from None
     except SyntaxError:  # a combination that Pillow has no mode for
         raise ImageError("not supported: TIFF with such samples under JPEG. Save it with LZW or deflate") from None
     return pixels.reshape(layout.height, layout.width, -1)
+
+
+def _sampling(layout: Layout, offsets: Sequence[int], counts: Sequence[int]) -> tuple[int, int] | None:
+    """How YCbCr's chroma is subsampled, by the JPEG itself: some writers' tag says 2 x 2 whatever it is."""
+    if layout.compression not in JPEG or layout.photometric != YCBCR or not offsets:
+        return None
+    frame = read_frame(layout.tags.data[offsets[0] : offsets[0] + counts[0]])
+    return frame.sampling if frame is not None and set(frame.sampling) <= {1, 2, 4} else None
 
 
 def _kind(tag: int) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from whatsit.errors import ImageError
 from whatsit.images.limits import Limits
 from whatsit.images.notes import note
-from whatsit.images.samples import Header, Samples
+from whatsit.images.samples import Header, Samples, no_such_bands
 from whatsit.images.tiff.directory import Directory, pages
 from whatsit.images.tiff.layout import Layout, read_layout
 from whatsit.images.tiff.picture import read_picture
@@ -21,23 +21,23 @@ _MOST_PAGES = 1000  # that can be channels
 
 def header(data: bytes) -> Header:
     """Of the first page. Raises `ImageError`."""
-    layout = read_layout(next(_main_pages(data)))
+    layout = read_layout(next(main_pages(data)))
     return Header(layout.width, layout.height, layout.orientation, layout.is_deep)
 
 
 def read(data: bytes, limits: Limits) -> Samples:
     """Raises `ImageError`."""
-    found = list(islice(_main_pages(data), _MOST_PAGES if limits.page == "channels" else 2))
+    found = list(islice(main_pages(data), _MOST_PAGES if limits.page == "channels" else 2))
     if _is_preview(data, found[0]):
         note("preview", data)
     if limits.page == "channels" and len(found) > 1:
         return _stacked(found, limits)
     if len(found) > 1:
-        note("pages", data)
-    return read_picture(read_layout(found[0]), limits)
+        note("uncounted" if limits.page == "all" else "pages", data)
+    return replace(read_picture(read_layout(found[0]), limits), further=len(found) > 1)
 
 
-def _main_pages(data: bytes) -> Iterator[Directory]:
+def main_pages(data: bytes) -> Iterator[Directory]:
     """Pages but smaller copies and masks of others; the first of all where there are no others."""
     first = None
     found = False
@@ -61,9 +61,11 @@ def _is_preview(data: bytes, page: Directory) -> bool:
 def _stacked(found: list[Directory], limits: Limits) -> Samples:
     """Grey pages of one size as red, green and blue; which three, `limits.bands` says."""
     bands = limits.bands or tuple(range(1, len(found) + 1))
-    if len(bands) not in (1, 3) or max(bands) > len(found):
-        named = f"--bands {','.join(map(str, bands))}" if limits.bands else "--bands 1,2,3"
-        raise ImageError(f"not supported: TIFF of {len(found)} pages as channels. Name three of them, as {named}")
+    if max(bands) > len(found):
+        raise no_such_bands(bands, len(found), "page")
+    if len(bands) not in (1, 3):
+        which = "--bands 1,2,3" if len(found) > 2 else "--bands 1,2,2, or one, as --bands 1"
+        raise ImageError(f"not supported: TIFF of {len(found)} pages as channels. Name three of them, as {which}")
     layouts = [read_layout(found[band - 1]) for band in bands]
     if len({_form(layout) for layout in layouts}) > 1 or layouts[0].samples > 1:
         raise ImageError("not supported: TIFF with pages of several sizes or kinds as channels. Leave out --page")

@@ -108,10 +108,11 @@ document.addEventListener("paste", (event) => {
 
 function count() {
   const inState = (...states) => cards.filter((card) => states.includes(card.state)).length;
-  const answered = inState("answered", "unsure");
+  const unsure = inState("unsure");
   const failed = inState("refused", "failed");
-  byId("count").textContent = `${answered} of ${cards.length} answered`;
-  byId("without").textContent = failed > 0 ? `${failed} without an answer` : "";
+  const also = [unsure > 0 && `${unsure} unsure`, failed > 0 && `${failed} without an answer`];
+  byId("count").textContent = `${inState("answered") + unsure} of ${cards.length} answered`;
+  byId("without").textContent = also.filter(Boolean).join(", ");
   const again = cards.filter((card) => card.mayTryAgain).length;
   byId("again").textContent = `Try ${counted(again, "photo")} again`;
   show(byId("again"), again > 1);
@@ -150,7 +151,7 @@ const news = [];
 function say(text) {
   if (news.push(text) === 1) {
     setTimeout(() => {
-      byId("announcer").textContent = news.splice(0).join(". ");
+      byId("announcer").textContent = news.splice(0).map((one) => one.replace(/\.$/, "")).join(". ");
     }, TOGETHER);
   }
 }
