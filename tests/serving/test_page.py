@@ -310,7 +310,7 @@ def test_a_server_that_is_gone_can_be_tried_again(visit: Open, model: Trained, p
         expect(visitor.page.locator("#about")).not_to_be_empty()
     visitor.drop(photos / "leaves" / "000.jpg", photos / "shells" / "000.jpg", photos / "stones" / "001.jpg")
     visitor.expect_answers(3)
-    expect(visitor.page.get_by_text("The server cannot be reached.")).to_have_count(3)
+    expect(visitor.cards.get_by_text("The server cannot be reached.")).to_have_count(3)
     with serving(model.folder, "--quiet", "--port", str(running.port)):
         visitor.card("001.jpg").get_by_role("button", name="Try again").click()
         expect(visitor.card("001.jpg").get_by_role("table")).to_be_visible()
@@ -430,5 +430,5 @@ def test_all_of_it_goes_by_keyboard(visit: Open, model: Trained, tmp_path: Path,
         visitor.page.keyboard.press("Enter")
         expect(visitor.button("leaves")).to_be_focused()
         visitor.page.keyboard.press("Enter")
-        expect(visitor.page.get_by_text("Thank you!")).to_be_focused()
+        expect(visitor.card("000.jpg").get_by_text("Thank you!")).to_be_focused()
         visitor.check_quiet()
