@@ -40,17 +40,8 @@ def clean_label(text: str) -> str:
     return printable(unicodedata.normalize("NFC", text).strip())
 
 
-NO_GROUP = (
-    "NA",
-    "N/A",
-    "NaN",
-    "nan",
-    "<NA>",
-    "NULL",
-    "null",
-    "None",
-    "none",
-)  # as R, pandas and databases write nothing
+# As R, pandas and databases write nothing.
+NO_GROUP = ("NA", "N/A", "NaN", "nan", "<NA>", "NULL", "null", "None", "none")
 
 
 def clean_group(text: str) -> str:
@@ -104,6 +95,15 @@ def shell_quoted(path: str | Path) -> str:
     import shlex
 
     return shlex.quote(str(path))
+
+
+def as_option(name: str) -> str:
+    """A field's name as the command line spells it.
+
+    >>> as_option("group_column")
+    '--group-column'
+    """
+    return f"--{name.replace('_', '-')}"
 
 
 def some(names: Collection[str], most: int = 3) -> str:

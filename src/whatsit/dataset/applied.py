@@ -11,7 +11,7 @@ from typing import Any
 
 from whatsit.dataset.options import READ_DEFAULTS, ReadOptions
 from whatsit.errors import DatasetError
-from whatsit.text import printable, some
+from whatsit.text import as_option, printable, some
 
 COLUMNS = ("path_column", "label_column", "split_column", "group_column")
 _INSTEAD = {  # what says the same of folders
@@ -37,13 +37,13 @@ def check_applies(sources: Sequence[Path], options: ReadOptions) -> None:
             if getattr(options, name) is not None:
                 instead = f" Folders say the same with {_INSTEAD[name]}." if name in _INSTEAD else ""
                 raise DatasetError(
-                    f"{shown}: {_typed(name)} names a column of a CSV manifest (got a folder). Leave it out, or list "
-                    f"the photos in a manifest.{instead}"
+                    f"{shown}: {as_option(name)} names a column of a CSV manifest (got a folder). Leave it out, or "
+                    f"list the photos in a manifest.{instead}"
                 )
     if not folders:
         for name, instead in _OF_FOLDERS.items():
             if getattr(options, name) != getattr(READ_DEFAULTS, name):
-                raise DatasetError(f"{shown}: {_typed(name)} is of folders (got a CSV manifest). {instead}.")
+                raise DatasetError(f"{shown}: {as_option(name)} is of folders (got a CSV manifest). {instead}.")
 
 
 def of_header(cells: Sequence[str], options: ReadOptions) -> tuple[ReadOptions, tuple[str, ...]]:
@@ -60,7 +60,7 @@ def check_found(lacking: Sequence[Sequence[str]], options: ReadOptions, shown: s
     nowhere = set[str].intersection(*map(set, lacking)) if lacking else set()
     if gone := [name for name in COLUMNS if name in nowhere]:
         columns = [getattr(options, name) for name in gone]
-        raise DatasetError(f"{shown}: none of them has a column {some(columns)}. Mend {_typed(gone[0])}.")
+        raise DatasetError(f"{shown}: none of them has a column {some(columns)}. Mend {as_option(gone[0])}.")
 
 
 def lacking_notes(lacking: Sequence[str], options: ReadOptions, shown: str) -> list[str]:
@@ -71,7 +71,3 @@ def lacking_notes(lacking: Sequence[str], options: ReadOptions, shown: str) -> l
         for name in lacking
         if name in meaning
     ]
-
-
-def _typed(name: str) -> str:
-    return f"--{name.replace('_', '-')}"

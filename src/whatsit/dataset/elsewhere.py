@@ -111,10 +111,8 @@ def _same(old: Sequence[str], path: str) -> int:
 def _replacement(uri: str, old: Sequence[str], there: str) -> str:
     """What to type in the place of what, where the file is perhaps `there`, by what both end in."""
     same, new = _same(old, there), Path(there).parts
-    front, by = (
-        uri[: len(uri) - len("/".join(old[len(old) - same :]))],
-        "".join(f"{one}/" for one in new[: len(new) - same]),
-    )
+    front = uri[: len(uri) - len("/".join(old[len(old) - same :]))]
+    by = "".join(f"{one}/" for one in new[: len(new) - same])
     change = f"replace '{front}' by '{by}' in the manifest" if by else f"take '{front}' away in the manifest"
     return f"There is a {there}: if that is the first, {change}. "
 

@@ -11,7 +11,7 @@ from whatsit.dataset.elsewhere import AnyCase, cause, decoded, moved
 from whatsit.dataset.files import IMAGE_SUFFIXES
 from whatsit.dataset.manifest import Manifest, Row
 from whatsit.errors import DatasetError
-from whatsit.images.pages import split_page
+from whatsit.images.pages import page_name, split_page
 from whatsit.text import number, printable, some
 
 FILE = "file://"
@@ -31,7 +31,7 @@ class _Disk:
         file, page = split_page(uri)
         if page is not None:
             there = self.found(file)
-            return None if there is None else f"{there}#page={page}"
+            return None if there is None else page_name(there, page)
         if uri.startswith(FILE):
             path = "/" + uri.removeprefix(FILE).partition("/")[2]
             return next((one for one in (path, unquote(path)) if _is_file(one)), None)  # fsspec takes %20 as it stands

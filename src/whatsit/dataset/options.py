@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from whatsit.dataset.records import Split
 from whatsit.errors import DatasetError
-from whatsit.text import shell_quoted
+from whatsit.text import as_option, shell_quoted
 
 TopFolders = Literal["classes", "groups", "parts"]
 
@@ -63,7 +63,7 @@ class ReadOptions:
         for one in fields(self)[1:]:
             if (value := getattr(self, one.name)) != one.default:
                 told = ",".join(value) if isinstance(value, tuple) else str(value)
-                words += [f"--{one.name.replace('_', '-')}", shell_quoted(told)]
+                words += [as_option(one.name), shell_quoted(told)]
         return words
 
 

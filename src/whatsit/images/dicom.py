@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from whatsit.errors import ImageError
 from whatsit.images.extras import imagecodecs, pydicom
-from whatsit.images.limits import Limits, check_pixels, check_samples
+from whatsit.images.limits import Limits, check_page, check_pixels, check_samples
 from whatsit.images.notes import note
 from whatsit.images.quiet import hush_pydicom
 from whatsit.images.samples import Header, Samples
@@ -76,8 +76,7 @@ def frame_alone(data: bytes, number: int) -> bytes:
     """A frame as a file of its own, of the picture's own elements alone; counted from 1. Raises `ImageError`."""
     found = _dataset(data, with_pixels=True)
     there = int(found.get("NumberOfFrames", 1) or 1)
-    if number > there:
-        raise ImageError(f"page {number} of a file of {there}. Name one of these")
+    check_page(number, there)
     module = pydicom("DICOM")
     alone = module.Dataset()
     for element in found:

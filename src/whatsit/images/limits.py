@@ -65,6 +65,12 @@ def check_format(kind: str, limits: Limits) -> None:
         raise ImageError(f"{kind.upper()} is not taken here. Send one of: {', '.join(sorted(limits.formats))}")
 
 
+def check_page(number: int, there: int) -> None:
+    """number: from 1; there: how many the file has. Raises `ImageError`."""
+    if number > there:
+        raise ImageError(f"page {number} of a file of {there}. Name one of these")
+
+
 def check_pixels(width: int, height: int, limits: Limits) -> None:
     """Refuse an image of which more than `limits.max_pixels` pixels would be decoded: `ImageError`."""
     _check_count(width, height, limits.max_pixels)

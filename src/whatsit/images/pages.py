@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 
 from whatsit.errors import ImageError
 from whatsit.images.formats import HEAD, sniff
-from whatsit.images.limits import Limits, check_bytes
+from whatsit.images.limits import Limits, check_bytes, check_page
 
 _PAGE = re.compile(r"(.+)#page=([1-9]\d{0,5})", re.DOTALL)
 FIRST = "the first of several pages; another is named as FILE#page=2"
@@ -32,6 +32,11 @@ def split_page(name: str) -> tuple[str, int | None]:
     return found[1], int(found[2])
 
 
+def page_name(file: str, number: int) -> str:
+    """Of one page; `split_page` takes it apart."""
+    return f"{file}#page={number}"
+
+
 def page_names(path: str) -> list[str]:
     """A local file's pages, by name; the file itself where it has one, is of another kind, or cannot be read.
 
@@ -44,7 +49,7 @@ def page_names(path: str) -> list[str]:
         count = _count(path, status.st_size, status.st_mtime_ns, kind) if kind in ("tiff", "dicom") else 1
     except (OSError, ValueError):
         return [path]
-    return [f"{path}#page={number}" for number in range(1, count + 1)] if count > 1 else [path]
+    return [page_name(path, number) for number in range(1, count + 1)] if count > 1 else [path]
 
 
 def read_page(path: Path, number: int, limits: Limits) -> bytes:
@@ -69,8 +74,7 @@ def page_of(data: bytes, number: int, limits: Limits) -> bytes:
         from whatsit.images.dicom import frame_alone
 
         return frame_alone(data, number)
-    if number > 1:
-        raise _no_such(number, 1)
+    check_page(number, 1)
     return data
 
 
@@ -126,14 +130,7 @@ def _tiff_page(data: bytes, places: tuple[int, ...], broken: str | None, number:
     from whatsit.images.tiff.alone import page_alone
     from whatsit.images.tiff.directory import page_at
 
-    if number <= len(places):
-        return page_alone(page_at(data, places[number - 1]), limits)
-    raise (
-        ImageError(f"{broken}. Pages from {len(places) + 1} on cannot be found")
-        if broken
-        else _no_such(number, len(places))
-    )
-
-
-def _no_such(number: int, there: int) -> ImageError:
-    return ImageError(f"page {number} of a file of {there}. Name one of these")
+    if broken and number > len(places):
+        raise ImageError(f"{broken}. Pages from {len(places) + 1} on cannot be found")
+    check_page(number, len(places))
+    return page_alone(page_at(data, places[number - 1]), limits)

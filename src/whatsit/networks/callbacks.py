@@ -180,9 +180,8 @@ class Stop(Callback):
     def on_validation_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         reason = self._urgent(trainer)
         if trainer.strategy.reduce_boolean_decision(bool(reason), all=False):
-            self._stop(
-                trainer, reason or self._urgent(trainer) or TIME_OVER
-            )  # the flag is all processes', a clock is not
+            # Another process may have seen it first: the flag is all processes', a clock is not.
+            self._stop(trainer, reason or self._urgent(trainer) or TIME_OVER)
         self._judge(trainer)
 
     def _judge(self, trainer: Trainer) -> None:

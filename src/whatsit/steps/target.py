@@ -14,7 +14,8 @@ def default_folder(name: str) -> Path:
 
 def examination_folder(name: str, photos: str) -> Path:
     """Where a report goes that was not told: a model's name, from someone else's model.json, and a data set's."""
-    return Path(f"{name.replace('/', '_').replace(chr(92), '_')}-on-{photos}")
+    plain = name.replace("/", "_").replace("\\", "_")
+    return Path(f"{plain}-on-{photos}")
 
 
 def other_examination_folder(model: Path, photos: str) -> Path:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 from whatsit.options import TrainOptions
-from whatsit.text import shell_quoted
+from whatsit.text import as_option, shell_quoted
 from whatsit.tuning.space import spelled
 
 PLAIN = ("backbone", "weights", "fit", "device", "precision", "valid", "test", "seed")
@@ -28,7 +28,7 @@ def _said(options: TrainOptions) -> Iterator[str]:
             yield f"--{name} {shell_quoted(str(value))}"
     for name in GROUPING:
         if (value := getattr(options, name)) != getattr(default, name):
-            yield f"--{name.replace('_', '-')} {value}"
+            yield f"{as_option(name)} {value}"
     if options.image_size:
         yield f"--image-size {spelled(options.image_size)}"
     if options.value_range:
@@ -36,7 +36,7 @@ def _said(options: TrainOptions) -> Iterator[str]:
     yield from (f"--{name}" for name in FLAGS if getattr(options, name))
     for name in ("max_bytes", "max_pixels"):
         if (value := getattr(options.limits, name)) != getattr(default.limits, name):
-            yield f"--{name.replace('_', '-')} {value}"
+            yield f"{as_option(name)} {value}"
     if options.limits.bands:
         yield f"--bands {','.join(map(str, options.limits.bands))}"
     if options.limits.page != default.limits.page:
