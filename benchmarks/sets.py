@@ -1,4 +1,4 @@
-"""The six photo sets, each with the protocol and the figure of the design document's table."""
+"""The six photo sets, each with the protocol and its baseline accuracy (RESULTS.md)."""
 
 import argparse
 import sys
