@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from sets import SETS, PhotoSet, add_set_options
 
 from whatsit.dataset import Dataset, read_dataset
-from whatsit.embedding.backbones import Precision
 from whatsit.images.preprocessing import Fit
 from whatsit.learning import FAMILIES, Problem, choose, fold_rounds
-from whatsit.options import TrainOptions
+from whatsit.options import Precision, TrainOptions
 from whatsit.steps.fit import better_fit, likely_fit
 from whatsit.steps.gather import Photos, gather
 from whatsit.steps.plan import Plan, folds_of, make_plan

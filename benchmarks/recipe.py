@@ -22,13 +22,13 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from sets import SETS, PhotoSet, add_set_options
 
 from whatsit.dataset import read_dataset
-from whatsit.embedding.backbones import DEFAULT_BACKBONE
 from whatsit.networks import probe, start
 from whatsit.networks.callbacks import Record
-from whatsit.networks.options import FINETUNE_LITE, NetworkOptions
+from whatsit.networks.options import NetworkOptions
 from whatsit.networks.probe import COPIES
+from whatsit.networks.recipe import FINETUNE_LITE
 from whatsit.networks.start import SHARE
-from whatsit.options import TrainOptions
+from whatsit.options import DEFAULT_BACKBONE, TrainOptions
 from whatsit.pipeline import train
 from whatsit.steps.gather import gather
 from whatsit.steps.plan import folds_of, make_plan

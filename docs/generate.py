@@ -25,7 +25,7 @@ NOTEBOOKS = ("networks",)  # pages that are notebooks, too
 FENCE = re.compile(r"^```(?P<kind>\w*)\n(?P<text>(?:.*\n)*?)```$", re.MULTILINE)
 NOTE = "<!-- Written by docs/generate.py from the code: change that, then `make docs`. -->"
 RETURNED = (
-    "whatsit.pipeline.Trained",
+    "whatsit.steps.training.Trained",
     "whatsit.pipeline.Evaluated",
     "whatsit.comparison.run.Compared",
     "whatsit.comparison.result.Comparison",

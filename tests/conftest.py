@@ -12,7 +12,8 @@ from steps.made import PLAIN, make_folder, network
 
 from whatsit.images import notes
 from whatsit.options import TrainOptions
-from whatsit.pipeline import Trained, train
+from whatsit.pipeline import train
+from whatsit.steps.training import Trained
 
 settings.register_profile("whatsit", deadline=None)  # no test asserts a time: the machine may do much else
 settings.load_profile("whatsit")

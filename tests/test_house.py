@@ -16,7 +16,7 @@ import pytest
 import whatsit
 from whatsit.cli import COMMANDS
 from whatsit.cli import whatsit as shell
-from whatsit.pipeline import Trained
+from whatsit.steps.training import Trained
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "whatsit"

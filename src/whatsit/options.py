@@ -4,11 +4,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from whatsit.dataset.choices import GroupByName, NearCopies
-from whatsit.embedding.backbones import DEFAULT_BACKBONE, Precision
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.images.preprocessing import Fit, ValueRange
 from whatsit.learning.names import HeadName
 from whatsit.networks.options import NETWORK_DEFAULTS, Method, NetworkOptions
+
+Precision = Literal["int8", "float32"]
+
+
+DEFAULT_BACKBONE = "efficientnet-lite0"
+
 
 FitChoice = Fit | Literal["auto"]
 PrecisionChoice = Precision | Literal["auto"]

@@ -20,7 +20,8 @@ from whatsit.networks.learner import Learner, Task
 from whatsit.networks.optimize import Course
 from whatsit.networks.options import NetworkOptions
 from whatsit.options import TrainOptions
-from whatsit.pipeline import Trained, train
+from whatsit.pipeline import train
+from whatsit.steps.training import Trained
 
 EPOCHS, BATCH = 3, 8
 TINY = NetworkOptions(layers=(4,), dense=(), epochs=EPOCHS, batch_size=BATCH, augment="none")

@@ -14,7 +14,8 @@ from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 from board.reading import END, START, pictures, read, settings, steps, values
 from whatsit.board import tags
 from whatsit.options import TrainOptions
-from whatsit.pipeline import Trained, train
+from whatsit.pipeline import train
+from whatsit.steps.training import Trained
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 from whatsit.cli import COMMANDS
 from whatsit.demo import LICENCE, compare, write_manifest
 from whatsit.interrupts import Interrupted, kept_if_interrupted
-from whatsit.pipeline import Trained
+from whatsit.steps.training import Trained
 
 from .shell import Shell, check_mistake, process
 

@@ -9,7 +9,7 @@ import pytest
 import whatsit
 from whatsit.errors import ModelFolderError
 from whatsit.model.folder import FILES
-from whatsit.pipeline import Trained
+from whatsit.steps.training import Trained
 
 from .shell import Done, Shell, check_mistake
 

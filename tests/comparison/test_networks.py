@@ -18,7 +18,8 @@ from whatsit.comparison.run import Compared, compare
 from whatsit.errors import WhatsitError
 from whatsit.learning.history import INTERRUPTED
 from whatsit.networks.batches import Batches
-from whatsit.networks.options import FINETUNE_LITE, NetworkOptions
+from whatsit.networks.options import NetworkOptions
+from whatsit.networks.recipe import FINETUNE_LITE
 from whatsit.options import TrainOptions
 from whatsit.steps import arrange, build, teach
 

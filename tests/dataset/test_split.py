@@ -6,7 +6,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from whatsit.dataset import Split, SplitOptions, assign_folds, assign_splits, group_records
+from whatsit.dataset import SplitOptions, assign_folds, assign_splits, group_records
+from whatsit.dataset.choices import Split
 from whatsit.errors import DatasetError
 
 from .build import digests, each_alone, ints, no_groups

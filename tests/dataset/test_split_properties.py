@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from whatsit.dataset import Split, SplitOptions, assign_folds, assign_splits, group_records
+from whatsit.dataset import SplitOptions, assign_folds, assign_splits, group_records
+from whatsit.dataset.choices import Split
 from whatsit.errors import DatasetError
 
 from .build import digests, each_alone, ints, no_groups

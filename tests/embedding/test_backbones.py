@@ -8,10 +8,11 @@ import pytest
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from whatsit.embedding.backbones import BACKBONES, FeatureExtractor, Precision, feature_extractor
+from whatsit.embedding.backbones import BACKBONES, FeatureExtractor, feature_extractor
 from whatsit.embedding.session import open_session, run
 from whatsit.errors import BackboneError
 from whatsit.images.preprocessing import Preprocessing
+from whatsit.options import Precision
 
 from .samples import drawing, finish, start_python
 

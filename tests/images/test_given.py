@@ -30,7 +30,7 @@ from whatsit.images.limits import Limits
 from whatsit.images.load import read_image
 from whatsit.images.memory import from_memory
 from whatsit.model.prediction import Prediction
-from whatsit.pipeline import Trained
+from whatsit.steps.training import Trained
 
 PIXELS = drawn_photo("shells", 3)
 PNG = encode(PIXELS, "PNG")

@@ -5,7 +5,8 @@ import pytest
 from sklearn.svm import LinearSVC
 
 from learning.blobs import blobs
-from whatsit.learning import FAMILIES, LinearHead, NeighbourHead, Problem
+from whatsit.learning import FAMILIES, Problem
+from whatsit.model.heads import LinearHead, NeighbourHead
 
 
 @pytest.mark.parametrize("balance", [False, True])

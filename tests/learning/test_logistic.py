@@ -9,7 +9,7 @@ from scipy.optimize import check_grad
 from sklearn.linear_model import LogisticRegression
 
 from learning.blobs import Array, blobs
-from whatsit.learning import FAMILIES, LinearHead, Problem, softmax
+from whatsit.learning import FAMILIES, Problem, softmax
 from whatsit.learning.logistic import (
     VARIANCE_KEPT,
     Objective,
@@ -18,6 +18,7 @@ from whatsit.learning.logistic import (
     balanced_weights,
     fit_path,
 )
+from whatsit.model.heads import LinearHead
 
 SHAPES = {"n > dim": (400, 30, 3), "n < dim": (60, 200, 4), "two classes": (150, 40, 2), "many classes": (300, 20, 12)}
 

@@ -8,21 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from learning.blobs import Array, Labels, blobs, folds_of
-from whatsit.learning import (
-    FAMILIES,
-    Chosen,
-    Family,
-    Head,
-    LinearHead,
-    NeighbourHead,
-    Problem,
-    Round,
-    choose,
-    fold_rounds,
-    held_out_logits,
-    log_loss,
-)
+from whatsit.learning import FAMILIES, Chosen, Family, Problem, Round, choose, fold_rounds, held_out_logits, log_loss
 from whatsit.learning.selection import PATIENCE
+from whatsit.model.heads import Head, LinearHead, NeighbourHead
 
 
 class Sharp:

@@ -10,7 +10,8 @@ from whatsit.embedding.backbones import FeatureExtractor, feature_extractor
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
 from whatsit.options import TrainOptions
-from whatsit.pipeline import Trained, train
+from whatsit.pipeline import train
+from whatsit.steps.training import Trained
 
 
 @pytest.fixture(scope="session")

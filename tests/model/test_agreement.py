@@ -16,10 +16,11 @@ from whatsit.embedding.session import open_session, run
 from whatsit.errors import WhatsitError
 from whatsit.images.load import load_for_network
 from whatsit.images.preprocessing import Preprocessing
-from whatsit.learning import FAMILIES, Familiarity, Head, NeighbourHead, Problem, learn_familiarity, softmax
+from whatsit.learning import FAMILIES, Problem, learn_familiarity, softmax
 from whatsit.model.classifier import Classifier
 from whatsit.model.export import export_graph
 from whatsit.model.folder import FILES
+from whatsit.model.heads import Familiarity, Head, NeighbourHead
 from whatsit.model.sessions import OUTPUTS
 
 TEMPERATURE = 1.7

@@ -19,10 +19,11 @@ from whatsit.embedding.session import open_session, run
 from whatsit.errors import WhatsitError
 from whatsit.images.limits import Limits
 from whatsit.images.preprocessing import Fit, Preprocessing
-from whatsit.learning import FAMILIES, Head, LinearHead, Problem, learn_familiarity
+from whatsit.learning import FAMILIES, Problem, learn_familiarity
 from whatsit.model.classifier import Classifier
 from whatsit.model.explain import OCCLUSION_GRID, Explanation, _resized, occlusion_grid
 from whatsit.model.export import export_graph
+from whatsit.model.heads import Head, LinearHead
 
 Make = Callable[[str, Fit], Classifier]
 

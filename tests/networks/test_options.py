@@ -8,16 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whatsit.networks.architectures import architecture
-from whatsit.networks.options import (
-    FINETUNE,
-    FINETUNE_LITE,
-    MOST_EPOCHS,
-    NETWORK_DEFAULTS,
-    SCRATCH,
-    NetworkOptions,
-    Recipe,
-    recipe,
-)
+from whatsit.networks.options import NETWORK_DEFAULTS, NetworkOptions
+from whatsit.networks.recipe import FINETUNE, FINETUNE_LITE, MOST_EPOCHS, SCRATCH, Recipe, recipe
 
 BASES = [SCRATCH, FINETUNE, FINETUNE_LITE]
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from whatsit.options import TrainOptions
-from whatsit.pipeline import Trained, train
+from whatsit.pipeline import train
 from whatsit.steps import plan
+from whatsit.steps.training import Trained
 
 
 @pytest.fixture

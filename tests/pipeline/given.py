@@ -7,7 +7,7 @@ from pathlib import Path
 from steps.made import make_folder
 
 from whatsit.model.folder import FILES
-from whatsit.pipeline import Trained
+from whatsit.steps.training import Trained
 
 Row = dict[str, str]
 

@@ -25,9 +25,10 @@ from whatsit.model.folder import FILES
 from whatsit.model.golden import check_golden
 from whatsit.networks.options import NetworkOptions
 from whatsit.options import TrainOptions
-from whatsit.pipeline import Trained, embed, evaluate, train, train_from_embeddings
+from whatsit.pipeline import embed, evaluate, train, train_from_embeddings
 from whatsit.steps import depth
 from whatsit.steps.depth import look_at, with_depth
+from whatsit.steps.training import Trained
 
 OPTIONS = TrainOptions(fit="squash", bits="int8")
 Spelling = Callable[[NDArray[np.float64], int], NDArray[np.generic]]

@@ -16,7 +16,8 @@ from whatsit.errors import DatasetError
 from whatsit.evaluation.report import Strangers, summary
 from whatsit.model.folder import FILES
 from whatsit.options import TrainOptions
-from whatsit.pipeline import Trained, evaluate, train
+from whatsit.pipeline import evaluate, train
+from whatsit.steps.training import Trained
 
 from .given import manifest, rows, split_folder
 

@@ -11,8 +11,9 @@ from steps.made import PLAIN
 from whatsit.embedding.backbones import feature_extractor
 from whatsit.errors import BackboneError
 from whatsit.options import TrainOptions
-from whatsit.pipeline import Trained, embed, train
+from whatsit.pipeline import embed, train
 from whatsit.steps.see import FreshSight, StoredSight
+from whatsit.steps.training import Trained
 
 SMALL = TrainOptions(image_size=(64, 96), fit="crop", bits="float32")
 

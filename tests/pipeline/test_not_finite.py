@@ -25,8 +25,9 @@ from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
 from whatsit.model.golden import check_golden
 from whatsit.options import TrainOptions
-from whatsit.pipeline import Trained, embed, evaluate, train, train_from_embeddings
+from whatsit.pipeline import embed, evaluate, train, train_from_embeddings
 from whatsit.sklearn import ImageClassifier, ImageEmbedder
+from whatsit.steps.training import Trained
 
 from .given import rows, splits
 

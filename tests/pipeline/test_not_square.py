@@ -21,11 +21,12 @@ from whatsit.images.load import load_for_network
 from whatsit.images.preprocessing import Fit, Preprocessing
 from whatsit.model.folder import FILES, read_model, write_core
 from whatsit.model.golden import check_golden
-from whatsit.pipeline import Trained, embed, evaluate, train, train_from_embeddings
+from whatsit.pipeline import embed, evaluate, train, train_from_embeddings
 from whatsit.repository import Repository
 from whatsit.repository.entries import sound_entry
 from whatsit.repository.terminal import details
 from whatsit.sklearn import ImageEmbedder
+from whatsit.steps.training import Trained
 
 SIZE = (16, 40)
 FITS: list[Fit] = ["squash", "crop", "letterbox"]

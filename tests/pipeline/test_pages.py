@@ -19,7 +19,8 @@ from whatsit.images.preprocessing import Preprocessing
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
 from whatsit.options import TrainOptions
-from whatsit.pipeline import Trained, evaluate, train
+from whatsit.pipeline import evaluate, train
+from whatsit.steps.training import Trained
 
 from .given import manifest, rows
 

@@ -12,7 +12,8 @@ from whatsit.model.folder import FILES
 from whatsit.model.golden import check_golden
 from whatsit.model.similar import Similar
 from whatsit.options import TrainOptions
-from whatsit.pipeline import Trained, embed, train_from_embeddings
+from whatsit.pipeline import embed, train_from_embeddings
+from whatsit.steps.training import Trained
 
 from .given import splits
 

@@ -12,8 +12,9 @@ from whatsit.evaluation.report import summary
 from whatsit.model.folder import FILES, Unsure, read_model, write_core
 from whatsit.model.rules import check_values
 from whatsit.options import TrainOptions
-from whatsit.pipeline import Trained, evaluate, train
-from whatsit.steps.judge import target_of
+from whatsit.pipeline import evaluate, train
+from whatsit.steps.report_parts import target_of
+from whatsit.steps.training import Trained
 
 
 @pytest.fixture(scope="module")

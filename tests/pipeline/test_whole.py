@@ -17,7 +17,8 @@ from whatsit.model.folder import FILES
 from whatsit.model.golden import check_golden
 from whatsit.model.similar import SIDE, Similar
 from whatsit.options import TrainOptions
-from whatsit.pipeline import Trained, train
+from whatsit.pipeline import train
+from whatsit.steps.training import Trained
 
 from .given import rows, splits
 

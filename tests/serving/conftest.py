@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from whatsit.options import TrainOptions
-from whatsit.pipeline import Trained, train
+from whatsit.pipeline import train
 from whatsit.repository import Repository
+from whatsit.steps.training import Trained
 
 from .load import photos_in
 

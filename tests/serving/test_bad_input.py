@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from whatsit.images.formats import FORMATS
 from whatsit.model.classifier import Classifier
 from whatsit.model.load import load
-from whatsit.pipeline import Trained
 from whatsit.serving.options import SERVER_LIMITS
+from whatsit.steps.training import Trained
 
 from .hostile.files import AVIF, HEIC
 from .hostile.forms import of_forms

@@ -17,7 +17,8 @@ from pipeline.test_deep import SPELLINGS, written
 
 from whatsit.images.depth import UNKNOWN
 from whatsit.options import TrainOptions
-from whatsit.pipeline import Trained, train
+from whatsit.pipeline import train
+from whatsit.steps.training import Trained
 
 from .hostile.requests import form
 from .running import Reply, Running, serving

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from whatsit.errors import WhatsitError
-from whatsit.pipeline import Trained
 from whatsit.serving.exposure import check_exposure, is_loopback
 from whatsit.serving.options import ServeOptions
+from whatsit.steps.training import Trained
 
 from .running import HOST, Running, serving
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from whatsit.errors import WhatsitError
-from whatsit.pipeline import Trained
 from whatsit.repository import Repository
 from whatsit.serving.keeper import Keeper
 from whatsit.serving.metrics import Metrics
@@ -15,6 +14,7 @@ from whatsit.serving.options import ServeOptions
 from whatsit.serving.refusal import Refused
 from whatsit.serving.sources import FolderSource, RepositorySource, find_source
 from whatsit.serving.version import opener
+from whatsit.steps.training import Trained
 
 from .conftest import NAME, copy_version
 

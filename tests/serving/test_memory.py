@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from whatsit.pipeline import Trained
+from whatsit.steps.training import Trained
 
 from .running import Running, free_port, serving
 

@@ -16,7 +16,6 @@ from whatsit.errors import ImageError, ModelFolderError
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES, read_model, write_core
 from whatsit.model.golden import check_answers, check_golden, golden_bytes
-from whatsit.pipeline import Trained
 from whatsit.repository import Repository
 from whatsit.serving.app import Service
 from whatsit.serving.keeper import Keeper
@@ -24,6 +23,7 @@ from whatsit.serving.metrics import Metrics
 from whatsit.serving.options import ServeOptions
 from whatsit.serving.sources import RepositorySource, find_source
 from whatsit.serving.version import opener
+from whatsit.steps.training import Trained
 
 from .conftest import NAME
 from .faulty import Fault, faulty_model, with_fault

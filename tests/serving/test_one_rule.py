@@ -16,7 +16,8 @@ from pipeline.given import rows
 
 from whatsit.decide import BOTH, PROBABILITY, UNLIKE
 from whatsit.model.folder import FILES
-from whatsit.pipeline import Trained, evaluate
+from whatsit.pipeline import evaluate
+from whatsit.steps.training import Trained
 
 from .running import Running, serving
 

@@ -16,7 +16,6 @@ from starlette.routing import Route, Router
 from starlette.types import Message
 
 import whatsit
-from whatsit.pipeline import Trained
 from whatsit.repository import Repository
 from whatsit.serving.app import Service
 from whatsit.serving.call import STALL
@@ -24,6 +23,7 @@ from whatsit.serving.gate import Gate
 from whatsit.serving.options import ServeOptions
 from whatsit.serving.refusal import RETRY_AFTER, STATUS
 from whatsit.serving.sources import Wanted
+from whatsit.steps.training import Trained
 
 from .documented import Document, Example, Operation, Shown
 from .running import Reply, Running, serving

@@ -13,10 +13,11 @@ from playwright.sync_api import Browser, Route, expect
 
 from whatsit.model.folder import Unsure, read_model, write_core
 from whatsit.options import TrainOptions
-from whatsit.pipeline import Trained, train
+from whatsit.pipeline import train
 from whatsit.repository import Repository
 from whatsit.serving.feedback import write_corrections
 from whatsit.serving.options import MIB
+from whatsit.steps.training import Trained
 
 from .running import Running, serving
 from .visitor import Visitor

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import whatsit
-from whatsit.pipeline import Trained
+from whatsit.steps.training import Trained
 
 from .running import Reply, Running, serving
 

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from whatsit.dataset import Dataset, Record, Split, dataset_of
+from whatsit.dataset import Dataset, Record, dataset_of
+from whatsit.dataset.choices import Split
 from whatsit.images.preprocessing import Size, sides
 from whatsit.options import TrainOptions
-from whatsit.steps.gather import Embeddings, Photos, gather
+from whatsit.steps.gather import Photos, gather
+from whatsit.steps.see import Embeddings
 
 SIDE = 32  # pixels that the network takes
 DIM = 24

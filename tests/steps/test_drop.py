@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from whatsit.dataset import Split
+from whatsit.dataset.choices import Split
 from whatsit.errors import DatasetError
 from whatsit.options import TrainOptions
 from whatsit.steps.drop import all_vectors, seen_anew
-from whatsit.steps.gather import Embeddings, Photos
+from whatsit.steps.gather import Photos
 from whatsit.steps.plan import Plan, make_plan
 from whatsit.steps.related import Related
+from whatsit.steps.see import Embeddings
 
 from .made import make_photos
 

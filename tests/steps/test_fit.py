@@ -15,8 +15,9 @@ from whatsit.options import TrainOptions
 from whatsit.pipeline import train
 from whatsit.steps import fit
 from whatsit.steps.fit import better_fit, likely_fit, sample_rows
-from whatsit.steps.gather import Embeddings, Photos
+from whatsit.steps.gather import Photos
 from whatsit.steps.plan import make_plan
+from whatsit.steps.see import Embeddings
 
 from .made import DIM, PLAIN, make_folder, make_photos, network
 

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from whatsit.decide import Rule, decide
-from whatsit.pipeline import Trained
 from whatsit.steps.gallery import HEAT_SIDE, MOST, SIDE, Shown
 from whatsit.steps.tables import likely_labels
+from whatsit.steps.training import Trained
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from whatsit.dataset import Record, dataset_of
 from whatsit.dataset.choices import NearCopies
 from whatsit.errors import DatasetError
 from whatsit.options import TrainOptions
-from whatsit.steps.gather import Embeddings, Photos, gather, with_vectors
+from whatsit.steps.gather import Photos, gather, with_vectors
+from whatsit.steps.see import Embeddings
 
 from .made import DIM, make_embeddings
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from whatsit.dataset import Split
+from whatsit.dataset.choices import Split
 from whatsit.learning import HeadName, learn_familiarity
 from whatsit.options import TrainOptions
 from whatsit.steps.gather import Photos

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from whatsit.dataset import Split
+from whatsit.dataset.choices import Split
 from whatsit.errors import DatasetError
 from whatsit.options import TrainOptions
 from whatsit.steps import plan

@@ -10,8 +10,10 @@ import pytest
 
 from whatsit.decide import Rule
 from whatsit.options import TrainOptions
+from whatsit.steps.gallery import predictions_csv
 from whatsit.steps.plan import make_plan
-from whatsit.steps.tables import predictions_csv, splits_csv, suspects_csv
+from whatsit.steps.splits_table import splits_csv
+from whatsit.steps.tables import suspects_csv
 from whatsit.text import plain_row
 
 from .made import make_photos

@@ -8,8 +8,8 @@ from click.core import ParameterSource
 
 from whatsit.cli.reading import ReadingCommand
 from whatsit.cli.shared import F, FiniteRange, ParamType, in_order, taken
-from whatsit.networks.architectures import DEFAULT_ARCHITECTURE, OptimizerName
-from whatsit.networks.options import FINETUNE, MOST_EPOCHS, SCRATCH, NetworkOptions, Unfreeze
+from whatsit.networks.options import DEFAULT_ARCHITECTURE, NetworkOptions, OptimizerName, Unfreeze
+from whatsit.networks.recipe import FINETUNE, MOST_EPOCHS, SCRATCH
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from whatsit.cli.shared import F, FiniteRange, ParamType, in_order, taken
+from whatsit.dataset.choices import Split
 from whatsit.dataset.options import READ_DEFAULTS, ReadOptions, TopFolders
-from whatsit.dataset.records import Split
 
 if TYPE_CHECKING:
     from whatsit.dataset import Dataset

@@ -11,10 +11,10 @@ from whatsit.dataset import Dataset
 from whatsit.images.preprocessing import Fit
 from whatsit.notices import notice
 from whatsit.options import TrainOptions
-from whatsit.pipeline import see
 from whatsit.steps.gather import Photos
 from whatsit.steps.plan import Plan, effective_groups, make_plan
 from whatsit.steps.see import Watch, common_sight
+from whatsit.steps.training import see
 from whatsit.text import number
 
 FEW_VALID = 100  # photos, or groups of photos that belong together, to choose on: see `few_valid`

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from whatsit.comparison.field import Field
 from whatsit.comparison.trial import Trial, sight_of, taught_network
-from whatsit.pipeline import Order, Trained, published
 from whatsit.steps.gather import with_vectors
 from whatsit.steps.learn import learn
 from whatsit.steps.rate import with_rate
 from whatsit.steps.teach import see_through
+from whatsit.steps.training import Order, Trained, published
 
 
 def refitted(won: Trial, field: Field, order: Order, work: Path) -> Trained:

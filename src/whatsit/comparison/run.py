@@ -25,10 +25,10 @@ from whatsit.files import plain_os_errors, write_atomically, write_json
 from whatsit.interrupts import kept_if_interrupted
 from whatsit.model.folder import FILES
 from whatsit.options import TrainOptions
-from whatsit.pipeline import Order, Trained
 from whatsit.steps.depth import with_depth
 from whatsit.steps.see import Advance, Watch, unwatched
 from whatsit.steps.target import check_results
+from whatsit.steps.training import Order, Trained
 from whatsit.steps.unfinished import alone, begun_with, unfinished
 
 SUFFIX = ".comparing"

@@ -21,8 +21,9 @@ from whatsit.embedding.session import graph_device, open_session, run
 from whatsit.evaluation import Figure
 from whatsit.evaluation.units import share_interval
 from whatsit.images.preprocessing import Fit
-from whatsit.learning import FAMILIES, Head, History, Problem, choose, fit_temperature, log_loss, softmax
+from whatsit.learning import FAMILIES, History, Problem, choose, fit_temperature, log_loss, softmax
 from whatsit.model.export import export_graph
+from whatsit.model.heads import Head
 from whatsit.networks.options import Method
 from whatsit.options import TrainOptions
 from whatsit.steps.build import build_for

@@ -7,3 +7,6 @@ GroupByName = Literal["auto", "always", "never"]
 
 NEAR_COPIES: tuple[NearCopies, ...] = get_args(NearCopies)
 GROUP_BY_NAME: tuple[GroupByName, ...] = get_args(GroupByName)
+
+
+Split = Literal["train", "valid", "test"]

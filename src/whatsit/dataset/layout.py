@@ -17,8 +17,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from whatsit.dataset.choices import Split
 from whatsit.dataset.options import ReadOptions
-from whatsit.dataset.records import Split
 from whatsit.dataset.tree import FEW, Tree, bare_names, label_of, name_of
 from whatsit.dataset.unlike import check_classes, check_masks
 from whatsit.dataset.words import is_plain_split, is_unlabelled, partness, split_names, split_word

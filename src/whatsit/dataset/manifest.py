@@ -18,10 +18,11 @@ from functools import partial
 from pathlib import Path
 
 from whatsit.dataset.applied import lacking_notes, of_header
+from whatsit.dataset.choices import Split
 from whatsit.dataset.columns import EXPECTED, Columns, find_columns, is_header, unused
 from whatsit.dataset.forms import NO_SPLIT
 from whatsit.dataset.options import READ_DEFAULTS, ReadOptions
-from whatsit.dataset.records import Record, Split
+from whatsit.dataset.records import Record
 from whatsit.dataset.table import Cells, read_table
 from whatsit.dataset.words import is_plain_split, split_names
 from whatsit.errors import DatasetError

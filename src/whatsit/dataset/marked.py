@@ -2,8 +2,8 @@
 
 import os
 
+from whatsit.dataset.choices import Split
 from whatsit.dataset.options import ReadOptions
-from whatsit.dataset.records import Split
 from whatsit.dataset.words import split_names
 
 TABLE = "_classes.csv"

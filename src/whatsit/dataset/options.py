@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Literal, get_args
 
-from whatsit.dataset.records import Split
+from whatsit.dataset.choices import Split
 from whatsit.errors import DatasetError
 from whatsit.text import as_option, shell_quoted
 

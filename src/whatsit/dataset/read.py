@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from whatsit.dataset.applied import check_applies, check_found
+from whatsit.dataset.choices import Split
 from whatsit.dataset.files import Tally, scan
 from whatsit.dataset.folder import Found, read_all_photos, read_folder
 from whatsit.dataset.hints import class_hints, foreign_hint
@@ -17,7 +18,7 @@ from whatsit.dataset.manifest import read_manifest
 from whatsit.dataset.marked import class_tables
 from whatsit.dataset.merge import merged
 from whatsit.dataset.options import READ_DEFAULTS, ReadOptions
-from whatsit.dataset.records import Dataset, Record, Split
+from whatsit.dataset.records import Dataset, Record
 from whatsit.errors import DatasetError
 from whatsit.notices import notice
 from whatsit.text import number, printable, shell_quoted, some

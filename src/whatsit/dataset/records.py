@@ -6,9 +6,8 @@ Plain values that any other room can hold, sort and pickle. Nothing here reads a
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-Split = Literal["train", "valid", "test"]
+from whatsit.dataset.choices import Split
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.dataset.balance import balance
+from whatsit.dataset.choices import Split
 from whatsit.dataset.components import describe
-from whatsit.dataset.records import Split
 from whatsit.errors import DatasetError
 from whatsit.text import number, printable
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
 
-from whatsit.dataset.records import Split
+from whatsit.dataset.choices import Split
 
 SplitWord = Split | Literal["judge"]  # the last: eval, holdout, which is test, or valid where there is a test
 

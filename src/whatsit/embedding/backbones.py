@@ -10,16 +10,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import resources, util
 from pathlib import Path
-from typing import Literal
 
 from whatsit.embedding.pretrained.names import is_timm
 from whatsit.errors import BackboneError, MissingExtraError
 from whatsit.images.limits import Limits
 from whatsit.images.preprocessing import Fit, Preprocessing, Size, ValueRange
+from whatsit.options import Precision
 from whatsit.text import meant
 
-Precision = Literal["int8", "float32"]
-DEFAULT_BACKBONE = "efficientnet-lite0"
 VECTOR_FORMAT = 5  # counts up when the same graph and image would give another vector or thumbnail
 
 

@@ -20,7 +20,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.dataset import Split
+from whatsit.dataset.choices import Split
 from whatsit.embedding.cache import THUMBNAIL_SIDE
 from whatsit.embedding.finite import usable, why_unusable
 from whatsit.embedding.stored import AT_ONCE, Provenance, Row, StoredEmbeddings

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.dataset import Record, Split
-from whatsit.embedding.backbones import FeatureExtractor, Precision
+from whatsit.dataset import Record
+from whatsit.dataset.choices import Split
+from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.embedding.embedder import Embedded, Embedder
 from whatsit.images.limits import Page
 from whatsit.images.preprocessing import Fit, ValueRange
+from whatsit.options import Precision
 
 AT_ONCE = 1024  # rows read from the cache, and written, at a time: 6 MB for 1,280 numbers each
 

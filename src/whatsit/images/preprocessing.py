@@ -103,3 +103,7 @@ class Preprocessing:
         if values.keys() - _LATER.keys() != cls().as_dict().keys():
             raise ValueError(f"preprocessing has size, fit and interpolation, got {sorted(values)}")
         return cls(**values)
+
+
+def range_words(value_range: ValueRange) -> str:
+    return "black is {:.10g}, white is {:.10g}".format(*value_range)

@@ -5,41 +5,15 @@ to the nearest training embedding is not fooled (Sun et al. 2022); on five sets 
 better than the top probability did (benchmarks/RESULTS.md).
 """
 
-from dataclasses import dataclass, field
-
 import numpy as np
 from numpy.typing import NDArray
 
+from whatsit.model.heads import MAX_REFERENCES, Familiarity, directions
+
 Array = NDArray[np.float32]
 
-MAX_REFERENCES = 1000  # 2.5 MB in a model folder; more gained nothing measurable
 KEPT = 0.99  # share of photos like the training photos that pass
 ROUNDING = 1e-4  # by which the graph's cosines may differ from those here; copies of one picture are to pass
-
-
-def directions(x: Array) -> Array:
-    """(n, dim) → the same at length 1."""
-    unit: Array = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
-    return unit
-
-
-def _none() -> Array:
-    return np.empty(0, np.float32)
-
-
-@dataclass(frozen=True)
-class Familiarity:
-    """The references, and the similarity below which a photo is of something else."""
-
-    references: NDArray[np.float16]  # (m, dim) of length 1
-    limit: float
-    rows: NDArray[np.int64]  # (m,) which of the training photos the references are
-    own: NDArray[np.float32] = field(default_factory=_none)  # (n,) of each training photo, to others than its copies
-
-    def similarity(self, x: Array) -> Array:
-        """(n, dim) → (n,) cosine to the nearest reference."""
-        nearest: Array = (directions(x) @ self.references.astype(np.float32).T).max(axis=1)
-        return nearest
 
 
 def learn_familiarity(

@@ -13,7 +13,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.learning.familiarity import directions
 from whatsit.learning.logistic import (
     FINAL_TOLERANCE,
     SEARCH_TOLERANCE,
@@ -22,37 +21,12 @@ from whatsit.learning.logistic import (
     fit_path,
 )
 from whatsit.learning.names import HeadName
+from whatsit.model.heads import Head, NeighbourHead, directions
 
 Array = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
 ABSENT_MARGIN = -10.0  # of a class that no photo of a fold's training part shows
-
-
-class Head(Protocol):
-    """What fitting learned: raw embeddings (n, dim) → logits (n, classes)."""
-
-    def logits(self, x: Array) -> Array: ...
-
-
-@dataclass(frozen=True)
-class NeighbourHead:
-    """k nearest neighbours by cosine; the logit is the log of a class's smoothed share of the votes."""
-
-    directions: Array  # (n_train, dim), of length 1
-    votes: Array  # (n_train, classes), one-hot times the weight of the image
-    k: int
-    smoothing: float = 0.5  # added to every class's votes (Krichevsky & Trofimov 1981), so that no logit is −∞
-
-    def logits(self, x: Array) -> Array:
-        """(n, dim) → (n, classes); in blocks, as all similarities at once would fill the memory."""
-        return np.concatenate([self._logits(x[i : i + 1024]) for i in range(0, max(len(x), 1), 1024)])
-
-    def _logits(self, x: Array) -> Array:
-        similarity = (x @ self.directions.T) / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
-        nearest = np.argpartition(-similarity, self.k - 1, axis=1)[:, : self.k]  # (n, k)
-        out: Array = np.log(self.votes[nearest].sum(axis=1) + np.float32(self.smoothing))
-        return out
 
 
 @dataclass(frozen=True)

@@ -15,25 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from whatsit.model.heads import LinearHead
+
 Array = NDArray[np.float32]
 
 MAX_STEPS = 300
 SEARCH_TOLERANCE = 1e-5  # relative fall of the loss in a step: enough to rank penalties (docs/log.md)
 FINAL_TOLERANCE = 1e-8
 VARIANCE_KEPT = 0.999  # share; the directions without it cost half of the time and gain nothing (docs/log.md)
-
-
-@dataclass(frozen=True)
-class LinearHead:
-    """logits = x @ weight + bias, on raw (not standardised) embeddings."""
-
-    weight: Array  # (dim, classes)
-    bias: Array  # (classes,)
-
-    def logits(self, x: Array) -> Array:
-        """(n, dim) → (n, classes)."""
-        out: Array = x @ self.weight + self.bias
-        return out
 
 
 @dataclass(frozen=True)

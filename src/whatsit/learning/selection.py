@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.learning.calibration import fit_temperature, log_loss
-from whatsit.learning.heads import Family, Head, Problem
+from whatsit.learning.heads import Family, Problem
 from whatsit.machine import blas_threads, cores
+from whatsit.model.heads import Head
 
 Rows = NDArray[np.int64]
 Array = NDArray[np.float32]

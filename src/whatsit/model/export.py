@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 
 from whatsit.embedding.graph import NodeWriter
 from whatsit.errors import WhatsitError
-from whatsit.learning import Familiarity, Head, LinearHead, NeighbourHead
+from whatsit.model.heads import Familiarity, Head, LinearHead, NeighbourHead
 
 MOST_BYTES = 1.9e9  # of protobuf's 2 GiB; the rest is for the backbone
 

@@ -7,12 +7,13 @@ from importlib import resources
 
 import numpy as np
 
-from whatsit.embedding.backbones import BACKBONES, DEFAULT_BACKBONE, feature_extractor, weights_file
+from whatsit.embedding.backbones import BACKBONES, feature_extractor, weights_file
 from whatsit.embedding.weights import read_state_dict
 from whatsit.images.limits import Limits
 from whatsit.model.classifier import Classifier
 from whatsit.model.export import export_graph
 from whatsit.model.folder import ModelFacts, Unsure
+from whatsit.options import DEFAULT_BACKBONE
 
 CLASSES = "imagenet_classes.txt"  # the first name of each WordNet synset, in ImageNet-1k's order
 
@@ -24,7 +25,7 @@ def imagenet_labels() -> tuple[str, ...]:
 
 def imagenet_classifier(*, device: str, limits: Limits) -> Classifier:
     """In float32, as published: 1000 close classes leave no room for rounding."""
-    from whatsit.learning import LinearHead
+    from whatsit.model.heads import LinearHead
 
     row = BACKBONES[DEFAULT_BACKBONE]
     extractor = feature_extractor(row.name, "float32", "crop")

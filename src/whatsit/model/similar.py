@@ -19,10 +19,10 @@ from whatsit.images.limits import Limits
 from whatsit.images.preprocessing import ValueRange
 from whatsit.images.small import as_jpeg, small_photo
 from whatsit.images.source import Source
-from whatsit.learning.familiarity import MAX_REFERENCES, directions
 from whatsit.machine import cores
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import AGAIN, FILES
+from whatsit.model.heads import MAX_REFERENCES, directions
 from whatsit.model.records import from_base64, in_base64, read_records, records_bytes
 from whatsit.model.rules import Rule, check
 

@@ -4,12 +4,11 @@ The tutorials' classics are here as they were published, and a modern small netw
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from whatsit.errors import WhatsitError
+from whatsit.networks.options import OptimizerName
 from whatsit.text import meant
 
-OptimizerName = Literal["sgd", "rmsprop", "adam", "adamw"]
 MOST = 8192  # channels or units of a layer; beyond, a number is a slip of the pen
 
 
@@ -47,7 +46,6 @@ ARCHITECTURES = {
     "cnn-horses-300": CNN((16, 32, 64), 300, 300, dense=(512,), classic=("rmsprop", 1e-3)),
     "cnn-horses-150": CNN((16, 32, 64), 150, 150, dense=(512,), classic=("rmsprop", 1e-3)),
 }
-DEFAULT_ARCHITECTURE = "small-resnet"
 
 
 def architecture(

@@ -16,7 +16,7 @@ from whatsit.embedding.description import Description
 from whatsit.embedding.exporter import check_same, pictures_of, to_onnx
 from whatsit.embedding.graph import float32_graph
 from whatsit.images.preprocessing import Preprocessing
-from whatsit.learning import LinearHead
+from whatsit.model.heads import LinearHead
 from whatsit.networks.lite import LiteMaps, learned_convolutions
 from whatsit.networks.network import Network
 

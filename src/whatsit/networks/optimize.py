@@ -9,9 +9,8 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from whatsit.networks.architectures import OptimizerName
 from whatsit.networks.network import Network
-from whatsit.networks.options import Unfreeze
+from whatsit.networks.options import OptimizerName, Unfreeze
 
 LAST_BLOCKS = 1 / 3  # of the stages: the part that knows most of ImageNet's classes and least of edges
 MOMENTUM = 0.9

@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from whatsit.learning import FAMILIES, LinearHead, Problem, Round, calibrated_losses, choose, fold_rounds, log_loss
+from whatsit.learning import FAMILIES, Problem, Round, calibrated_losses, choose, fold_rounds, log_loss
 from whatsit.learning.history import Epoch
+from whatsit.model.heads import LinearHead
 from whatsit.networks.augment import Augmentation
 from whatsit.networks.batches import Batches
 from whatsit.networks.fit import autocast

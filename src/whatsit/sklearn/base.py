@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.base import BaseEstimator
 
-from whatsit.embedding.backbones import FeatureExtractor, Precision, feature_extractor, is_custom
+from whatsit.embedding.backbones import FeatureExtractor, feature_extractor, is_custom
 from whatsit.embedding.devices import find_device
 from whatsit.embedding.embedder import Embedder
 from whatsit.embedding.location import cache_folder
@@ -29,7 +29,7 @@ from whatsit.images.memory import from_memory
 from whatsit.images.preprocessing import Fit, ValueRange, is_value_range
 from whatsit.images.source import read_bytes
 from whatsit.machine import cores
-from whatsit.options import PrecisionChoice
+from whatsit.options import Precision, PrecisionChoice
 from whatsit.steps.depth import range_of_images
 
 

@@ -11,11 +11,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from whatsit.dataset import assign_folds, distinct_by_class, duplicates, group_records, near_duplicates
-from whatsit.embedding.backbones import DEFAULT_BACKBONE
 from whatsit.images.limits import Limits
 from whatsit.images.preprocessing import Fit, ValueRange
 from whatsit.learning import FAMILIES, HeadName, Problem, choose, fold_rounds, softmax
-from whatsit.options import PrecisionChoice
+from whatsit.options import DEFAULT_BACKBONE, PrecisionChoice
 from whatsit.sklearn.base import ImageEstimator, Seen, check_choice, images_of
 from whatsit.steps.plan import FOLDS
 

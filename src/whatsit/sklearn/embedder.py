@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from whatsit.embedding.backbones import DEFAULT_BACKBONE
 from whatsit.images.limits import Limits
 from whatsit.images.preprocessing import Fit, ValueRange
-from whatsit.options import PrecisionChoice
+from whatsit.options import DEFAULT_BACKBONE, PrecisionChoice
 from whatsit.sklearn.base import ImageEstimator, images_of
 
 

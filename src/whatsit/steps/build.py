@@ -13,7 +13,7 @@ from whatsit.errors import BackboneError, MissingExtraError
 from whatsit.images.preprocessing import Fit, Preprocessing
 from whatsit.networks.accelerators import check_accelerator
 from whatsit.networks.architectures import CNN, architecture
-from whatsit.networks.options import FINETUNE, FINETUNE_LITE, SCRATCH, Recipe, recipe
+from whatsit.networks.recipe import FINETUNE, FINETUNE_LITE, SCRATCH, Recipe, recipe
 from whatsit.options import TrainOptions
 from whatsit.steps.fit import likely_fit
 from whatsit.steps.see import Watch

@@ -24,7 +24,7 @@ from whatsit.images.limits import Limits
 from whatsit.images.load import read_deep_values
 from whatsit.images.memory import deep_values
 from whatsit.images.pages import split_page
-from whatsit.images.preprocessing import ValueRange
+from whatsit.images.preprocessing import ValueRange, range_words
 from whatsit.images.source import Source
 from whatsit.machine import cores
 from whatsit.notices import notice
@@ -109,10 +109,6 @@ def words(depth: Depth) -> tuple[str, ...]:
             "apart. Save all alike"
         )
     return tuple(said)
-
-
-def range_words(value_range: ValueRange) -> str:
-    return "black is {:.10g}, white is {:.10g}".format(*value_range)
 
 
 def _sample(learn: Sequence[Record]) -> list[Record]:

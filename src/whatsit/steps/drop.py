@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from whatsit.dataset import Dataset
 from whatsit.errors import DatasetError
 from whatsit.learning import Round
-from whatsit.steps.gather import Embeddings, LeftOut, Photos, check_classes, with_vectors
+from whatsit.steps.gather import LeftOut, Photos, check_classes, with_vectors
 from whatsit.steps.plan import Plan, Rows
+from whatsit.steps.see import Embeddings
 
 
 def seen_anew(photos: Photos, plan: Plan, embeddings: Embeddings) -> tuple[Photos, Plan]:

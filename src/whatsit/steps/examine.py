@@ -15,19 +15,18 @@ from whatsit.errors import DatasetError
 from whatsit.evaluation import Evaluation, by_group, evaluate, likely_mislabelled, selective
 from whatsit.evaluation.report import DataFigures, Report, Strangers, headline, render_report, suggest
 from whatsit.files import folder_written_atomically, write_json
-from whatsit.images.preprocessing import ValueRange
+from whatsit.images.preprocessing import ValueRange, range_words
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
 from whatsit.notices import notice
 from whatsit.steps.answers import Answers, answer
-from whatsit.steps.depth import range_words
-from whatsit.steps.gallery import Shown
-from whatsit.steps.judge import target_of
+from whatsit.steps.gallery import Shown, predictions_csv
 from whatsit.steps.known import Known, known_photos, read_training_photos
 from whatsit.steps.near_known import near_training_photos
-from whatsit.steps.related import TWO_LABELS, Related, checks, conflicts, relate, with_related
+from whatsit.steps.related import TWO_LABELS, Related, conflicts, relate
+from whatsit.steps.report_parts import checks, target_of, with_related
 from whatsit.steps.see import Watch
-from whatsit.steps.tables import leaks_csv, likely_labels, predictions_csv, suspects_csv
+from whatsit.steps.tables import leaks_csv, likely_labels, suspects_csv
 from whatsit.text import number, printable, shell_quoted
 
 FIGURES = "evaluation.json"

@@ -17,8 +17,9 @@ from whatsit.images.load import read_size
 from whatsit.images.preprocessing import Fit
 from whatsit.learning import FAMILIES, Problem, choose, fold_rounds
 from whatsit.options import TrainOptions
-from whatsit.steps.gather import Embeddings, Photos
+from whatsit.steps.gather import Photos
 from whatsit.steps.plan import Plan, Rows, folds_of
+from whatsit.steps.see import Embeddings
 
 LOOKED_AT = 200  # photos whose headers are read
 ALIKE = 1.05  # proportions of a photo over those of the input; below, cropping takes off less than 5 %

@@ -1,7 +1,9 @@
 """Photos for the report: small, with their heat maps."""
 
+import csv
+import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from whatsit.decide import Rule, decide
 from whatsit.errors import ImageError
 from whatsit.evaluation.report import Photo
 from whatsit.images.small import as_jpeg, shrunk
 from whatsit.model.classifier import Classifier
-from whatsit.text import printable
+from whatsit.text import csv_cell, printable
 
 SIDE = 480  # pixels: a click enlarges to it, at about 30 kB
 HEAT_SIDE = 240  # pixels of a heat map, which has no detail to enlarge
@@ -62,3 +65,41 @@ class Shown:
             heat_map=as_jpeg(shrunk(np.asarray(explanation.overlay()), HEAT_SIDE)),
             reason=self.reasons[row],
         )
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    data = io.BytesIO()
+    with io.TextIOWrapper(data, encoding="utf-8", errors="backslashreplace", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows([csv_cell(value) if isinstance(value, str) else value for value in row] for row in rows)
+        file.flush()
+        return data.getvalue()
+
+
+PREDICTIONS = ("path", "label", "predicted", "probability", "probability_of_label", "similarity", "unsure", "reason")
+
+
+def predictions_csv(
+    uris: Sequence[str],
+    labels: NDArray[np.int64],
+    probabilities: NDArray[np.floating[Any]],
+    similarity: NDArray[np.floating[Any]],
+    classes: Sequence[str],
+    rule: Rule,
+) -> bytes:
+    """Every photo that the headline figure comes from, one row each: what it shows, and what was said of it.
+
+    Columns have the names that `whatsit predict --csv` gives them; `label` is the truth.
+    """
+    verdict = decide(probabilities.max(axis=1), similarity, rule)
+    unsure, reasons = verdict.unsure, verdict.reasons
+
+    def rows() -> Iterator[Sequence[object]]:
+        for row, (uri, truth) in enumerate(zip(uris, labels.tolist(), strict=True)):
+            p = probabilities[row]
+            best = int(p.argmax())
+            numbers = (f"{p[best]:.6f}", f"{p[truth]:.6f}", f"{similarity[row]:.6f}")
+            yield uri, classes[truth], classes[best], *numbers, bool(unsure[row]), reasons[row]
+
+    return _csv(PREDICTIONS, rows())

@@ -10,25 +10,10 @@ from whatsit.dataset import Dataset, Record
 from whatsit.errors import DatasetError
 from whatsit.options import TrainOptions
 from whatsit.steps.related import TWO_LABELS, Related, conflicts, relate
+from whatsit.steps.see import Embeddings
 from whatsit.text import printable
 
 PLAIN = TrainOptions()
-
-
-@dataclass(frozen=True)
-class Embeddings:
-    """What became of each record, in the data set's order; vectors only of those that can be read."""
-
-    digests: tuple[str | None, ...]  # (n,) sha256 of the bytes, hexadecimal; None where they cannot be read
-    errors: dict[int, str]  # place → reason
-    vectors: NDArray[np.float32]  # (readable, dim)
-    thumbnails: NDArray[np.uint8]  # (readable, 32, 32)
-
-    @property
-    def readable(self) -> NDArray[np.int64]:
-        """(readable,) places."""
-        places = [i for i, digest in enumerate(self.digests) if digest is not None and i not in self.errors]
-        return np.array(places, np.int64)
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,11 @@ from whatsit.evaluation import (
     likely_mislabelled,
     selective,
 )
-from whatsit.evaluation.report import Seen, Target
-from whatsit.model.folder import Unsure
+from whatsit.evaluation.report import Seen
 from whatsit.steps.gather import Photos
-from whatsit.steps.known import find_leaks
 from whatsit.steps.learn import Learned
 from whatsit.steps.plan import Plan, Rows
+from whatsit.steps.test_leaks import find_leaks
 
 
 @dataclass(frozen=True)
@@ -35,13 +34,6 @@ class Judged:
     mistakes: Rows  # most confident first
     least_sure: Rows
     mislabelled: Rows  # most suspicious first
-
-
-def target_of(unsure: Unsure) -> Target | None:
-    """How right the answers were to be, for a report; None for an older model, which does not say what was reached."""
-    if unsure.reached is None or unsure.held_out_precision is None or unsure.held_out_coverage is None:
-        return None
-    return Target(unsure.precision, unsure.held_out_precision, unsure.held_out_coverage, unsure.reached)
 
 
 def judge(photos: Photos, plan: Plan, learned: Learned) -> Judged:

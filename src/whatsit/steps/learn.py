@@ -10,7 +10,6 @@ from whatsit.decide import Rule, Verdict, decide
 from whatsit.learning import (
     FAMILIES,
     Chosen,
-    Familiarity,
     Problem,
     Threshold,
     choose,
@@ -21,6 +20,7 @@ from whatsit.learning import (
     softmax,
 )
 from whatsit.learning.history import History
+from whatsit.model.heads import Familiarity
 from whatsit.options import TrainOptions
 from whatsit.steps.gather import Photos
 from whatsit.steps.plan import FOLDS, Plan, Rows, costly, folds_of

@@ -18,7 +18,7 @@ from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.embedding.session import graph_device
 from whatsit.evaluation.report import DataFigures, LeftOut, Report, headline, render_report, suggest
 from whatsit.files import folder_written_atomically
-from whatsit.images.preprocessing import ValueRange
+from whatsit.images.preprocessing import ValueRange, range_words
 from whatsit.learning import History, in_turn
 from whatsit.model.classifier import Classifier
 from whatsit.model.export import export_graph
@@ -26,14 +26,15 @@ from whatsit.model.folder import FILES, ModelFacts, Unsure, write_core
 from whatsit.model.golden import golden_bytes
 from whatsit.model.similar import thumbnails_bytes
 from whatsit.options import TrainOptions
-from whatsit.steps.depth import range_words, words
-from whatsit.steps.gallery import Shown
+from whatsit.steps.depth import words
+from whatsit.steps.gallery import Shown, predictions_csv
 from whatsit.steps.gather import Photos
-from whatsit.steps.judge import Judged, target_of
+from whatsit.steps.judge import Judged
 from whatsit.steps.learn import Learned
 from whatsit.steps.plan import HELD_OUT, Plan
-from whatsit.steps.related import with_related
-from whatsit.steps.tables import leaks_csv, likely_labels, predictions_csv, splits_csv, suspects_csv
+from whatsit.steps.report_parts import target_of, with_related
+from whatsit.steps.splits_table import splits_csv
+from whatsit.steps.tables import leaks_csv, likely_labels, suspects_csv
 from whatsit.text import printable, shell_quoted
 
 SOFTWARE = ("numpy", "onnx", "onnxruntime", "pillow", "scikit-learn", "scipy")

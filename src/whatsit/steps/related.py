@@ -5,7 +5,7 @@ groups that their owner named. It knows nothing of models and splits.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,11 +15,10 @@ from whatsit.dataset import Record, duplicates, group_records
 from whatsit.dataset.choices import GroupByName, NearCopies
 from whatsit.dataset.near import Rows, near_duplicates
 from whatsit.dataset.sources import Pairs, Sources, find_sources
-from whatsit.evaluation.report import DataFigures, Proposal, Report, Torn
 from whatsit.images.pages import split_page
 from whatsit.images.taken import taken_at
 from whatsit.notices import notice
-from whatsit.text import number, printable
+from whatsit.text import number
 
 SAME_BYTES, NEAR, SOURCE = "same bytes", "near-copy", "same source by name"
 NO_SOURCES = Sources()
@@ -126,42 +125,6 @@ def relate(
         pages=_stars(_by_file(uris)),
         ignored=near if near_copies == "ignore" else (),
     )
-
-
-def with_related(
-    figures: DataFigures, related: Related, records: Sequence[Record], labels: NDArray[np.int64], classes: Sequence[str]
-) -> DataFigures:
-    """The figures of a report, with what belongs together among the photos that it is about."""
-
-    def torn(a: int, b: int) -> Torn:
-        label, other = classes[labels[a]], classes[labels[b]]
-        return Torn(printable(records[a].uri), label, printable(records[b].uri), other)
-
-    sources = related.sources
-    return replace(
-        figures,
-        exact_duplicates=len(related.same),
-        near_duplicate_groups=related.near_copy_groups,
-        near_copies_ignored=len({row for pair in related.ignored for row in pair}),
-        torn=tuple(torn(a, b) for a, b in related.torn(labels)),
-        source_photos=sources.photos,
-        sources=sources.sources,
-        proposals=tuple(Proposal(printable(one.example), one.photos, one.sources) for one in sources.proposals),
-    )
-
-
-def checks(report: Report) -> dict[str, object]:
-    """What the photos were checked for, as plain values: which are not new, what belongs together, what conflicts."""
-    data = report.data
-    return {
-        "seen": asdict(report.seen),
-        "exact_copies": data.exact_duplicates,
-        "near_copy_groups": data.near_duplicate_groups,
-        "near_copies_ignored": data.near_copies_ignored,
-        "sources_by_name": {"photos": data.source_photos, "sources": data.sources},
-        "proposed_sources": [asdict(one) for one in data.proposals],
-        "near_copies_under_two_labels": [asdict(one) for one in data.torn],
-    }
 
 
 def notice_proposals(related: Related, what: str) -> None:

@@ -7,8 +7,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from whatsit.dataset import Dataset, Record, dataset_of
-from whatsit.embedding.backbones import BACKBONES, DEFAULT_BACKBONE, FeatureExtractor, feature_extractor, is_custom
+from whatsit.embedding.backbones import BACKBONES, FeatureExtractor, feature_extractor, is_custom
 from whatsit.embedding.embedder import Embedder
 from whatsit.embedding.parquet import read_parquet
 from whatsit.embedding.precision import settle_precision
@@ -19,9 +22,24 @@ from whatsit.errors import EmbeddingError
 from whatsit.images.limits import Limits
 from whatsit.images.preprocessing import Fit
 from whatsit.interrupts import EMBEDDED, kept_if_interrupted
-from whatsit.options import TrainOptions
-from whatsit.steps.gather import Embeddings
+from whatsit.options import DEFAULT_BACKBONE, TrainOptions
 from whatsit.text import printable
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """What became of each record, in the data set's order; vectors only of those that can be read."""
+
+    digests: tuple[str | None, ...]  # (n,) sha256 of the bytes, hexadecimal; None where they cannot be read
+    errors: dict[int, str]  # place → reason
+    vectors: NDArray[np.float32]  # (readable, dim)
+    thumbnails: NDArray[np.uint8]  # (readable, 32, 32)
+
+    @property
+    def readable(self) -> NDArray[np.int64]:
+        """(readable,) places."""
+        places = [i for i, digest in enumerate(self.digests) if digest is not None and i not in self.errors]
+        return np.array(places, np.int64)
 
 
 class Advance(Protocol):

@@ -20,7 +20,7 @@ from whatsit.images.small import small_photo
 from whatsit.learning import Problem, in_turn, log_loss, softmax
 from whatsit.learning.trace import trace
 from whatsit.machine import cores
-from whatsit.networks.options import Recipe
+from whatsit.networks.recipe import Recipe
 from whatsit.options import MOST_SEED, TrainOptions
 from whatsit.steps.build import Built
 from whatsit.steps.gather import Photos

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.embedding.pretrained.names import is_timm
-from whatsit.learning import Chosen, LinearHead, fit_temperature, learn_familiarity, softmax
+from whatsit.learning import Chosen, fit_temperature, learn_familiarity, softmax
 from whatsit.learning.history import History
 from whatsit.machine import enough_memory, memory_kept
+from whatsit.model.heads import LinearHead
 from whatsit.options import TrainOptions
 from whatsit.steps.arrange import decoded_photos, lasting, steering_of, task_of
 from whatsit.steps.build import Built

@@ -39,12 +39,12 @@ from whatsit.files import plain_os_errors, write_atomically, write_json
 from whatsit.interrupts import kept_if_interrupted
 from whatsit.model.folder import FILES
 from whatsit.options import TrainOptions
-from whatsit.pipeline import Order, Trained
 from whatsit.steps.build import check_networks
 from whatsit.steps.depth import with_depth
 from whatsit.steps.see import Watch, unwatched
 from whatsit.steps.show import check
 from whatsit.steps.target import check_results
+from whatsit.steps.training import Order, Trained
 from whatsit.steps.unfinished import begun_with, unfinished
 from whatsit.tuning.command import train_command
 from whatsit.tuning.options import TuneOptions

@@ -10,7 +10,8 @@ from typing import Any
 
 from whatsit.errors import WhatsitError
 from whatsit.images.preprocessing import Fit
-from whatsit.networks.options import Method, Recipe
+from whatsit.networks.options import Method
+from whatsit.networks.recipe import Recipe
 from whatsit.options import TrainOptions
 from whatsit.steps.build import build
 

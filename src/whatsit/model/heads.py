@@ -1,0 +1,75 @@
+"""model.heads: TODO."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+MAX_REFERENCES = 1000  # 2.5 MB in a model folder; more gained nothing measurable
+
+
+def directions(x: Array) -> Array:
+    """(n, dim) → the same at length 1."""
+    unit: Array = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+    return unit
+
+
+def _none() -> Array:
+    return np.empty(0, np.float32)
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """The references, and the similarity below which a photo is of something else."""
+
+    references: NDArray[np.float16]  # (m, dim) of length 1
+    limit: float
+    rows: NDArray[np.int64]  # (m,) which of the training photos the references are
+    own: NDArray[np.float32] = field(default_factory=_none)  # (n,) of each training photo, to others than its copies
+
+    def similarity(self, x: Array) -> Array:
+        """(n, dim) → (n,) cosine to the nearest reference."""
+        nearest: Array = (directions(x) @ self.references.astype(np.float32).T).max(axis=1)
+        return nearest
+
+
+@dataclass(frozen=True)
+class LinearHead:
+    """logits = x @ weight + bias, on raw (not standardised) embeddings."""
+
+    weight: Array  # (dim, classes)
+    bias: Array  # (classes,)
+
+    def logits(self, x: Array) -> Array:
+        """(n, dim) → (n, classes)."""
+        out: Array = x @ self.weight + self.bias
+        return out
+
+
+class Head(Protocol):
+    """What fitting learned: raw embeddings (n, dim) → logits (n, classes)."""
+
+    def logits(self, x: Array) -> Array: ...
+
+
+@dataclass(frozen=True)
+class NeighbourHead:
+    """k nearest neighbours by cosine; the logit is the log of a class's smoothed share of the votes."""
+
+    directions: Array  # (n_train, dim), of length 1
+    votes: Array  # (n_train, classes), one-hot times the weight of the image
+    k: int
+    smoothing: float = 0.5  # added to every class's votes (Krichevsky & Trofimov 1981), so that no logit is −∞
+
+    def logits(self, x: Array) -> Array:
+        """(n, dim) → (n, classes); in blocks, as all similarities at once would fill the memory."""
+        return np.concatenate([self._logits(x[i : i + 1024]) for i in range(0, max(len(x), 1), 1024)])
+
+    def _logits(self, x: Array) -> Array:
+        similarity = (x @ self.directions.T) / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+        nearest = np.argpartition(-similarity, self.k - 1, axis=1)[:, : self.k]  # (n, k)
+        out: Array = np.log(self.votes[nearest].sum(axis=1) + np.float32(self.smoothing))
+        return out
