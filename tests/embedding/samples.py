@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.embedding.efficientnet import Conv
+from whatsit.embedding.extractor import FeatureExtractor
 from whatsit.embedding.graph import WriteGraph, float32_graph
 from whatsit.embedding.quantise import int8_graph
 from whatsit.images.preprocessing import Fit, Preprocessing

@@ -8,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from whatsit.embedding.backbones import BACKBONES, FeatureExtractor, feature_extractor
+from whatsit.embedding.backbones import BACKBONES, feature_extractor
+from whatsit.embedding.extractor import FeatureExtractor
 from whatsit.embedding.session import open_session, run
 from whatsit.errors import BackboneError
 from whatsit.images.preprocessing import Preprocessing

@@ -16,8 +16,9 @@ from onnx import TensorProto, helper
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from whatsit.embedding.backbones import FeatureExtractor, feature_extractor
+from whatsit.embedding.backbones import feature_extractor
 from whatsit.embedding.embedder import Embedder
+from whatsit.embedding.extractor import FeatureExtractor
 from whatsit.embedding.location import cache_contents, clear_cache
 from whatsit.embedding.precision import settle_precision
 from whatsit.embedding.pretrained import export as pretrained_export

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from whatsit.embedding.backbones import FeatureExtractor, feature_extractor
+from whatsit.embedding.backbones import feature_extractor
+from whatsit.embedding.extractor import FeatureExtractor
 from whatsit.model.classifier import Classifier
 from whatsit.model.folder import FILES
 from whatsit.options import TrainOptions

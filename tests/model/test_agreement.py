@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from model.encoded import FORMATS, oriented
-from whatsit.embedding.backbones import FeatureExtractor, feature_extractor
+from whatsit.embedding.backbones import feature_extractor
+from whatsit.embedding.extractor import FeatureExtractor
 from whatsit.embedding.session import open_session, run
 from whatsit.errors import WhatsitError
 from whatsit.images.load import load_for_network

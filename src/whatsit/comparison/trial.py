@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.comparison.field import Field
-from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.embedding.embedder import Embedder
+from whatsit.embedding.extractor import FeatureExtractor
 from whatsit.embedding.session import graph_device, open_session, run
 from whatsit.evaluation import Figure
 from whatsit.evaluation.units import share_interval

@@ -5,20 +5,16 @@ extractor with a JSON beside it (`custom.py`). Whichever it is, what comes out h
 tells its vectors from all others'.
 """
 
-import hashlib
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from importlib import resources, util
 from pathlib import Path
 
-from whatsit.embedding.pretrained.names import is_timm
+from whatsit.embedding.extractor import FeatureExtractor
+from whatsit.embedding.pretrained.names import is_custom, is_timm
 from whatsit.errors import BackboneError, MissingExtraError
-from whatsit.images.limits import Limits
-from whatsit.images.preprocessing import Fit, Preprocessing, Size, ValueRange
+from whatsit.images.preprocessing import Fit, Preprocessing, Size
 from whatsit.options import Precision
 from whatsit.text import meant
-
-VECTOR_FORMAT = 5  # counts up when the same graph and image would give another vector or thumbnail
 
 
 @dataclass(frozen=True)
@@ -57,37 +53,6 @@ _ROWS = (
 BACKBONES = {row.name: row for row in _ROWS}
 
 
-@dataclass(frozen=True)
-class FeatureExtractor:
-    """A backbone made ready: the graph that an image goes through, and all that a model folder says of it."""
-
-    name: str
-    precision: Precision
-    preprocessing: Preprocessing
-    dim: int
-    licence: str
-    source: str
-    graph: bytes  # ONNX: `image` uint8 (n, height, width, 3) → `embedding` float32 (n, dim)
-    has_features: bool  # whether the embedding is the mean of a tensor `features` (n, dim, h, w)
-    precision_reason: str = "it has no 8-bit form"  # why it runs in this precision
-
-    def with_range(self, value_range: ValueRange | None) -> "FeatureExtractor":
-        """The same for deep images of such values."""
-        return replace(self, preprocessing=replace(self.preprocessing, value_range=value_range))
-
-    def reading(self, limits: Limits) -> "FeatureExtractor":
-        """The same for files of which that is read."""
-        chosen = self.preprocessing.read_by(limits)
-        return self if chosen == self.preprocessing else replace(self, preprocessing=chosen)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Hex digits that change with anything that changes a vector: weights, precision, preprocessing."""
-        digest = hashlib.sha256(self.graph)
-        digest.update(f"{VECTOR_FORMAT} {sorted(self.preprocessing.as_dict().items())}".encode())
-        return digest.hexdigest()[:16]
-
-
 def weights_file(backbone: Backbone) -> Path:
     """Where the backbone's weights lie. Raises MissingExtraError where their package is not installed."""
     if util.find_spec(backbone.package) is None:
@@ -105,11 +70,6 @@ def _build(backbone: Backbone, precision: Precision, size: Size) -> bytes:
     convs = convolutions(read_state_dict(weights_file(backbone)))
     graph: bytes = writers[precision](convs, size).SerializeToString(deterministic=True)
     return graph
-
-
-def is_custom(name: str) -> bool:
-    """Whether this names a file of the user's own, not a row of the table."""
-    return name.endswith(".onnx")
 
 
 def feature_extractor(

@@ -10,8 +10,8 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto
 
-from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.embedding.description import Description, read_description
+from whatsit.embedding.extractor import FeatureExtractor
 from whatsit.embedding.trial import check_features, try_on_noise
 from whatsit.embedding.wrap import Ends, wrap
 from whatsit.errors import BackboneError

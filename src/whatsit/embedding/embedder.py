@@ -14,9 +14,9 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.embedding.cache import Cache, Stamp, stamp
 from whatsit.embedding.devices import find_device
+from whatsit.embedding.extractor import FeatureExtractor
 from whatsit.embedding.session import open_session, run
 from whatsit.embedding.stream import Item, Loaded, batched, stream
 from whatsit.errors import ImageError

@@ -7,9 +7,8 @@ same photos and seed gave another model. So it is decided by instruction sets: t
 
 from typing import Literal, NamedTuple
 
-from whatsit.embedding.backbones import is_custom
 from whatsit.embedding.instructions import eight_bit_instruction
-from whatsit.embedding.pretrained.names import is_timm
+from whatsit.embedding.pretrained.names import is_custom, is_timm
 from whatsit.options import Precision
 
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from whatsit.dataset import Record
 from whatsit.dataset.choices import Split
-from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.embedding.embedder import Embedded, Embedder
+from whatsit.embedding.extractor import FeatureExtractor
 from whatsit.images.limits import Page
 from whatsit.images.preprocessing import Fit, ValueRange
 from whatsit.options import Precision

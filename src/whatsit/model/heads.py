@@ -1,4 +1,4 @@
-"""model.heads: TODO."""
+"""What training leaves in a saved model: the head, and the references of the out-of-distribution score."""
 
 from dataclasses import dataclass, field
 from typing import Protocol

@@ -10,10 +10,11 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from whatsit.embedding.backbones import BACKBONES, FeatureExtractor
+from whatsit.embedding.backbones import BACKBONES
 from whatsit.embedding.custom import made_ready
 from whatsit.embedding.description import Description
 from whatsit.embedding.exporter import check_same, pictures_of, to_onnx
+from whatsit.embedding.extractor import FeatureExtractor
 from whatsit.embedding.graph import float32_graph
 from whatsit.images.preprocessing import Preprocessing
 from whatsit.model.heads import LinearHead

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.base import BaseEstimator
 
-from whatsit.embedding.backbones import FeatureExtractor, feature_extractor, is_custom
+from whatsit.embedding.backbones import feature_extractor
 from whatsit.embedding.devices import find_device
 from whatsit.embedding.embedder import Embedder
+from whatsit.embedding.extractor import FeatureExtractor
 from whatsit.embedding.location import cache_folder
 from whatsit.embedding.precision import settle_precision
+from whatsit.embedding.pretrained.names import is_custom
 from whatsit.embedding.session import open_session, run
 from whatsit.embedding.stream import Item, Loaded, stream
 from whatsit.errors import ImageError

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whatsit.dataset import Dataset
-from whatsit.embedding.backbones import BACKBONES, is_custom
-from whatsit.embedding.pretrained.names import is_timm
+from whatsit.embedding.backbones import BACKBONES
+from whatsit.embedding.pretrained.names import is_custom, is_timm
 from whatsit.errors import BackboneError, MissingExtraError
 from whatsit.images.preprocessing import Fit, Preprocessing
 from whatsit.networks.accelerators import check_accelerator

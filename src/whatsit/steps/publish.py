@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from whatsit import __version__
-from whatsit.embedding.backbones import FeatureExtractor
+from whatsit.embedding.extractor import FeatureExtractor
 from whatsit.embedding.session import graph_device
 from whatsit.evaluation.report import DataFigures, LeftOut, Report, headline, render_report, suggest
 from whatsit.files import folder_written_atomically

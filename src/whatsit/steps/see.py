@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.dataset import Dataset, Record, dataset_of
-from whatsit.embedding.backbones import BACKBONES, FeatureExtractor, feature_extractor, is_custom
+from whatsit.embedding.backbones import BACKBONES, feature_extractor
 from whatsit.embedding.embedder import Embedder
+from whatsit.embedding.extractor import FeatureExtractor
 from whatsit.embedding.parquet import read_parquet
 from whatsit.embedding.precision import settle_precision
-from whatsit.embedding.pretrained.names import is_timm
+from whatsit.embedding.pretrained.names import is_custom, is_timm
 from whatsit.embedding.session import graph_device
 from whatsit.embedding.stored import StoredEmbeddings
 from whatsit.errors import EmbeddingError

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.embedding.backbones import FeatureExtractor
+from whatsit.embedding.extractor import FeatureExtractor
 from whatsit.embedding.pretrained.names import is_timm
 from whatsit.learning import Chosen, fit_temperature, learn_familiarity, softmax
 from whatsit.learning.history import History

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whatsit.dataset import Dataset
-from whatsit.embedding.backbones import FeatureExtractor
+from whatsit.embedding.extractor import FeatureExtractor
 from whatsit.evaluation import Evaluation
 from whatsit.evaluation.report import Report
 from whatsit.interrupts import EMBEDDED, kept_if_interrupted

@@ -6,8 +6,8 @@ Only the export needs timm and PyTorch, which come with an extra; they are impor
 from dataclasses import replace
 from pathlib import Path
 
-from whatsit.embedding.backbones import FeatureExtractor
 from whatsit.embedding.custom import custom_extractor
+from whatsit.embedding.extractor import FeatureExtractor
 from whatsit.embedding.location import cache_folder
 from whatsit.embedding.pretrained.files import exported_file
 from whatsit.errors import BackboneError, MissingExtraError

@@ -19,3 +19,8 @@ def timm_name(name: str) -> str:
 def is_well_formed(name: str) -> bool:
     """Whether timm could have such a name, and a file could be called so."""
     return is_timm(name) and _NAME.fullmatch(timm_name(name)) is not None
+
+
+def is_custom(name: str) -> bool:
+    """Whether this names a file of the user's own, not a row of the table."""
+    return name.endswith(".onnx")
