@@ -1,4 +1,4 @@
-"""networks.recipe: TODO."""
+"""The training recipe of each method: how the weights move. It needs no PyTorch."""
 
 import math
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""steps.report_parts: TODO."""
+"""What both reports have in common, that of a training and that of a later evaluation."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace

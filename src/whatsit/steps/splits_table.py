@@ -1,4 +1,4 @@
-"""steps.splits_table: TODO."""
+"""splits.csv: every file of the data set with its split, or why it was left out."""
 
 from collections.abc import Sequence
 

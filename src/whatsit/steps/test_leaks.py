@@ -1,4 +1,4 @@
-"""steps.test_leaks: TODO."""
+"""Test photos that repeat a training photo, or share a group with one."""
 
 import numpy as np
 from numpy.typing import NDArray

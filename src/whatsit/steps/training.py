@@ -1,4 +1,4 @@
-"""steps.training: TODO."""
+"""One training from a data set to a saved model, for every method."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
