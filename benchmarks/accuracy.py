@@ -1,7 +1,7 @@
 """Accuracy and calibration on the six photo sets, with the default options, beside the baseline.
 
 The baseline is the accuracy of a first script, measured before whatsit existed (RESULTS.md). All options have their
-defaults, except the fraction of test photos, which the protocol of a set demands. `whatsit.pipeline.train` uses each
+defaults, except the fraction of test photos, which the protocol of a set demands. `whatsit.api.train` uses each
 test split once. Nothing here was chosen by its result.
 """
 
@@ -14,9 +14,9 @@ from statistics import mean
 from common import finish, parser, print_table, say
 from sets import SETS, PhotoSet, add_set_options
 
-from whatsit.evaluation import Evaluation
-from whatsit.options import TrainOptions
-from whatsit.pipeline import train
+from whatsit.api import train
+from whatsit.config import TrainOptions
+from whatsit.evaluation.figures import Evaluation
 
 CALIBRATED = 0.03  # the calibration error to stay below, where there are enough test photos to tell
 ENOUGH = 300

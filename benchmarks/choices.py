@@ -17,14 +17,16 @@ from common import finish, parser, print_table, say
 from numpy.typing import NDArray
 from sets import SETS, PhotoSet, add_set_options
 
-from whatsit.dataset import Dataset, read_dataset
+from whatsit.config import Precision, TrainOptions
+from whatsit.data.dataset import Dataset
+from whatsit.data.read import read_dataset
+from whatsit.embedding.source import FreshSight
 from whatsit.images.preprocessing import Fit
-from whatsit.learning import FAMILIES, Problem, choose, fold_rounds
-from whatsit.options import Precision, TrainOptions
-from whatsit.steps.fit import better_fit, likely_fit
-from whatsit.steps.gather import Photos, gather
-from whatsit.steps.plan import Plan, folds_of, make_plan
-from whatsit.steps.see import FreshSight
+from whatsit.training.experiment import Photos, gather
+from whatsit.training.heads import FAMILIES, Problem
+from whatsit.training.preparation import better_fit, likely_fit
+from whatsit.training.selection import choose, fold_rounds
+from whatsit.training.splits import Plan, folds_of, make_plan
 
 PLANNED_BY: Fit = "squash"
 Vectors = NDArray[np.float32]

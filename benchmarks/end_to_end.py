@@ -17,8 +17,7 @@ from common import HERE, Ran, Spread, finish, parser, print_table, run_timed, sa
 
 from whatsit.demo import write_manifest
 from whatsit.embedding.location import VARIABLE
-from whatsit.evaluation.intervals import wilson
-from whatsit.evaluation.mcnemar import mcnemar
+from whatsit.evaluation.intervals import mcnemar, wilson
 
 PEER = HERE / "peers" / "timm_logistic.py"
 WHATSIT, TIMM = "whatsit train", "timm + LogisticRegressionCV"

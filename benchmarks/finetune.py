@@ -13,9 +13,8 @@ from common import finish, parser, print_table, say
 from end_to_end import accuracy, compare, read_answers
 from sets import SETS, add_set_options
 
-from whatsit.networks.options import NetworkOptions
-from whatsit.options import TrainOptions
-from whatsit.pipeline import train
+from whatsit.api import train
+from whatsit.config import NetworkOptions, TrainOptions
 
 
 def measured(data: Path, options: TrainOptions, folder: Path) -> tuple[dict[str, bool], float]:

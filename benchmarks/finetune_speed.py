@@ -24,9 +24,9 @@ NETWORKS = {  # by timm's name: by ours
 }
 OURS = """
 import json, sys
-from whatsit.networks.options import NetworkOptions
-from whatsit.options import TrainOptions
-from whatsit.pipeline import train
+from whatsit.config import NetworkOptions
+from whatsit.config import TrainOptions
+from whatsit.api import train
 manifest, output, backbone, weights, epochs, batch, device = sys.argv[1:]
 network = NetworkOptions(epochs=int(epochs), batch_size=int(batch), patience=int(epochs))
 options = TrainOptions(

@@ -17,13 +17,13 @@ from common import evenly, finish, parser, print_table, say
 from numpy.typing import NDArray
 from sets import SETS, add_set_options
 
-from whatsit.dataset import read_dataset
+from whatsit.api import train
+from whatsit.config import TrainOptions
+from whatsit.data.read import read_dataset
 from whatsit.decide import decide
 from whatsit.evaluation.ranking import auroc, fpr_at_95_tpr
 from whatsit.model.classifier import Classifier
-from whatsit.model.folder import FILES
-from whatsit.options import TrainOptions
-from whatsit.pipeline import train
+from whatsit.model.format import FILES
 
 Scores = NDArray[np.float64]
 

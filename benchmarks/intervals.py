@@ -20,9 +20,9 @@ from common import finish, print_table
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from whatsit.evaluation import Evaluation, Figure, evaluate
-from whatsit.evaluation.mcnemar import CHANCE, paired_test
-from whatsit.evaluation.units import share_interval, units_of
+from whatsit.evaluation.figures import Evaluation, Figure
+from whatsit.evaluation.intervals import CHANCE, paired_test, share_interval, units_of
+from whatsit.evaluation.metrics import evaluate
 
 Rng = np.random.Generator
 Labels = NDArray[np.int64]

@@ -19,10 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance
 
-from whatsit.dataset import group_records, near_duplicates
-from whatsit.embedding.backbones import feature_extractor
+from whatsit.data.components import group_records
+from whatsit.data.near.search import near_duplicates
+from whatsit.embedding.backbones.registry import feature_extractor
 from whatsit.embedding.embedder import Embedder
-from whatsit.images.load import read_image
+from whatsit.images.decode import read_image
 
 SETS = ("flowers", "trash", "ants_bees", "cats_dogs", "elpv", "boats")
 BOATS, COPIED = 1800, 200  # photos of boats (all of one would take long); photos that are copied, a set

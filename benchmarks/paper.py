@@ -17,10 +17,9 @@ from common import finish, parser, print_table, say
 from end_to_end import accuracy, read_answers
 from sklearn.model_selection import train_test_split
 
-from whatsit.comparison.run import compare
+from whatsit.config import NetworkOptions, TrainOptions
 from whatsit.demo import PAPER_ACCURACY, photo_folder, write_manifest
-from whatsit.networks.options import NetworkOptions
-from whatsit.options import TrainOptions
+from whatsit.training.compare.run import compare
 
 PROBE = TrainOptions(image_size=(300, 300))
 FINETUNED = replace(

@@ -21,18 +21,18 @@ from common import evenly, finish, parser, print_table, say
 from lightning.pytorch import Callback, LightningModule, Trainer
 from sets import SETS, PhotoSet, add_set_options
 
-from whatsit.dataset import read_dataset
-from whatsit.networks import probe, start
-from whatsit.networks.callbacks import Record
-from whatsit.networks.options import NetworkOptions
-from whatsit.networks.probe import COPIES
-from whatsit.networks.recipe import FINETUNE_LITE
-from whatsit.networks.start import SHARE
-from whatsit.options import DEFAULT_BACKBONE, TrainOptions
-from whatsit.pipeline import train
-from whatsit.steps.gather import gather
-from whatsit.steps.plan import folds_of, make_plan
-from whatsit.steps.see import FreshSight
+from whatsit.api import train
+from whatsit.config import DEFAULT_BACKBONE, NetworkOptions, TrainOptions
+from whatsit.data.read import read_dataset
+from whatsit.embedding.source import FreshSight
+from whatsit.training.experiment import gather
+from whatsit.training.network import head_start as probe
+from whatsit.training.network import modules as start
+from whatsit.training.network.architectures import FINETUNE_LITE
+from whatsit.training.network.callbacks import Record
+from whatsit.training.network.head_start import COPIES
+from whatsit.training.network.modules import SHARE
+from whatsit.training.splits import folds_of, make_plan
 
 RECIPE = "the recipe"
 VALID = 7  # one of so many

@@ -14,10 +14,9 @@ from common import finish, parser, print_table, say
 from end_to_end import accuracy, read_answers
 from sets import SETS, add_set_options
 
-from whatsit.networks.describe import described
-from whatsit.networks.options import NetworkOptions
-from whatsit.options import TrainOptions
-from whatsit.pipeline import train
+from whatsit.api import train
+from whatsit.config import NetworkOptions, TrainOptions
+from whatsit.training.network.summary import described
 
 SMALL, LONG = NetworkOptions(), NetworkOptions(augment="light", epochs=25, patience=25)
 SHORT = NetworkOptions(augment="none", epochs=10)

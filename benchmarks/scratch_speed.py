@@ -17,9 +17,9 @@ from common import DATA, HERE, Spread, evenly, finish, parser, photos_below, pri
 FIRST = 2  # the epoch that counts from: before, photos are decoded and caches filled
 OURS = """
 import json, sys
-from whatsit.networks.options import NetworkOptions
-from whatsit.options import TrainOptions
-from whatsit.pipeline import train
+from whatsit.config import NetworkOptions
+from whatsit.config import TrainOptions
+from whatsit.api import train
 manifest, output, epochs, batch, mixed = sys.argv[1:]
 network = NetworkOptions(
     architecture="cnn-cats-dogs", augment="none", epochs=int(epochs), batch_size=int(batch),

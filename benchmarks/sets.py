@@ -7,8 +7,8 @@ from pathlib import Path
 
 from common import DATA
 
+from whatsit.config import TrainOptions
 from whatsit.demo import write_manifest
-from whatsit.options import TrainOptions
 
 ELPV = "elpv"
 

@@ -21,15 +21,15 @@ import numpy as np
 from common import DATA, Spread, finish, parser, photos_below, print_table, say
 from numpy.typing import NDArray
 
-from whatsit.embedding.backbones import feature_extractor
+from whatsit.config import DEFAULT_BACKBONE, Precision
+from whatsit.embedding.backbones.extractor import FeatureExtractor
+from whatsit.embedding.backbones.registry import feature_extractor
 from whatsit.embedding.devices import find_device
 from whatsit.embedding.embedder import Embedder
-from whatsit.embedding.extractor import FeatureExtractor
 from whatsit.embedding.session import open_session, run
-from whatsit.images.load import load_with_thumbnail
+from whatsit.images.decode import load_with_thumbnail
 from whatsit.images.source import read_bytes
 from whatsit.machine import cores
-from whatsit.options import DEFAULT_BACKBONE, Precision
 
 DEVICE = "cpu"
 

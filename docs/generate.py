@@ -25,22 +25,22 @@ NOTEBOOKS = ("networks",)  # pages that are notebooks, too
 FENCE = re.compile(r"^```(?P<kind>\w*)\n(?P<text>(?:.*\n)*?)```$", re.MULTILINE)
 NOTE = "<!-- Written by docs/generate.py from the code: change that, then `make docs`. -->"
 RETURNED = (
-    "whatsit.steps.training.Trained",
-    "whatsit.pipeline.Evaluated",
-    "whatsit.comparison.run.Compared",
-    "whatsit.comparison.result.Comparison",
-    "whatsit.comparison.result.Pair",
-    "whatsit.comparison.trial.Trial",
-    "whatsit.tuning.run.Tuned",
+    "whatsit.training.run.Trained",
+    "whatsit.api.Evaluated",
+    "whatsit.training.compare.run.Compared",
+    "whatsit.training.compare.result.Comparison",
+    "whatsit.training.compare.result.Pair",
+    "whatsit.training.compare.trial.Trial",
+    "whatsit.training.tune.run.Tuned",
     "whatsit.model.prediction.Prediction",
     "whatsit.model.prediction.Candidate",
     "whatsit.model.explain.Explanation",
     "whatsit.model.similar.Similar",
     "whatsit.model.similar.SimilarPhoto",
-    "whatsit.evaluation.Evaluation",
-    "whatsit.evaluation.Figure",
-    "whatsit.evaluation.ClassFigures",
-    "whatsit.evaluation.Answered",
+    "whatsit.evaluation.figures.Evaluation",
+    "whatsit.evaluation.figures.Figure",
+    "whatsit.evaluation.figures.ClassFigures",
+    "whatsit.evaluation.figures.Answered",
 )
 """What the public functions give and take, beside the public names themselves."""
 

@@ -10,10 +10,10 @@ from drawn import draw_folder
 from hypothesis import settings
 from steps.made import PLAIN, make_folder, network
 
-from whatsit.images import notes
-from whatsit.options import TrainOptions
-from whatsit.pipeline import train
-from whatsit.steps.training import Trained
+from whatsit import notices as notes
+from whatsit.api import train
+from whatsit.config import TrainOptions
+from whatsit.training.run import Trained
 
 settings.register_profile("whatsit", deadline=None)  # no test asserts a time: the machine may do much else
 settings.load_profile("whatsit")

@@ -6,7 +6,7 @@ import pytest
 from browser import HEIGHT, SCHEMES, WIDTHS, Visit, chromium, contrast
 from playwright.sync_api import Browser, expect
 
-from whatsit.steps.training import Trained
+from whatsit.training.run import Trained
 
 LOAD_PICTURES = """async () => {
   const pictures = [...document.images];

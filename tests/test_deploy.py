@@ -18,9 +18,9 @@ from serving.running import Running, serving
 
 import whatsit
 from whatsit.cli import whatsit as shell
-from whatsit.serving.call import STALL
-from whatsit.serving.options import MIB, ServeOptions
-from whatsit.steps.training import Trained
+from whatsit.config import MIB, ServeOptions
+from whatsit.serving.request import STALL
+from whatsit.training.run import Trained
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"

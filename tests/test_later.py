@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from whatsit.later import Later
+from whatsit.machine import Later
 
 
 def test_it_begins_before_it_is_asked_for() -> None:

@@ -17,11 +17,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import estimator_checks
 
 import whatsit
-from whatsit.dataset import assign_folds
+from whatsit.data.split import assign_folds
 from whatsit.errors import BackboneError, ImageError
-from whatsit.learning import FAMILIES, Problem, choose, fold_rounds
 from whatsit.sklearn import ImageClassifier, ImageEmbedder
-from whatsit.steps.plan import FOLDS
+from whatsit.training.heads import FAMILIES, Problem
+from whatsit.training.selection import choose, fold_rounds
+from whatsit.training.splits import FOLDS
 
 BOTH: list[Callable[[], Any]] = [whatsit.ImageEmbedder, whatsit.ImageClassifier]
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from steps.made import make_folder
 
-from whatsit.dataset import read_dataset
-from whatsit.model.folder import FILES
-from whatsit.options import TrainOptions
-from whatsit.pipeline import evaluate, train
+from whatsit.api import evaluate, train
+from whatsit.config import TrainOptions
+from whatsit.data.read import read_dataset
+from whatsit.model.format import FILES
 from whatsit.text import PLAIN_CELLS, csv_cell, plain_cell
 
 STARTS = "=+-@\t\n＝＋－＠"

@@ -21,35 +21,35 @@ _WHERE = {
     "ImageClassifier": "whatsit.sklearn",
     "ImageEmbedder": "whatsit.sklearn",
     "Limits": "whatsit.images.limits",
-    "NetworkOptions": "whatsit.networks.options",
-    "ReadOptions": "whatsit.dataset.options",
-    "TrainOptions": "whatsit.options",
-    "TuneOptions": "whatsit.tuning.options",
+    "NetworkOptions": "whatsit.config",
+    "ReadOptions": "whatsit.config",
+    "TrainOptions": "whatsit.config",
+    "TuneOptions": "whatsit.config",
     "WhatsitError": "whatsit.errors",
-    "compare": "whatsit.comparison.run",
-    "evaluate": "whatsit.pipeline",
+    "compare": "whatsit.training.compare.run",
+    "evaluate": "whatsit.api",
     "load": "whatsit.model.load",
-    "train": "whatsit.pipeline",
-    "tune": "whatsit.tuning.run",
+    "train": "whatsit.api",
+    "tune": "whatsit.training.tune.run",
 }
 
 __all__ = ["__version__", *_WHERE]
 
 if TYPE_CHECKING:
-    from whatsit.comparison.run import compare as compare
-    from whatsit.dataset.options import ReadOptions as ReadOptions
+    from whatsit.api import evaluate as evaluate
+    from whatsit.api import train as train
+    from whatsit.config import NetworkOptions as NetworkOptions
+    from whatsit.config import ReadOptions as ReadOptions
+    from whatsit.config import TrainOptions as TrainOptions
+    from whatsit.config import TuneOptions as TuneOptions
     from whatsit.errors import WhatsitError as WhatsitError
     from whatsit.images.limits import Limits as Limits
     from whatsit.model.classifier import Classifier as Classifier
     from whatsit.model.load import load as load
-    from whatsit.networks.options import NetworkOptions as NetworkOptions
-    from whatsit.options import TrainOptions as TrainOptions
-    from whatsit.pipeline import evaluate as evaluate
-    from whatsit.pipeline import train as train
     from whatsit.sklearn import ImageClassifier as ImageClassifier
     from whatsit.sklearn import ImageEmbedder as ImageEmbedder
-    from whatsit.tuning.options import TuneOptions as TuneOptions
-    from whatsit.tuning.run import tune as tune
+    from whatsit.training.compare.run import compare as compare
+    from whatsit.training.tune.run import tune as tune
 
 
 def __getattr__(name: str) -> Any:

@@ -4,11 +4,11 @@ import csv
 import tempfile
 from pathlib import Path
 
+from whatsit.api import train
+from whatsit.embedding.source import Watch
 from whatsit.errors import MissingExtraError
-from whatsit.evaluation import Evaluation
-from whatsit.pipeline import train
-from whatsit.steps.see import Watch
-from whatsit.steps.training import Trained
+from whatsit.evaluation.figures import Evaluation
+from whatsit.training.run import Trained
 
 DEFECTIVE_FROM = 0.5  # of the labelled defect probabilities 0, 1/3, 2/3, 1
 LICENCE = "CC BY-NC-SA 4.0: not for commercial use"

@@ -1,18 +1,31 @@
-"""What this process may use of the machine."""
+"""What this process may use of the machine.
+
+A value that is computed on a thread of its own while the caller goes on.
+
+A `concurrent.futures.Future` would do, but for its import: `logging` and more, 5 ms of the start of `predict`.
+"""
 
 import ctypes
 import math
 import os
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from whatsit.errors import OutOfMemoryError
 
 THREADS_PAY = 2e8
+
+
 TOO_LITTLE = "there is not enough memory for this. Give a smaller --batch-size or --image-size"
+
+
 QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a container, as the container sees it (Linux, cgroup v2)
+
+
 # As glibc's malloc.h numbers the parameters of mallopt.
 TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX, ARENA_MAX = (
     -1,
@@ -20,7 +33,11 @@ TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX, ARENA_MAX = (
     -4,
     -8,
 )
+
+
 KEEP = {MMAP_MAX: 0, TRIM_THRESHOLD: 2**31 - 1}
+
+
 GIVE_BACK = {MMAP_MAX: 65_536, MMAP_THRESHOLD: 2**25, TRIM_THRESHOLD: 2**26}  # where glibc's own adjustment ends
 
 
@@ -109,3 +126,35 @@ def _glibc() -> ctypes.CDLL | None:
 def _set(library: ctypes.CDLL, parameters: dict[int, int]) -> None:
     for parameter, value in parameters.items():
         library.mallopt(parameter, value)
+
+
+T = TypeVar("T")
+
+
+class Later(Generic[T]):
+    """Begins at once."""
+
+    def __init__(self, compute: Callable[[], T]) -> None:
+        self._compute = compute
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run)  # no daemon: those crash where Python ends before they do
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._value = self._compute()
+        except BaseException as error:
+            self._error = error
+        finally:
+            del self._compute  # it may refer to whoever holds this
+            del self  # the error's frames would refer to it, and it to the error
+
+    def result(self) -> T:
+        """Waits for it. Raises what the computation raised."""
+        self._thread.join()
+        if self._error is not None:
+            try:
+                raise self._error
+            finally:
+                del self  # which the error's frames would refer to, and so the error to itself
+        return self._value

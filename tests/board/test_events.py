@@ -7,9 +7,8 @@ import pytest
 from PIL import Image
 
 from board.reading import EXPERIMENT, START, pictures, read, settings, steps, values
-from whatsit.board.events import Events, event_files, last_steps
-from whatsit.board.hyperparameters import COLUMNS, FIGURES, FIRST, begin
 from whatsit.errors import WhatsitError
+from whatsit.training.tensorboard.events import COLUMNS, FIGURES, FIRST, Events, begin, event_files, last_steps
 
 
 def written(run: Path, *points: tuple[int, float]) -> None:

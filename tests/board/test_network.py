@@ -10,18 +10,17 @@ import torch
 from numpy.typing import NDArray
 
 from board.reading import END, START, pictures, settings, steps, values
-from whatsit.board import tags
-from whatsit.board.callback import Board
-from whatsit.learning.history import History
-from whatsit.networks.architectures import architecture
-from whatsit.networks.batches import Batches
-from whatsit.networks.cnn import build_cnn
-from whatsit.networks.learner import Learner, Task
-from whatsit.networks.optimize import Course
-from whatsit.networks.options import NetworkOptions
-from whatsit.options import TrainOptions
-from whatsit.pipeline import train
-from whatsit.steps.training import Trained
+from whatsit.api import train
+from whatsit.config import NetworkOptions, TrainOptions
+from whatsit.training.history import History
+from whatsit.training.network.architectures import architecture
+from whatsit.training.network.batches import Batches
+from whatsit.training.network.cnn import build_cnn
+from whatsit.training.network.learner import Learner, Task
+from whatsit.training.network.optimizer import Course
+from whatsit.training.run import Trained
+from whatsit.training.tensorboard import tags
+from whatsit.training.tensorboard.callback import Board
 
 EPOCHS, BATCH = 3, 8
 TINY = NetworkOptions(layers=(4,), dense=(), epochs=EPOCHS, batch_size=BATCH, augment="none")

@@ -7,9 +7,18 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from whatsit.board.confusion import EMPTY, RIGHT, SHOWN, WRONG, _Layout, _shown, confusion, draw_confusion
-from whatsit.board.projector import BLANK, SIDE, sprite
-from whatsit.board.worst import MOST, Wrong, draw_worst, worst_rows, wrong_of
+from whatsit.training.tensorboard.confusion import (
+    EMPTY,
+    RIGHT,
+    SHOWN,
+    WRONG,
+    _Layout,
+    _shown,
+    confusion,
+    draw_confusion,
+)
+from whatsit.training.tensorboard.events import BLANK, SIDE, sprite
+from whatsit.training.tensorboard.highest_loss import MOST, Wrong, draw_worst, worst_rows, wrong_of
 
 
 def test_confusion_counts() -> None:

@@ -12,10 +12,10 @@ from PIL import Image
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
 from board.reading import END, START, pictures, read, settings, steps, values
-from whatsit.board import tags
-from whatsit.options import TrainOptions
-from whatsit.pipeline import train
-from whatsit.steps.training import Trained
+from whatsit.api import train
+from whatsit.config import TrainOptions
+from whatsit.training.run import Trained
+from whatsit.training.tensorboard import tags
 
 
 @pytest.fixture(scope="module")

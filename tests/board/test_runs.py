@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from steps.made import PLAIN
 
-from whatsit.board.runs import check_board, run_folder
+from whatsit.api import train
 from whatsit.errors import MissingExtraError, WhatsitError
-from whatsit.pipeline import train
+from whatsit.training.tensorboard.run import check_board, run_folder
 
 
 def test_runs_are_numbered(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_without_the_extra_it_is_one_line(tmp_path: Path, monkeypatch: pytest.Mo
     def without(name: str, package: str | None = None) -> ModuleSpec | None:
         return None if name == "tensorboard" else found(name, package)
 
-    monkeypatch.setattr("whatsit.board.runs.find_spec", without)
+    monkeypatch.setattr("whatsit.training.tensorboard.run.find_spec", without)
     with pytest.raises(MissingExtraError, match=r"^tensorboard is not installed. Install it: .*whatsit\[networks\]"):
         check_board(tmp_path / "board")
     assert not (tmp_path / "board").exists()

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from steps.made import PLAIN, make_folder, network
 
-from whatsit.options import TrainOptions
-from whatsit.pipeline import train
+from whatsit.api import train
+from whatsit.config import TrainOptions
 
 from .shell import Shell
 

@@ -12,8 +12,8 @@ import pytest
 
 from whatsit.cli import COMMANDS
 from whatsit.demo import LICENCE, compare, write_manifest
-from whatsit.interrupts import Interrupted, kept_if_interrupted
-from whatsit.steps.training import Trained
+from whatsit.notices import Interrupted, kept_if_interrupted
+from whatsit.training.run import Trained
 
 from .shell import Shell, check_mistake, process
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from whatsit.networks.architectures import ARCHITECTURES
+from whatsit.training.network.architectures import ARCHITECTURES
 
 from .shell import Shell, check_mistake
 

@@ -8,8 +8,8 @@ import pytest
 
 import whatsit
 from whatsit.errors import ModelFolderError
-from whatsit.model.folder import FILES
-from whatsit.steps.training import Trained
+from whatsit.model.format import FILES
+from whatsit.training.run import Trained
 
 from .shell import Done, Shell, check_mistake
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from whatsit.model.folder import FILES
-from whatsit.repository import Repository
+from whatsit.model.format import FILES
+from whatsit.model.versions.store import Repository
 
 from .shell import Done, Shell, check_mistake, process
 

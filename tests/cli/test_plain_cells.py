@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from whatsit.model.folder import FILES
+from whatsit.model.format import FILES
+from whatsit.serving.database import Asked
 from whatsit.serving.feedback import Keepsakes
-from whatsit.serving.kept import Asked
 from whatsit.serving.metrics import Metrics
 from whatsit.text import PLAIN_CELLS
 

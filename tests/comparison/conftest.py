@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 from steps.made import PLAIN, make_folder, network
 
-from whatsit.networks.options import NetworkOptions
-from whatsit.options import TrainOptions
+from whatsit.config import NetworkOptions, TrainOptions
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.comparison.result import Comparison
-from whatsit.comparison.trial import Trial
-from whatsit.evaluation import Figure
-from whatsit.evaluation.units import share_interval
-from whatsit.learning.history import Epoch, History
-from whatsit.networks.options import Method
+from whatsit.config import Method
+from whatsit.evaluation.figures import Figure
+from whatsit.evaluation.intervals import share_interval
+from whatsit.training.compare.result import Comparison
+from whatsit.training.compare.trial import Trial
+from whatsit.training.history import Epoch, History
 
 HISTORY = History((Epoch(1, 0.7, 0.5, 0.6, 0.6, 0.003, 2.0, 50.0),), 1, "all 1 epochs done", augmented=True)
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whatsit.comparison.advice import advice, duration
-from whatsit.comparison.chart import apart, time_chart
-from whatsit.comparison.trial import Trial
+from whatsit.training.compare.page import apart, time_chart
+from whatsit.training.compare.result import advice, duration
+from whatsit.training.compare.trial import Trial
 
 from .made_up import made_up, rights, side_by_side
 

@@ -10,12 +10,12 @@ from cli.shell import Shell
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whatsit.cli.compare import parsed
-from whatsit.comparison.candidates import CANDIDATES
-from whatsit.comparison.run import compare
-from whatsit.comparison.terminal import summary
+from whatsit.cli.commands.compare import parsed
+from whatsit.config import TrainOptions
 from whatsit.evaluation.report.words import columns
-from whatsit.options import TrainOptions
+from whatsit.training.compare.field import CANDIDATES
+from whatsit.training.compare.run import compare
+from whatsit.training.compare.terminal import summary
 
 COMMON = TrainOptions(seed=7, balance=True)
 
@@ -129,7 +129,7 @@ def test_wrong_usage_is_told_in_a_line(shell: Shell, fruit: Path) -> None:
 def test_without_networks_probes_alone_are_compared(
     shell: Shell, fruit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("whatsit.steps.build.find_spec", lambda name: None)
+    monkeypatch.setattr("whatsit.training.network.build.find_spec", lambda name: None)
     done = shell("compare", fruit, "-o", tmp_path / "out", "--json")
     assert done.code == 0
     assert done.err == "Probes alone are compared; for networks: pip install 'whatsit[networks]'\n"

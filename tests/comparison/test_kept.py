@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from whatsit.comparison.kept import ARRAYS, FACTS, keep, kept
+from whatsit.training.compare.trial import ARRAYS, FACTS, keep, kept
 
 from .made_up import HISTORY, made_up, rights
 
@@ -46,7 +46,7 @@ def test_a_damaged_one_is_none(tmp_path: Path, file: str, content: bytes | None)
 def test_half_written_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The facts are written last."""
     written: list[str] = []
-    monkeypatch.setattr("whatsit.comparison.kept.write_atomically", lambda path, data: written.append(path.name))
+    monkeypatch.setattr("whatsit.training.compare.trial.write_atomically", lambda path, data: written.append(path.name))
     keep(made_up("probe", rights(5)), tmp_path)
     assert written == [ARRAYS, FACTS]
 

@@ -14,24 +14,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from whatsit.comparison.run import Compared, compare
+from whatsit.config import NetworkOptions, TrainOptions
 from whatsit.errors import WhatsitError
-from whatsit.learning.history import INTERRUPTED
-from whatsit.networks.batches import Batches
-from whatsit.networks.options import NetworkOptions
-from whatsit.networks.recipe import FINETUNE_LITE
-from whatsit.options import TrainOptions
-from whatsit.steps import arrange, build, teach
+from whatsit.training.compare.run import Compared, compare
+from whatsit.training.history import INTERRUPTED
+from whatsit.training.network import build
+from whatsit.training.network import method as arrange
+from whatsit.training.network import method as teach
+from whatsit.training.network.architectures import FINETUNE_LITE
+from whatsit.training.network.batches import Batches
 
 if TYPE_CHECKING:
-    from whatsit.networks.learner import Task
+    from whatsit.training.network.learner import Task
 
 LONG = NetworkOptions(architecture="cnn-boats", layers=(8,), dense=(), epochs=12, batch_size=4, patience=99)
 SCRIPT = f"""
 import sys
-from whatsit.comparison.run import compare
-from whatsit.networks.options import NetworkOptions
-from whatsit.options import TrainOptions
+from whatsit.training.compare.run import compare
+from whatsit.config import NetworkOptions
+from whatsit.config import TrainOptions
 
 options = TrainOptions(method="scratch", fit="squash", image_size=(24, 24), network={LONG!r})
 compare(sys.argv[1], {{"scratch": options}}, sys.argv[2])
@@ -83,7 +84,7 @@ def test_the_last_weights_are_kept_where_nothing_is_chosen(
     fruit: Path, scratch: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a steering that stops after an epoch that is not the last, the course stays that of all epochs."""
-    from whatsit.networks import fit as module
+    from whatsit.training.network import trainer as module
 
     seen: list[module.Steering] = []
     original = module.fit
@@ -129,7 +130,7 @@ def test_taught_again_on_more_photos_it_follows_the_same_course(
 def test_a_half_taught_network_is_no_trial(
     fruit: Path, scratch: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from whatsit.networks import fit as module
+    from whatsit.training.network import trainer as module
 
     original = module.fit
 

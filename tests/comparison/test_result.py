@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whatsit.comparison.result import Comparison
+from whatsit.training.compare.result import Comparison
 
 from .made_up import made_up, rights, side_by_side
 

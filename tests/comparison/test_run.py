@@ -12,16 +12,16 @@ import pytest
 from filelock import FileLock
 from steps.made import make_folder, make_photos
 
-from whatsit.comparison import run
-from whatsit.comparison.field import Field
-from whatsit.comparison.run import Compared, compare
-from whatsit.comparison.trial import Trial, run_trial
+from whatsit.config import TrainOptions
 from whatsit.embedding.embedder import Embedded, Embedder, Progress
+from whatsit.embedding.source import Advance, unwatched
 from whatsit.errors import WhatsitError
 from whatsit.model.classifier import Classifier
-from whatsit.options import TrainOptions
-from whatsit.steps.plan import make_plan
-from whatsit.steps.see import Advance, unwatched
+from whatsit.training.compare import run
+from whatsit.training.compare.field import Field
+from whatsit.training.compare.run import Compared, compare
+from whatsit.training.compare.trial import Trial, run_trial
+from whatsit.training.splits import make_plan
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dataset.build import manifest, tree
-from whatsit.dataset.read import read_dataset
+from whatsit.data.read import read_dataset
 from whatsit.errors import DatasetError
 
 NAMES = [f"{kind}/{n}.jpg" for kind in ("cat", "dog") for n in range(6)]

@@ -4,9 +4,9 @@ import doctest
 
 import pytest
 
+from whatsit import files as target
 from whatsit import text
-from whatsit.dataset import grouping
-from whatsit.steps import target
+from whatsit.data import components as grouping
 
 
 @pytest.mark.parametrize("module", [grouping, target, text])

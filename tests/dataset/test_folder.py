@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from whatsit.dataset import Dataset, Record, read_dataset
+from whatsit.data.dataset import Dataset, Record
+from whatsit.data.read import read_dataset
 from whatsit.errors import DatasetError
 
 from .build import photo, tree

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from dataset.build import manifest
-from whatsit.dataset.options import ReadOptions
-from whatsit.dataset.read import read_dataset
+from whatsit.config import ReadOptions
+from whatsit.data.read import read_dataset
 from whatsit.errors import DatasetError
 
 NAMES = [f"{n}.jpg" for n in range(12)]

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from whatsit.dataset import assign_folds, duplicates, group_records
+from whatsit.data.components import duplicates, group_records
+from whatsit.data.split import assign_folds
 from whatsit.errors import DatasetError
 
 from .build import digests, each_alone, ints, no_groups

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from whatsit.dataset import Dataset, ReadOptions, read_dataset, read_photos
-from whatsit.dataset.options import TopFolders
+from whatsit.config import ReadOptions, TopFolders
+from whatsit.data.dataset import Dataset
+from whatsit.data.read import read_dataset, read_photos
 from whatsit.errors import DatasetError
 
 from .build import tree

@@ -10,7 +10,9 @@ from typing import Literal
 
 import pytest
 
-from whatsit.dataset import ReadOptions, Record, read_dataset
+from whatsit.config import ReadOptions
+from whatsit.data.dataset import Record
+from whatsit.data.read import read_dataset
 from whatsit.errors import DatasetError
 
 from .build import manifest, photo, tree

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from whatsit.dataset import Dataset, ReadOptions, read_dataset, read_photos
-from whatsit.dataset.read import typed_data
+from whatsit.config import ReadOptions
+from whatsit.data.dataset import Dataset
+from whatsit.data.read import read_dataset, read_photos, typed_data
 from whatsit.errors import DatasetError
 
 from .build import manifest, photo

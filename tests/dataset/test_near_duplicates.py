@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageFilter
 
-from whatsit.dataset import group_records, near_duplicates
-from whatsit.dataset.near import Reduced
+from whatsit.data.components import group_records
+from whatsit.data.near.search import Reduced, near_duplicates
 
 Float = NDArray[np.float32]
 Grey = NDArray[np.uint8]

@@ -7,7 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from whatsit.dataset.near import Reduced, Table, candidates, find, near_duplicates, rows, some_rows
+from whatsit.data.near import rows
+from whatsit.data.near import search as candidates
+from whatsit.data.near import search as find
+from whatsit.data.near.rows import Table, some_rows
+from whatsit.data.near.search import Reduced, near_duplicates
 from whatsit.errors import DatasetError
 
 

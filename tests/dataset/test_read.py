@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from whatsit.dataset import read_dataset, read_photos
+from whatsit.data.read import read_dataset, read_photos
 from whatsit.errors import DatasetError
 
 from .build import manifest, tree

@@ -11,10 +11,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from whatsit.dataset import names
-from whatsit.dataset.names import made_by_tools
-from whatsit.dataset.sources import Sources, find_sources
-from whatsit.images.taken import taken_at
+from whatsit.data import names
+from whatsit.data.names import made_by_tools
+from whatsit.data.sources import Sources, find_sources
+from whatsit.images.source import taken_at
 
 SOURCES, COPIES, DIM = 24, 5, 64
 Name = Callable[[int, int], str]  # source, copy → a file's name

@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from whatsit.dataset import SplitOptions, assign_folds, assign_splits, group_records
-from whatsit.dataset.choices import Split
+from whatsit.config import Split
+from whatsit.data.components import group_records
+from whatsit.data.split import SplitOptions, assign_folds, assign_splits
 from whatsit.errors import DatasetError
 
 from .build import digests, each_alone, ints, no_groups

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dataset.build import tree
-from whatsit.dataset.read import read_dataset
+from whatsit.data.read import read_dataset
 from whatsit.errors import DatasetError
 
 

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from whatsit.embedding.efficientnet import Conv
-from whatsit.embedding.extractor import FeatureExtractor
+from whatsit.config import Precision
+from whatsit.embedding.backbones.efficientnet import Conv
+from whatsit.embedding.backbones.extractor import FeatureExtractor
 from whatsit.embedding.graph import WriteGraph, float32_graph
-from whatsit.embedding.quantise import int8_graph
+from whatsit.embedding.quantize import int8_graph
 from whatsit.images.preprocessing import Fit, Preprocessing
-from whatsit.options import Precision
 
 TESTS = Path(__file__).parents[1]
 TINY_SIZE, TINY_DIM = 24, 12 + 16  # the head's and the tapped depthwise convolution's means

@@ -8,12 +8,12 @@ import pytest
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from whatsit.embedding.backbones import BACKBONES, feature_extractor
-from whatsit.embedding.extractor import FeatureExtractor
+from whatsit.config import Precision
+from whatsit.embedding.backbones.extractor import FeatureExtractor
+from whatsit.embedding.backbones.registry import BACKBONES, feature_extractor
 from whatsit.embedding.session import open_session, run
 from whatsit.errors import BackboneError
 from whatsit.images.preprocessing import Preprocessing
-from whatsit.options import Precision
 
 from .samples import drawing, finish, start_python
 
@@ -96,7 +96,7 @@ def test_built_twice_the_bytes_are_the_same(lite0: dict[Precision, FeatureExtrac
 
 
 _OF_AN_OLDER_PROCESSOR = """
-from whatsit.embedding.backbones import feature_extractor
+from whatsit.embedding.backbones.registry import feature_extractor
 for precision in ("float32", "int8"):
     print(feature_extractor("efficientnet-lite0", precision, "squash").fingerprint)
 """

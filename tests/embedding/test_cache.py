@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from whatsit.embedding.cache import FILES, Cache, Stamp, plain_errors, stamp
-from whatsit.embedding.stream import Item
+from whatsit.embedding.session import Item
+from whatsit.embedding.store import FILES, Cache, Stamp, plain_errors, stamp
 from whatsit.errors import EmbeddingError
 
 DIM = 3

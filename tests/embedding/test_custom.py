@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, external_data_helper, helper, numpy_helper
 
-from whatsit.embedding.backbones import feature_extractor
-from whatsit.embedding.extractor import FeatureExtractor
+from whatsit.embedding.backbones.extractor import FeatureExtractor
+from whatsit.embedding.backbones.registry import feature_extractor
 from whatsit.embedding.session import open_session, run
 from whatsit.errors import BackboneError
 from whatsit.images.preprocessing import Preprocessing

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from whatsit.embedding.description import EXAMPLE, Description, read_description
+from whatsit.embedding.backbones.wrap import EXAMPLE, Description, read_description
 from whatsit.errors import BackboneError
 
 GOOD: dict[str, Any] = json.loads(EXAMPLE)

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from whatsit.config import Precision
 from whatsit.embedding.embedder import Embedded, Embedder
 from whatsit.embedding.session import open_session, run
 from whatsit.errors import BackboneError
+from whatsit.images.decode import load_with_thumbnail
 from whatsit.images.limits import Limits
-from whatsit.images.load import load_with_thumbnail
 from whatsit.images.preprocessing import Fit
-from whatsit.options import Precision
 
 from .samples import save_drawings, tiny_extractor
 

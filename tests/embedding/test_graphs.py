@@ -6,14 +6,13 @@ import pytest
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from whatsit.embedding.backbones import BACKBONES, weights_file
-from whatsit.embedding.efficientnet import Conv, convolutions
+from whatsit.config import Precision
+from whatsit.embedding.backbones.efficientnet import Conv, convolutions, read_state_dict
+from whatsit.embedding.backbones.registry import BACKBONES, weights_file
 from whatsit.embedding.graph import FEATURES, float32_graph
-from whatsit.embedding.quantise import int8_graph
+from whatsit.embedding.quantize import int8_graph
 from whatsit.embedding.session import open_session, run
-from whatsit.embedding.weights import read_state_dict
 from whatsit.errors import BackboneError
-from whatsit.options import Precision
 
 from .samples import TINY_DIM, TINY_SIZE, drawing, tiny_convolutions, tiny_extractor
 

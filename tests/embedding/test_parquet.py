@@ -16,10 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from whatsit.dataset import Record
+from whatsit.data.dataset import Record
 from whatsit.embedding.embedder import Embedder
-from whatsit.embedding.parquet import LATER, read_parquet, write_parquet
-from whatsit.embedding.stored import AT_ONCE, Provenance, Row, stored_rows
+from whatsit.embedding.parquet import AT_ONCE, LATER, Provenance, Row, read_parquet, stored_rows, write_parquet
 from whatsit.errors import EmbeddingError, MissingExtraError, WhatsitError
 
 from .samples import TINY_DIM, save_drawings, tiny_extractor

@@ -9,22 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from whatsit.embedding import precision
-from whatsit.embedding.instructions import (
+from whatsit.embedding import devices as precision
+from whatsit.embedding.devices import (
     NATIVE,
+    Settled,
     eight_bit_instruction,
+    settle_precision,
     told_by_linux,
     told_by_macos,
     told_by_numpy,
     told_by_windows,
 )
-from whatsit.embedding.precision import Settled, settle_precision
 from whatsit.machine import cores
 
 from .samples import finish, start_python
 
 LITE0 = "efficientnet-lite0"
-ASK = f"from whatsit.embedding.precision import settle_precision as s; print(*s('auto', '{LITE0}', 'cpu'), sep='|')"
+ASK = f"from whatsit.embedding.devices import settle_precision as s; print(*s('auto', '{LITE0}', 'cpu'), sep='|')"
 ZEN4 = "flags\t\t: fpu sse4_2 avx2 avx512f avx512bw avx512_vnni avx512_bitalg\n"
 HASWELL = "flags\t\t: fpu sse4_2 fma avx2\n"
 M_CLASS = "Features\t: fp asimd aes fphp asimdhp cpuid asimdrdm asimddp\n"
@@ -104,7 +105,7 @@ def test_what_was_asked_for_and_what_has_no_choice() -> None:
 
 TRAIN = """
 import sys
-from whatsit.pipeline import train
+from whatsit.api import train
 train(sys.argv[1], sys.argv[2], cache=sys.argv[3])
 """
 

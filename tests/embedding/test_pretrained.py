@@ -11,12 +11,12 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from whatsit.embedding.backbones import feature_extractor
-from whatsit.embedding.pretrained import network as pretrained
-from whatsit.embedding.pretrained.export import by_torch
-from whatsit.embedding.pretrained.names import is_timm, is_well_formed
-from whatsit.embedding.pretrained.network import load_pretrained
-from whatsit.embedding.pretrained.weights import read_weights
+from whatsit.embedding.backbones import timm as pretrained
+from whatsit.embedding.backbones.export import by_torch
+from whatsit.embedding.backbones.names import is_timm, is_well_formed
+from whatsit.embedding.backbones.registry import feature_extractor
+from whatsit.embedding.backbones.timm import load_pretrained
+from whatsit.embedding.backbones.weights import read_weights
 from whatsit.embedding.session import open_session, run
 from whatsit.errors import BackboneError
 

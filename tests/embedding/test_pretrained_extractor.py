@@ -16,21 +16,21 @@ from onnx import TensorProto, helper
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from whatsit.embedding.backbones import feature_extractor
+from whatsit.api import embed
+from whatsit.config import TrainOptions
+from whatsit.embedding.backbones import export as pretrained_export
+from whatsit.embedding.backbones.export import by_torch, export
+from whatsit.embedding.backbones.extractor import FeatureExtractor
+from whatsit.embedding.backbones.names import exported_file
+from whatsit.embedding.backbones.registry import feature_extractor
+from whatsit.embedding.backbones.timm import Pretrained, load_pretrained
+from whatsit.embedding.devices import settle_precision
 from whatsit.embedding.embedder import Embedder
-from whatsit.embedding.extractor import FeatureExtractor
 from whatsit.embedding.location import cache_contents, clear_cache
-from whatsit.embedding.precision import settle_precision
-from whatsit.embedding.pretrained import export as pretrained_export
-from whatsit.embedding.pretrained.export import by_torch, export
-from whatsit.embedding.pretrained.files import exported_file
-from whatsit.embedding.pretrained.network import Pretrained, load_pretrained
 from whatsit.embedding.session import open_session, run
+from whatsit.embedding.source import FreshSight, StoredSight
 from whatsit.errors import BackboneError, MissingExtraError
 from whatsit.images.preprocessing import Preprocessing
-from whatsit.options import TrainOptions
-from whatsit.pipeline import embed
-from whatsit.steps.see import FreshSight, StoredSight
 
 from .samples import drawing, finish, save_drawings, start_python
 
@@ -101,7 +101,7 @@ def test_the_file_stands_on_its_own(folder: Path) -> None:
 def test_later_uses_need_no_pytorch(folder: Path) -> None:
     code = """
 import sys
-from whatsit.embedding.backbones import feature_extractor
+from whatsit.embedding.backbones.registry import feature_extractor
 print(feature_extractor(sys.argv[1], "float32", "crop", sys.argv[2], sys.argv[3]).fingerprint)
 print({"torch", "timm", "safetensors", "huggingface_hub"} & set(sys.modules))
 """
@@ -112,7 +112,7 @@ print({"torch", "timm", "safetensors", "huggingface_hub"} & set(sys.modules))
 def test_exporting_is_quiet(folder: Path, tmp_path: Path) -> None:
     code = """
 import sys
-from whatsit.embedding.backbones import feature_extractor
+from whatsit.embedding.backbones.registry import feature_extractor
 feature_extractor(sys.argv[1], "float32", "crop", sys.argv[2], sys.argv[3])
 """
     process = start_python(code, NAMES[1], str(_weights(folder, NAMES[1])), str(tmp_path))
@@ -220,7 +220,7 @@ def test_a_network_larger_than_a_file_holds(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_without_the_extra_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "whatsit.embedding.pretrained.network")
+    monkeypatch.delitem(sys.modules, "whatsit.embedding.backbones.timm")
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'whatsit\[networks\]'"):
         feature_extractor("timm:resnet18", "float32", "crop", None, tmp_path)
@@ -265,7 +265,7 @@ def test_the_first_use_is_watched(folder: Path) -> None:
     steps: list[str] = []
 
     def watch(step: str, total: int | None) -> object:
-        from whatsit.steps.see import unwatched
+        from whatsit.embedding.source import unwatched
 
         steps.append(step)
         return unwatched(step, total)

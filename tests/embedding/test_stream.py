@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from whatsit.embedding.stream import IN_FLIGHT, Item, Loaded, stream
+from whatsit.embedding.session import IN_FLIGHT, Item, Loaded, stream
 
 
 def _load(source: int) -> Loaded:

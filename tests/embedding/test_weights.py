@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from whatsit.embedding.weights import MAGIC, PROTOCOL, read_state_dict
+from whatsit.embedding.backbones.efficientnet import MAGIC, PROTOCOL, read_state_dict
 from whatsit.errors import BackboneError
 
 

@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from whatsit.decide import UNLIKE, Rule
-from whatsit.evaluation import evaluate, selective
-from whatsit.evaluation.report import DataFigures, ForeignPhotos, LeftOut, Photo, Report, headline, suggest
-from whatsit.learning import Epoch, History
+from whatsit.evaluation.calibration import selective
+from whatsit.evaluation.metrics import evaluate
+from whatsit.evaluation.report.advice import suggest
+from whatsit.evaluation.report.content import DataFigures, ForeignPhotos, LeftOut, Photo, Report
+from whatsit.evaluation.report.words import headline
+from whatsit.training.history import Epoch, History
 
 Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]

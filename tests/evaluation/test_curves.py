@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whatsit.evaluation.report.charts.curves import POINTED, accuracy_chart, loss_chart
-from whatsit.evaluation.report.charts.ticks import from_zero, nice_step, to_hundred, whole
-from whatsit.learning import Epoch, History
+from whatsit.evaluation.report.curves import POINTED, accuracy_chart, loss_chart
+from whatsit.evaluation.report.svg import from_zero, nice_step, to_hundred, whole
+from whatsit.training.history import Epoch, History
 
 from .made_up import history, history_of
 

@@ -7,7 +7,10 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics
 
-from whatsit.evaluation import auroc, fpr_at_95_tpr, likely_mislabelled, mislabelled, wilson
+from whatsit.evaluation import metrics as mislabelled
+from whatsit.evaluation.intervals import wilson
+from whatsit.evaluation.metrics import likely_mislabelled
+from whatsit.evaluation.ranking import auroc, fpr_at_95_tpr
 
 
 @given(st.integers(1, 100_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))

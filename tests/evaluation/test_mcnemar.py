@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from whatsit.evaluation.mcnemar import CHANCE, mcnemar, paired_test
+from whatsit.evaluation.intervals import CHANCE, mcnemar, paired_test
 
 PHOTOS = st.integers(0, 3000)
 

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from whatsit.decide import Rule
-from whatsit.evaluation import Evaluation, evaluate, expected_calibration_error, selective
+from whatsit.evaluation.calibration import expected_calibration_error, selective
+from whatsit.evaluation.figures import Evaluation
+from whatsit.evaluation.metrics import evaluate
 
 from .made_up import Floats, Labels, names, predictions
 

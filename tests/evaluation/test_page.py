@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from whatsit.decide import Rule
-from whatsit.evaluation import by_group, evaluate, selective
-from whatsit.evaluation.report import Leak, Report, Seen, render_report
-from whatsit.evaluation.report.charts.confusion import DARK, SHADES, shown_classes
-from whatsit.evaluation.report.content import Target
-from whatsit.learning import History
+from whatsit.evaluation.calibration import selective
+from whatsit.evaluation.intervals import by_group
+from whatsit.evaluation.metrics import evaluate
+from whatsit.evaluation.report.charts import DARK, SHADES, shown_classes
+from whatsit.evaluation.report.content import Leak, Report, Seen, Target
+from whatsit.evaluation.report.page import render_report
+from whatsit.training.history import History
 
 from .made_up import HOSTILE, history, names, predictions, report
 

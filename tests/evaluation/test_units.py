@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whatsit.decide import Rule
-from whatsit.evaluation import Evaluation, Figure, evaluate, selective, wilson
-from whatsit.evaluation.units import share_interval
+from whatsit.evaluation.calibration import selective
+from whatsit.evaluation.figures import Evaluation, Figure
+from whatsit.evaluation.intervals import share_interval, wilson
+from whatsit.evaluation.metrics import evaluate
 
 from .made_up import Floats, Labels, names, predictions
 

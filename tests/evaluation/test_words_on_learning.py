@@ -8,10 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whatsit.evaluation.report import how_it_learned
-from whatsit.evaluation.report.words_on_learning import lesson
-from whatsit.learning import Epoch, History
-from whatsit.learning.history import NO_NUMBER
+from whatsit.evaluation.report.learning import how_it_learned, lesson
+from whatsit.training.history import NO_NUMBER, Epoch, History
 
 from .made_up import history_of, report
 

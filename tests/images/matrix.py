@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from whatsit.errors import ImageError
-from whatsit.images.load import read_image
+from whatsit.images.decode import read_image
 
 from .samples import difference, photo
 

@@ -13,11 +13,11 @@ from click.testing import CliRunner
 from PIL import Image
 
 import whatsit
+from whatsit import notices as notes
 from whatsit.cli import whatsit as shell
 from whatsit.errors import ImageError
-from whatsit.images import notes
+from whatsit.images.decode import read_deep_values, read_image
 from whatsit.images.limits import Limits
-from whatsit.images.load import read_deep_values, read_image
 from whatsit.images.preprocessing import Preprocessing
 
 from .samples import encode, photo

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from whatsit.errors import ImageError
-from whatsit.images.load import read_deep_values, read_image, read_size
+from whatsit.images.decode import read_deep_values, read_image, read_size
 
 from .samples import difference, encode, photo
 

@@ -9,8 +9,7 @@ from drawn import drawn_photo
 from numpy.typing import NDArray
 
 from whatsit.errors import ImageError
-from whatsit.images.given import readable, unpacked
-from whatsit.images.memory import from_memory
+from whatsit.images.inputs import from_memory, readable, unpacked
 from whatsit.images.preprocessing import ValueRange
 
 PIXELS = drawn_photo("shells", 3)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from whatsit.images.load import read_image
+from whatsit.images.decode import read_image
 
 from .samples import difference, encode, photo, png
 

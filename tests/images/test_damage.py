@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
 from whatsit.errors import ImageError
+from whatsit.images.decode import load_with_thumbnail, read_image
 from whatsit.images.limits import Limits
-from whatsit.images.load import load_with_thumbnail, read_image
 from whatsit.images.preprocessing import Preprocessing
 
 from .matrix import Case, written

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from whatsit.images.depth import NOTHING, doubt, measured_range, range_of_photo, sample_of, to_eight_bits
-from whatsit.images.load import load_for_network, read_image
-from whatsit.images.memory import from_memory
+from whatsit.images.colour import NOTHING, doubt, measured_range, range_of_photo, sample_of, to_eight_bits
+from whatsit.images.decode import load_for_network, read_image
+from whatsit.images.inputs import from_memory
 from whatsit.images.preprocessing import Preprocessing, ValueRange
 
 from .samples import difference, encode, photo
@@ -89,7 +89,7 @@ def test_full_sixteen_bits_are_what_they_were() -> None:
 def test_a_large_image_is_scaled_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     values = (SHARES * 4095).astype(np.uint16)
     whole = to_eight_bits(values, (0, 4095))
-    monkeypatch.setattr("whatsit.images.depth.ROWS", 1000)
+    monkeypatch.setattr("whatsit.images.colour.ROWS", 1000)
     assert np.array_equal(to_eight_bits(values, (0, 4095)), whole)
 
 

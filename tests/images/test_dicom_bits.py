@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless
 
 from whatsit.errors import ImageError
-from whatsit.images.load import read_deep_values, read_image
+from whatsit.images.decode import read_deep_values, read_image
 
 from .test_kinds import DEEP, GREY, dicom, dicom_bytes
 

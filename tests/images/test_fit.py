@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from whatsit.images.fit import covered_box, fit_image
 from whatsit.images.preprocessing import Fit, Interpolation, Preprocessing, Size
+from whatsit.images.resize import covered_box, fit_image
 
 from .samples import photo
 

@@ -25,12 +25,11 @@ from PIL import Image, ImageFile
 
 from images.samples import encode
 from whatsit.errors import ImageError
-from whatsit.images.given import readable, unpacked
+from whatsit.images.decode import read_image
+from whatsit.images.inputs import from_memory, readable, unpacked
 from whatsit.images.limits import Limits
-from whatsit.images.load import read_image
-from whatsit.images.memory import from_memory
 from whatsit.model.prediction import Prediction
-from whatsit.steps.training import Trained
+from whatsit.training.run import Trained
 
 PIXELS = drawn_photo("shells", 3)
 PNG = encode(PIXELS, "PNG")

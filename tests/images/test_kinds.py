@@ -15,9 +15,9 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, JPEG2000Lossless, JPEGLosslessSV1, RLELossless
 
 from whatsit.errors import ImageError
+from whatsit.images.decode import load_for_network, read_deep_values, read_image, read_size
 from whatsit.images.formats import HEAD, sniff
 from whatsit.images.limits import Limits
-from whatsit.images.load import load_for_network, read_deep_values, read_image, read_size
 from whatsit.images.preprocessing import Preprocessing
 
 from .samples import difference, encode, photo

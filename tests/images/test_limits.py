@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from whatsit.errors import ImageError
+from whatsit.images.decode import load_for_network, read_image
 from whatsit.images.limits import Limits
-from whatsit.images.load import load_for_network, read_image
 from whatsit.images.preprocessing import Preprocessing
 
 from .matrix import Case, written

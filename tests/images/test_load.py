@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from whatsit.images.fit import fit_image
-from whatsit.images.load import load_for_network, load_with_thumbnail, read_image
+from whatsit.images.decode import load_for_network, load_with_thumbnail, read_image
 from whatsit.images.preprocessing import Fit, Preprocessing, Size
+from whatsit.images.resize import fit_image
 
 from .samples import difference, encode, held, photo, real_photos
 
@@ -101,6 +101,6 @@ def test_the_thumbnail_of_one_pixel() -> None:
 
 def test_importing_the_room_is_cheap() -> None:
     heavy = "{'pillow_heif', 'fsspec', 'scipy', 'onnxruntime'}"
-    code = f"import sys, whatsit.images.load; print(*{heavy} & set(sys.modules))"
+    code = f"import sys, whatsit.images.decode; print(*{heavy} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == ""

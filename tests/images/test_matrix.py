@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from whatsit.errors import ImageError
-from whatsit.images.load import read_image
+from whatsit.images.decode import read_image
 
 from .matrix import Case, cases, verdict, written
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from whatsit.images.load import load_with_thumbnail, read_image, read_size
+from whatsit.images.decode import load_with_thumbnail, read_image, read_size
 from whatsit.images.preprocessing import Preprocessing
 
 from .samples import STORED, difference, encode, held, photo

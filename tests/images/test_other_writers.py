@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from whatsit.errors import ImageError
-from whatsit.images.load import read_deep_values, read_image, read_size
+from whatsit.images.decode import read_deep_values, read_image, read_size
 
 from .samples import difference, encode, photo
 from .test_by_hand import GREY, HEIGHT, PHOTO, WIDTH, bmp, grey_tags, tiff

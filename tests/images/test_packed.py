@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from whatsit.images.load import read_deep_values, read_image
+from whatsit.images.decode import read_deep_values, read_image
 
 from .test_by_hand import GREY, HEIGHT, PHOTO, WIDTH, tiff
 

@@ -9,13 +9,12 @@ import pytest
 import tifffile
 from PIL import Image
 
+from whatsit import notices as notes
 from whatsit.errors import ImageError
-from whatsit.images import notes
+from whatsit.images.decode import load_noted, read_image
 from whatsit.images.limits import Limits
-from whatsit.images.load import load_noted, read_image
-from whatsit.images.pages import FIRST, SENT, page_names, split_page
 from whatsit.images.preprocessing import Preprocessing
-from whatsit.images.source import read_bytes
+from whatsit.images.source import FIRST, SENT, page_names, read_bytes, split_page
 
 from .test_kinds import GREY, dicom, dicom_bytes
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from whatsit.learning import calibrated_losses, fit_temperature, log_loss, log_softmax, softmax
+from whatsit.training.calibration import calibrated_losses, fit_temperature, log_loss, log_softmax, softmax
 
 
 @pytest.mark.parametrize("temperature", [0.2, 1, 3, 8])

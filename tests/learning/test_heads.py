@@ -5,8 +5,8 @@ import pytest
 from sklearn.svm import LinearSVC
 
 from learning.blobs import blobs
-from whatsit.learning import FAMILIES, Problem
 from whatsit.model.heads import LinearHead, NeighbourHead
+from whatsit.training.heads import FAMILIES, Problem
 
 
 @pytest.mark.parametrize("balance", [False, True])

@@ -9,16 +9,18 @@ from scipy.optimize import check_grad
 from sklearn.linear_model import LogisticRegression
 
 from learning.blobs import Array, blobs
-from whatsit.learning import FAMILIES, Problem, softmax
-from whatsit.learning.logistic import (
+from whatsit.model.heads import LinearHead
+from whatsit.training.calibration import softmax
+from whatsit.training.heads import (
+    FAMILIES,
     VARIANCE_KEPT,
     Objective,
+    Problem,
     Solution,
     Standardised,
     balanced_weights,
     fit_path,
 )
-from whatsit.model.heads import LinearHead
 
 SHAPES = {"n > dim": (400, 30, 3), "n < dim": (60, 200, 4), "two classes": (150, 40, 2), "many classes": (300, 20, 12)}
 

@@ -8,9 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from learning.blobs import Array, Labels, blobs, folds_of
-from whatsit.learning import FAMILIES, Chosen, Family, Problem, Round, choose, fold_rounds, held_out_logits, log_loss
-from whatsit.learning.selection import PATIENCE
 from whatsit.model.heads import Head, LinearHead, NeighbourHead
+from whatsit.training.calibration import log_loss
+from whatsit.training.heads import FAMILIES, Family, Problem
+from whatsit.training.selection import PATIENCE, Chosen, Round, choose, fold_rounds, held_out_logits
 
 
 class Sharp:

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from learning.blobs import blobs, folds_of
-from whatsit.learning import FAMILIES, Problem, fold_rounds, log_loss, trace
+from whatsit.training.calibration import log_loss
+from whatsit.training.heads import FAMILIES, Problem
+from whatsit.training.selection import fold_rounds, trace
 
 SHAPES = {"n > dim": (400, 30, 3), "n < dim": (80, 200, 4), "two classes": (150, 40, 2)}
 

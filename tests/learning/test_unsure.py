@@ -6,9 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from learning.blobs import blobs
-from whatsit.learning import choose_threshold, in_turn, learn_familiarity
-from whatsit.learning.unsure import LEAST_ANSWERS
 from whatsit.model.heads import MAX_REFERENCES, Familiarity, directions
+from whatsit.training.calibration import LEAST_ANSWERS, choose_threshold, in_turn, learn_familiarity
 
 LEVELS = st.integers(1, 12).map(lambda n: n / 12)  # few, so that there are ties
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from whatsit.embedding.backbones import feature_extractor
-from whatsit.embedding.extractor import FeatureExtractor
+from whatsit.api import train
+from whatsit.config import TrainOptions
+from whatsit.embedding.backbones.extractor import FeatureExtractor
+from whatsit.embedding.backbones.registry import feature_extractor
 from whatsit.model.classifier import Classifier
-from whatsit.model.folder import FILES
-from whatsit.options import TrainOptions
-from whatsit.pipeline import train
-from whatsit.steps.training import Trained
+from whatsit.model.format import FILES
+from whatsit.training.run import Trained
 
 
 @pytest.fixture(scope="session")

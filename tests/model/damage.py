@@ -11,7 +11,7 @@ import pytest
 
 import whatsit
 from whatsit.errors import ModelFolderError
-from whatsit.model.folder import FILES, seal
+from whatsit.model.format import FILES, seal
 
 Copy = Callable[[], Path]
 

@@ -11,18 +11,19 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from model.encoded import FORMATS, oriented
-from whatsit.embedding.backbones import feature_extractor
-from whatsit.embedding.extractor import FeatureExtractor
+from whatsit.embedding.backbones.extractor import FeatureExtractor
+from whatsit.embedding.backbones.registry import feature_extractor
 from whatsit.embedding.session import open_session, run
 from whatsit.errors import WhatsitError
-from whatsit.images.load import load_for_network
+from whatsit.images.decode import load_for_network
 from whatsit.images.preprocessing import Preprocessing
-from whatsit.learning import FAMILIES, Problem, learn_familiarity, softmax
 from whatsit.model.classifier import Classifier
 from whatsit.model.export import export_graph
-from whatsit.model.folder import FILES
+from whatsit.model.format import FILES
 from whatsit.model.heads import Familiarity, Head, NeighbourHead
 from whatsit.model.sessions import OUTPUTS
+from whatsit.training.calibration import learn_familiarity, softmax
+from whatsit.training.heads import FAMILIES, Problem
 
 TEMPERATURE = 1.7
 CLOSE = 1e-4

@@ -19,7 +19,7 @@ import whatsit
 from whatsit.errors import BackboneError, ImageError, ModelFolderError, WhatsitError
 from whatsit.images.limits import Limits
 from whatsit.model.classifier import Classifier
-from whatsit.model.folder import FILES, Unsure
+from whatsit.model.format import FILES, Unsure
 from whatsit.model.prediction import Prediction, Predictions
 
 

@@ -14,16 +14,17 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from whatsit.embedding.backbones import feature_extractor
+from whatsit.embedding.backbones.registry import feature_extractor
 from whatsit.embedding.session import open_session, run
 from whatsit.errors import WhatsitError
 from whatsit.images.limits import Limits
 from whatsit.images.preprocessing import Fit, Preprocessing
-from whatsit.learning import FAMILIES, Problem, learn_familiarity
 from whatsit.model.classifier import Classifier
 from whatsit.model.explain import OCCLUSION_GRID, Explanation, _resized, occlusion_grid
 from whatsit.model.export import export_graph
 from whatsit.model.heads import Head, LinearHead
+from whatsit.training.calibration import learn_familiarity
+from whatsit.training.heads import FAMILIES, Problem
 
 Make = Callable[[str, Fit], Classifier]
 
@@ -95,7 +96,7 @@ def make(photos: Path) -> Make:
 
 
 def as_classifier(backbone: bytes, head: Head, x: NDArray[np.float32], preprocessing: Preprocessing) -> Classifier:
-    from whatsit.model.folder import ModelFacts, Unsure
+    from whatsit.model.format import ModelFacts, Unsure
 
     known = learn_familiarity(x, np.arange(12) // 4, np.arange(12))
     facts = ModelFacts(

@@ -12,10 +12,10 @@ import pytest
 
 import whatsit
 from model.damage import Copy, refused, rewrite
+from whatsit.api import train
 from whatsit.errors import ModelFolderError
 from whatsit.model.classifier import Classifier
-from whatsit.model.folder import FILES, FORMAT, ModelFacts
-from whatsit.pipeline import train
+from whatsit.model.format import FILES, FORMAT, ModelFacts
 
 ALL = (FILES.graph, FILES.facts, FILES.labels)
 

@@ -23,7 +23,7 @@ from whatsit.errors import ModelFolderError
 from whatsit.images.limits import Limits
 from whatsit.images.preprocessing import Fit, Preprocessing
 from whatsit.model.classifier import Classifier
-from whatsit.model.folder import FILES, write_core
+from whatsit.model.format import FILES, write_core
 from whatsit.model.golden import BYTES_AN_IMAGE, MOST, SIDE, TOLERANCE, check_golden, golden_bytes
 
 Records = list[Any]

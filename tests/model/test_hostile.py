@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from model.damage import Copy, refused, replaced, rewrite
 from whatsit.errors import ModelFolderError
 from whatsit.images.preprocessing import sides
-from whatsit.model.folder import CHECKED, FILES, ModelFacts, read_facts, write_core
-from whatsit.model.rules import MAX_SIDE
+from whatsit.model.format import CHECKED, FILES, MAX_SIDE, ModelFacts, read_facts, write_core
 
 HOSTILE: dict[str, tuple[tuple[str, ...], Any, str]] = {
     "labels: one": (("labels",), ["leaves"], "'labels' is"),

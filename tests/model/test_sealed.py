@@ -12,7 +12,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, helper, nu
 
 import whatsit
 from whatsit.errors import ModelFolderError
-from whatsit.model.folder import FILES, read_facts, write_core
+from whatsit.model.format import FILES, read_facts, write_core
 from whatsit.model.sealed import DATA_LOCATION, EXTERNAL_DATA, SCHEMA, check_sealed
 
 

@@ -22,10 +22,10 @@ import whatsit
 from model.damage import put
 from model.test_hostile import JSON
 from whatsit.errors import ModelFolderError, WhatsitError
+from whatsit.images.decode import as_jpeg, small_photo
 from whatsit.images.limits import DEFAULT_LIMITS
-from whatsit.images.small import as_jpeg, small_photo
 from whatsit.model.classifier import Classifier
-from whatsit.model.folder import FILES, read_facts, write_core
+from whatsit.model.format import FILES, read_facts, write_core
 from whatsit.model.similar import BYTES_A_PHOTO, SIDE, Similar, thumbnails_bytes
 
 Records = list[Any]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from whatsit.networks import fit
+from whatsit.training.network import trainer as fit
 
 
 @pytest.fixture(scope="package", autouse=True)

@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from steps.made import picture
 
-from whatsit.learning.history import History
-from whatsit.networks.architectures import CNN
-from whatsit.networks.batches import Batches
-from whatsit.networks.cnn import build_cnn
-from whatsit.networks.fit import Steering, fit
-from whatsit.networks.learner import Task
-from whatsit.networks.network import Network
-from whatsit.networks.optimize import Course
+from whatsit.training.history import History
+from whatsit.training.network.architectures import CNN
+from whatsit.training.network.batches import Batches
+from whatsit.training.network.cnn import build_cnn
+from whatsit.training.network.learner import Task
+from whatsit.training.network.modules import Network
+from whatsit.training.network.optimizer import Course
+from whatsit.training.network.trainer import Steering, fit
 
 CLASSES = 3
 SMALL = CNN((8, 16), 24, 24, padded=True, batch_norm=True, average=True, residual=True, dropout=0.2)

@@ -15,11 +15,13 @@ from whatsit.cli import whatsit
 from whatsit.embedding.devices import find_device
 from whatsit.embedding.session import graph_device
 from whatsit.errors import BackboneError, WhatsitError
-from whatsit.networks import accelerators, fit, layout
-from whatsit.networks.accelerators import check_accelerator
-from whatsit.networks.batches import Batch
-from whatsit.networks.fit import precision
-from whatsit.networks.learner import Learner
+from whatsit.training.network import accelerators
+from whatsit.training.network import modules as layout
+from whatsit.training.network import trainer as fit
+from whatsit.training.network.accelerators import check_accelerator
+from whatsit.training.network.batches import Batch
+from whatsit.training.network.learner import Learner
+from whatsit.training.network.trainer import precision
 
 from .learning import STEERING, first_network, same_weights, task_of, trained
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from whatsit.errors import WhatsitError
-from whatsit.networks.architectures import ARCHITECTURES, CNN, architecture, map_size
-from whatsit.networks.cnn import build_cnn
-from whatsit.networks.network import Network
+from whatsit.training.network.architectures import ARCHITECTURES, CNN, architecture, map_size
+from whatsit.training.network.cnn import build_cnn
+from whatsit.training.network.modules import Network
 
 
 def parameters(network: Network) -> int:

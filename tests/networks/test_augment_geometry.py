@@ -9,11 +9,8 @@ from images.samples import photo
 from scipy.ndimage import affine_transform
 from torch import Tensor
 
-from whatsit.networks.augment import Augmentation
-from whatsit.networks.augment.augmentation import GEOMETRY
-from whatsit.networks.augment.draws import Shape
-from whatsit.networks.augment.matrices import moved, scaled, sheared, turned
-from whatsit.networks.augment.sampling import sample
+from whatsit.training.network.augment.augmentation import GEOMETRY, Augmentation
+from whatsit.training.network.augment.geometry import Shape, moved, sample, scaled, sheared, turned
 
 
 def drawn(n: int = 1, height: int = 24, width: int = 36) -> Tensor:

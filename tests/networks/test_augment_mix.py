@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from whatsit.networks.augment import Augmentation
+from whatsit.training.network.augment.augmentation import Augmentation
 
 
 def numbered(n: int, height: int, width: int) -> tuple[Tensor, Tensor]:

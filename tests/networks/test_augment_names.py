@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whatsit.errors import WhatsitError
-from whatsit.networks.augment.augmentation import CHANGES, GEOMETRY, MIXES
-from whatsit.networks.augment.names import KINDS, PRESETS, Step, parse_augmentation
+from whatsit.training.network.augment.augmentation import CHANGES, GEOMETRY, MIXES
+from whatsit.training.network.augment.names import KINDS, PRESETS, Step, parse_augmentation
 
 
 def test_a_list_is_its_steps_in_order() -> None:
@@ -82,7 +82,7 @@ def test_any_text_is_steps_or_one_line(text: str) -> None:
 
 def test_names_need_no_pytorch() -> None:
     code = (
-        "import sys; from whatsit.networks.augment import parse_augmentation; "
+        "import sys; from whatsit.training.network.augment.names import parse_augmentation; "
         "parse_augmentation('strong'); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0

@@ -5,10 +5,21 @@ import torch
 from images.samples import photo
 from torch import Tensor
 
-from whatsit.networks.augment import Augmentation, randaugment
-from whatsit.networks.augment.colour import LUMA, brightness, colour, contrast, hue, mean_grey, recoloured, saturation
-from whatsit.networks.augment.equalise import equalised, stretched
-from whatsit.networks.augment.erasing import erasing
+from whatsit.training.network.augment import randaugment
+from whatsit.training.network.augment.augmentation import Augmentation
+from whatsit.training.network.augment.pixels import (
+    LUMA,
+    brightness,
+    colour,
+    contrast,
+    equalised,
+    erasing,
+    hue,
+    mean_grey,
+    recoloured,
+    saturation,
+    stretched,
+)
 
 functional = pytest.importorskip("torchvision.transforms.v2.functional")
 LEVELS = torch.tensor([0.3, -0.3, 1.0])

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from whatsit.errors import WhatsitError
-from whatsit.networks import augment
-from whatsit.networks.augment import PRESETS, Augmentation
+from whatsit.training.network.augment.augmentation import Augmentation
+from whatsit.training.network.augment.names import PRESETS
 
 TEXTS = [
     *PRESETS,
@@ -99,9 +99,3 @@ def test_other_tensors_are_refused(pixels: Tensor) -> None:
 def test_mistakes_are_told_at_once() -> None:
     with pytest.raises(WhatsitError, match="no such step"):
         Augmentation("hlip")
-
-
-def test_the_package_names_what_it_has() -> None:
-    assert augment.Augmentation is Augmentation
-    with pytest.raises(AttributeError, match="no attribute 'Augmentatoin'"):
-        getattr(augment, "Augmentatoin")  # noqa: B009

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whatsit.networks.batches import Batches
+from whatsit.training.network.batches import Batches
 
 ALL = 70  # photos in the file
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from whatsit.networks.depthwise import DepthwiseConv2d, _Depthwise, depthwise, speed_up
+from whatsit.training.network.depthwise import DepthwiseConv2d, _Depthwise, depthwise, speed_up
 
 CASES = [(kernel, stride, bias) for kernel in (3, 5) for stride in (1, 2) for bias in (True, False)]
 

@@ -9,20 +9,19 @@ import numpy as np
 import pytest
 import torch
 
+from whatsit.api import train
+from whatsit.config import NetworkOptions, TrainOptions
 from whatsit.errors import WhatsitError
-from whatsit.model.folder import FILES
-from whatsit.networks import finder
-from whatsit.networks.architectures import CNN
-from whatsit.networks.batches import Batches
-from whatsit.networks.cnn import build_cnn
-from whatsit.networks.finder import HIGHEST, LOWEST, find_learning_rate, suggested
-from whatsit.networks.learner import Task
-from whatsit.networks.network import Network
-from whatsit.networks.optimize import Course, optimizer_of, unfreeze
-from whatsit.networks.options import NetworkOptions
-from whatsit.options import TrainOptions
-from whatsit.pipeline import train
-from whatsit.steps.rate import FOUND, read_rate
+from whatsit.model.format import FILES
+from whatsit.training.network import finder
+from whatsit.training.network.architectures import CNN
+from whatsit.training.network.batches import Batches
+from whatsit.training.network.cnn import build_cnn
+from whatsit.training.network.finder import HIGHEST, LOWEST, find_learning_rate, suggested
+from whatsit.training.network.learner import Task
+from whatsit.training.network.modules import Network
+from whatsit.training.network.optimizer import Course, optimizer_of, unfreeze
+from whatsit.training.network.resume import FOUND, read_rate
 
 SIDE = 16
 OWN = 0.0321  # a rate that no trial suggests
@@ -195,7 +194,7 @@ def test_a_training_that_is_resumed_keeps_its_rate(
     def broken_off(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("whatsit.networks.export.feature_extractor_of", broken_off)  # after the last epoch
+    monkeypatch.setattr("whatsit.training.network.export.feature_extractor_of", broken_off)  # after the last epoch
     with pytest.raises(KeyboardInterrupt):
         train(photos, tmp_path / "model", asked)
     monkeypatch.undo()

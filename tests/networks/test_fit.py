@@ -12,14 +12,13 @@ import torch
 from lightning.pytorch import Callback
 
 from whatsit.errors import WhatsitError
-from whatsit.learning.history import Epoch
-from whatsit.networks.callbacks import CHECKPOINT, OUTCOME
-from whatsit.networks.cnn import build_cnn
-from whatsit.networks.fit import NOTHING_LEARNS, fit
-from whatsit.networks.learner import Task, scores
-from whatsit.networks.network import Network
-from whatsit.networks.optimize import unfreeze
-from whatsit.networks.start import Start, temper
+from whatsit.training.history import Epoch
+from whatsit.training.network.callbacks import CHECKPOINT, OUTCOME
+from whatsit.training.network.cnn import build_cnn
+from whatsit.training.network.learner import Task, scores
+from whatsit.training.network.modules import Network, Start, temper
+from whatsit.training.network.optimizer import unfreeze
+from whatsit.training.network.trainer import NOTHING_LEARNS, fit
 
 from .learning import CLASSES, SMALL, STEERING, first_network, same_weights, silent, still, task_of, trained
 

@@ -5,17 +5,16 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from whatsit.embedding.backbones import BACKBONES, weights_file
-from whatsit.embedding.efficientnet import convolutions
-from whatsit.embedding.exporter import check_same, pictures_of
+from whatsit.embedding.backbones.efficientnet import convolutions, read_state_dict
+from whatsit.embedding.backbones.export import check_same, pictures_of
+from whatsit.embedding.backbones.registry import BACKBONES, weights_file
 from whatsit.embedding.graph import float32_graph
 from whatsit.embedding.session import open_session, run
-from whatsit.embedding.weights import read_state_dict
 from whatsit.images.preprocessing import Preprocessing
-from whatsit.networks.export import Origin, feature_extractor_of, linear_head
-from whatsit.networks.lite import LiteMaps, build_lite, learned_convolutions
-from whatsit.networks.network import Network
-from whatsit.networks.optimize import unfreeze
+from whatsit.training.network.cnn import LiteMaps, build_lite, learned_convolutions
+from whatsit.training.network.export import Origin, feature_extractor_of, linear_head
+from whatsit.training.network.modules import Network
+from whatsit.training.network.optimizer import unfreeze
 
 LITE0 = BACKBONES["efficientnet-lite0"]
 
@@ -38,7 +37,7 @@ def test_fine_tuning_begins_where_the_probe_ends(size: tuple[int, int]) -> None:
 def test_timms_network_has_the_same_features() -> None:
     import timm
 
-    from whatsit.embedding.pretrained.lite import timm_names_of_lite
+    from whatsit.embedding.backbones.weights import timm_names_of_lite
 
     theirs = timm.create_model("tf_efficientnet_lite0", num_classes=0).eval()
     wanted = theirs.state_dict()

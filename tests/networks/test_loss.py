@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from whatsit.networks.learner import cross_entropies, scores, smoothed, weighted_loss
+from whatsit.training.network.learner import cross_entropies, scores, smoothed, weighted_loss
 
 
 def drawn(n: int, outputs: int, classes: int) -> tuple[Tensor, Tensor]:

@@ -7,9 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whatsit.networks.architectures import architecture
-from whatsit.networks.options import NETWORK_DEFAULTS, NetworkOptions
-from whatsit.networks.recipe import FINETUNE, FINETUNE_LITE, MOST_EPOCHS, SCRATCH, Recipe, recipe
+from whatsit.config import NETWORK_DEFAULTS, NetworkOptions
+from whatsit.training.network.architectures import (
+    FINETUNE,
+    FINETUNE_LITE,
+    MOST_EPOCHS,
+    SCRATCH,
+    Recipe,
+    architecture,
+    recipe,
+)
 
 BASES = [SCRATCH, FINETUNE, FINETUNE_LITE]
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from steps.made import save
 
 from whatsit.errors import DatasetError, WhatsitError
+from whatsit.images.decode import load_for_network
 from whatsit.images.limits import DEFAULT_LIMITS
-from whatsit.images.load import load_for_network
 from whatsit.images.preprocessing import Preprocessing
-from whatsit.networks import pixels
-from whatsit.networks.pixels import Source, decoded
+from whatsit.training.network import batches as pixels
+from whatsit.training.network.batches import Source, decoded
 
 WIDE = Preprocessing((20, 31), "crop")
 

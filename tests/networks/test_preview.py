@@ -12,13 +12,12 @@ from cli.shell import Shell, check_mistake
 from drawn import draw_folder
 from PIL import Image
 
-from whatsit.cli.image_size import IMAGE_SIZE
-from whatsit.dataset import read_photos
+from whatsit.cli.options import IMAGE_SIZE
+from whatsit.data.read import read_photos
 from whatsit.errors import DatasetError
-from whatsit.images.load import load_for_network
+from whatsit.images.decode import load_for_network
 from whatsit.images.preprocessing import Preprocessing
-from whatsit.networks.contact_sheet import GAP, LINE, MARGIN, Cell, Row, draw_sheet
-from whatsit.networks.preview import Preview, PreviewOptions, preview
+from whatsit.training.network.preview import GAP, LINE, MARGIN, Cell, Preview, PreviewOptions, Row, draw_sheet, preview
 
 TOP = 2 * MARGIN + 2 * LINE  # where the first row begins
 

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from whatsit.learning import log_loss
-from whatsit.networks.batches import Batches
-from whatsit.networks.cnn import build_cnn
-from whatsit.networks.network import Network
-from whatsit.networks.probe import copies_of, embeddings, start_from_probe
-from whatsit.networks.start import Start
+from whatsit.training.calibration import log_loss
+from whatsit.training.network.batches import Batches
+from whatsit.training.network.cnn import build_cnn
+from whatsit.training.network.head_start import copies_of, embeddings, start_from_probe
+from whatsit.training.network.modules import Network, Start
 
 from .learning import CLASSES, SMALL, first_network, task_of
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from whatsit.errors import WhatsitError
-from whatsit.learning.history import Epoch
-from whatsit.networks.callbacks import CHECKPOINT, OUTCOME, Record, Stop
-from whatsit.networks.processes import _why, listening, raised_flag, told
+from whatsit.training.history import Epoch
+from whatsit.training.network.callbacks import CHECKPOINT, OUTCOME, Record, Stop
+from whatsit.training.network.processes import _why, listening, raised_flag, told
 
 from .learning import CLASSES, STEERING, first_network, task_of, trained
 

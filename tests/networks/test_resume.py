@@ -17,11 +17,11 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from whatsit.errors import WhatsitError
-from whatsit.learning.history import History
-from whatsit.networks.callbacks import CHECKPOINT, OUTCOME
-from whatsit.networks.learner import Task
-from whatsit.networks.network import Network
-from whatsit.networks.optimize import schedule_of
+from whatsit.training.history import History
+from whatsit.training.network.callbacks import CHECKPOINT, OUTCOME
+from whatsit.training.network.learner import Task
+from whatsit.training.network.modules import Network
+from whatsit.training.network.optimizer import schedule_of
 
 from .learning import STEERING, Say, same_weights, still, task_of, trained
 
@@ -109,8 +109,8 @@ from pathlib import Path
 sys.path[:0] = sys.argv[2:]
 from networks.learning import task_of, trained
 from networks.test_resume import at_step
-from whatsit.networks import fit
-fit.cores = lambda: 1
+from whatsit.training.network import trainer
+trainer.cores = lambda: 1
 folder = Path(sys.argv[1])
 trained(folder, task_of(folder), say=at_step(12, lambda: os.kill(os.getpid(), signal.SIGKILL)))
 """
@@ -137,7 +137,7 @@ def test_broken_off_as_the_checkpoint_is_written(
                 break_off()
             replaced.append(Path(source).rename(target))
 
-        patch.setattr("whatsit.networks.callbacks.os.replace", replace_once)
+        patch.setattr("whatsit.training.network.callbacks.os.replace", replace_once)
         with pytest.raises(RuntimeError, match="broken off"):
             trained(tmp_path, task_of(tmp_path))
     check_same(whole, trained(tmp_path, task_of(tmp_path)))

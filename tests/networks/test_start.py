@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from whatsit.networks.start import SHARE, clearly_worse, temper
+from whatsit.training.network.modules import SHARE, clearly_worse, temper
 
 from .learning import first_network
 

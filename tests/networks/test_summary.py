@@ -3,14 +3,12 @@
 import pytest
 import torch
 
-from whatsit.embedding.backbones import BACKBONES
-from whatsit.networks.architectures import ARCHITECTURES, architecture
-from whatsit.networks.cnn import build_cnn
-from whatsit.networks.describe import described, short, table
-from whatsit.networks.lite import build_lite
-from whatsit.networks.network import Network
-from whatsit.networks.summary import MOST, layers, summarise
-from whatsit.networks.timm_network import build_timm_scratch
+from whatsit.embedding.backbones.registry import BACKBONES
+from whatsit.training.network.architectures import ARCHITECTURES, architecture
+from whatsit.training.network.cnn import build_cnn, build_lite
+from whatsit.training.network.modules import Network
+from whatsit.training.network.summary import MOST, described, layers, short, summarise, table
+from whatsit.training.network.timm import build_timm_scratch
 
 PUBLISHED = {  # million parameters without the classifier, thousand million multiply-adds with it
     "timm:resnet18": (11.18, 1.81),  # He et al. 2016: 1.8

@@ -9,18 +9,17 @@ import torch
 from drawn import drawn_photo
 from safetensors.torch import save_file
 
-from whatsit.embedding.pretrained.network import load_pretrained
+from whatsit.api import train
+from whatsit.config import NetworkOptions, TrainOptions
+from whatsit.embedding.backbones.timm import load_pretrained
 from whatsit.errors import BackboneError, WhatsitError
 from whatsit.images.preprocessing import Preprocessing
 from whatsit.model.classifier import Classifier
-from whatsit.networks.export import Origin, feature_extractor_of
-from whatsit.networks.network import Network
-from whatsit.networks.optimize import Course, optimizer_of, parameter_groups, unfreeze
-from whatsit.networks.options import NetworkOptions
-from whatsit.networks.timm_network import MOST_STAGES, build_timm, build_timm_scratch, stage_names
-from whatsit.options import TrainOptions
-from whatsit.pipeline import train
-from whatsit.steps.build import build
+from whatsit.training.network.build import build
+from whatsit.training.network.export import Origin, feature_extractor_of
+from whatsit.training.network.modules import Network
+from whatsit.training.network.optimizer import Course, optimizer_of, parameter_groups, unfreeze
+from whatsit.training.network.timm import MOST_STAGES, build_timm, build_timm_scratch, stage_names
 
 TINY = ["test_resnet", "test_vit", "test_convnext", "test_efficientnet"]  # timm's own for tests
 SMALL = ["resnet18", "mobilenetv3_small_050", "vit_tiny_patch16_224", "convnext_atto"]
@@ -229,8 +228,8 @@ def test_what_cannot_be_exported_is_told_before_it_learns(
     def refused(*_: object) -> bytes:
         raise BackboneError("PyTorch cannot export it to ONNX")
 
-    monkeypatch.setattr("whatsit.networks.export.to_onnx", refused)
-    monkeypatch.setattr("whatsit.networks.fit.fit", None)
+    monkeypatch.setattr("whatsit.training.network.export.to_onnx", refused)
+    monkeypatch.setattr("whatsit.training.network.trainer.fit", None)
     options = TrainOptions(method="scratch", network=NetworkOptions(architecture="timm:test_resnet"))
     with pytest.raises(BackboneError, match="cannot export"):
         train(photos, tmp_path / "model", options)

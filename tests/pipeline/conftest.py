@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from whatsit.options import TrainOptions
-from whatsit.pipeline import train
-from whatsit.steps import plan
-from whatsit.steps.training import Trained
+from whatsit.api import train
+from whatsit.config import TrainOptions
+from whatsit.training import splits as plan
+from whatsit.training.run import Trained
 
 
 @pytest.fixture

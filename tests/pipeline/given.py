@@ -6,8 +6,8 @@ from pathlib import Path
 
 from steps.made import make_folder
 
-from whatsit.model.folder import FILES
-from whatsit.steps.training import Trained
+from whatsit.model.format import FILES
+from whatsit.training.run import Trained
 
 Row = dict[str, str]
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from steps.made import make_folder, picture
 
+from whatsit.api import train
+from whatsit.config import TrainOptions
 from whatsit.errors import DatasetError
 from whatsit.model.classifier import Classifier
-from whatsit.model.folder import FILES
-from whatsit.options import TrainOptions
-from whatsit.pipeline import train
+from whatsit.model.format import FILES
 
 from .given import manifest, rows
 

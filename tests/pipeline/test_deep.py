@@ -15,20 +15,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import whatsit
-from whatsit.dataset import Depth, read_dataset
+from whatsit.api import embed, evaluate, train, train_from_embeddings
+from whatsit.config import NetworkOptions, TrainOptions
+from whatsit.data.dataset import Depth
+from whatsit.data.read import read_dataset
 from whatsit.errors import WhatsitError
-from whatsit.evaluation.report import summary
-from whatsit.images.depth import UNKNOWN
-from whatsit.images.load import load_for_network
+from whatsit.evaluation.report.terminal import summary
+from whatsit.images.colour import UNKNOWN
+from whatsit.images.decode import load_for_network
 from whatsit.images.preprocessing import ValueRange
-from whatsit.model.folder import FILES
+from whatsit.model.format import FILES
 from whatsit.model.golden import check_golden
-from whatsit.networks.options import NetworkOptions
-from whatsit.options import TrainOptions
-from whatsit.pipeline import embed, evaluate, train, train_from_embeddings
-from whatsit.steps import depth
-from whatsit.steps.depth import look_at, with_depth
-from whatsit.steps.training import Trained
+from whatsit.training import preparation as depth
+from whatsit.training.preparation import look_at, with_depth
+from whatsit.training.run import Trained
 
 OPTIONS = TrainOptions(fit="squash", bits="int8")
 Spelling = Callable[[NDArray[np.float64], int], NDArray[np.generic]]

@@ -12,12 +12,13 @@ import pytest
 from PIL import Image, ImageOps
 from steps.made import make_folder, picture, save
 
+from whatsit.api import evaluate, train
+from whatsit.config import TrainOptions
 from whatsit.errors import DatasetError
-from whatsit.evaluation.report import Strangers, summary
-from whatsit.model.folder import FILES
-from whatsit.options import TrainOptions
-from whatsit.pipeline import evaluate, train
-from whatsit.steps.training import Trained
+from whatsit.evaluation.report.content import Strangers
+from whatsit.evaluation.report.terminal import summary
+from whatsit.model.format import FILES
+from whatsit.training.run import Trained
 
 from .given import manifest, rows, split_folder
 

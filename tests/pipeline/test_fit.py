@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image
 from steps.made import picture
 
-from whatsit.comparison.run import compare
-from whatsit.options import TrainOptions
-from whatsit.pipeline import train
+from whatsit.api import train
+from whatsit.config import TrainOptions
+from whatsit.training.compare.run import compare
 
 
 def test_the_better_fit_is_found_by_trying(quick: TrainOptions, tmp_path: Path) -> None:

@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 from steps.made import save
 
+from whatsit.api import evaluate, train
+from whatsit.config import TrainOptions
 from whatsit.errors import DatasetError, WhatsitError
-from whatsit.files import folder_written_atomically
+from whatsit.files import default_folder, folder_written_atomically
 from whatsit.model.classifier import Classifier
-from whatsit.model.folder import FILES
-from whatsit.options import TrainOptions
-from whatsit.pipeline import evaluate, train
-from whatsit.steps.target import default_folder
+from whatsit.model.format import FILES
 
 from .given import split_folder
 
@@ -74,7 +73,7 @@ def test_an_error_in_mid_write_leaves_the_old_folder(
     def kill(*_: object) -> bytes:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("whatsit.steps.publish.render_report", kill)
+    monkeypatch.setattr("whatsit.training.save.render_report", kill)
     with pytest.raises(KeyboardInterrupt):
         train(small, tmp_path / "model", quick, overwrite=True)
     assert {path.name: path.read_bytes() for path in trained.folder.iterdir()} == before

@@ -8,12 +8,12 @@ import pytest
 from drawn import drawn_photo
 from steps.made import PLAIN
 
-from whatsit.embedding.backbones import feature_extractor
+from whatsit.api import embed, train
+from whatsit.config import TrainOptions
+from whatsit.embedding.backbones.registry import feature_extractor
+from whatsit.embedding.source import FreshSight, StoredSight
 from whatsit.errors import BackboneError
-from whatsit.options import TrainOptions
-from whatsit.pipeline import embed, train
-from whatsit.steps.see import FreshSight, StoredSight
-from whatsit.steps.training import Trained
+from whatsit.training.run import Trained
 
 SMALL = TrainOptions(image_size=(64, 96), fit="crop", bits="float32")
 

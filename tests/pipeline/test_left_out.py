@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from steps.made import save
 
+from whatsit.api import train
+from whatsit.config import TrainOptions
 from whatsit.errors import DatasetError
-from whatsit.model.folder import FILES
-from whatsit.options import TrainOptions
-from whatsit.pipeline import train
+from whatsit.model.format import FILES
 
 from .given import rows, split_folder, splits
 

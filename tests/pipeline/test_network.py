@@ -14,14 +14,14 @@ import onnxruntime as ort
 import pytest
 from steps.made import make_folder
 
-from whatsit.comparison.run import compare
+from whatsit.api import train
+from whatsit.config import NetworkOptions, TrainOptions
+from whatsit.embedding.source import Advance, Watch
 from whatsit.errors import DatasetError, WhatsitError
-from whatsit.model.folder import FILES
-from whatsit.networks import accelerators, fit
-from whatsit.networks.options import NetworkOptions
-from whatsit.options import TrainOptions
-from whatsit.pipeline import train
-from whatsit.steps.see import Advance, Watch
+from whatsit.model.format import FILES
+from whatsit.training.compare.run import compare
+from whatsit.training.network import accelerators
+from whatsit.training.network import trainer as fit
 
 SCRATCH = TrainOptions(
     method="scratch", image_size=(32, 32), network=NetworkOptions(layers=(8, 16), epochs=3, batch_size=8)

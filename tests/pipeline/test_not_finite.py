@@ -17,17 +17,16 @@ from sklearn.linear_model import LogisticRegression
 from steps.made import PLAIN, spread_network
 
 import whatsit
-from whatsit.comparison.run import compare
+from whatsit.api import embed, evaluate, train, train_from_embeddings
+from whatsit.config import HeadName, TrainOptions
 from whatsit.embedding.parquet import read_parquet
 from whatsit.errors import ImageError, WhatsitError
-from whatsit.learning import HeadName
 from whatsit.model.classifier import Classifier
-from whatsit.model.folder import FILES
+from whatsit.model.format import FILES
 from whatsit.model.golden import check_golden
-from whatsit.options import TrainOptions
-from whatsit.pipeline import embed, evaluate, train, train_from_embeddings
 from whatsit.sklearn import ImageClassifier, ImageEmbedder
-from whatsit.steps.training import Trained
+from whatsit.training.compare.run import compare
+from whatsit.training.run import Trained
 
 from .given import rows, splits
 

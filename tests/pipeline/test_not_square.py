@@ -15,18 +15,18 @@ from PIL import Image
 from steps.made import PLAIN, network
 
 import whatsit
+from whatsit.api import embed, evaluate, train, train_from_embeddings
 from whatsit.errors import ImageError, ModelFolderError
-from whatsit.images.fit import covered_box
-from whatsit.images.load import load_for_network
+from whatsit.images.decode import load_for_network
 from whatsit.images.preprocessing import Fit, Preprocessing
-from whatsit.model.folder import FILES, read_model, write_core
+from whatsit.images.resize import covered_box
+from whatsit.model.format import FILES, read_model, write_core
 from whatsit.model.golden import check_golden
-from whatsit.pipeline import embed, evaluate, train, train_from_embeddings
-from whatsit.repository import Repository
-from whatsit.repository.entries import sound_entry
-from whatsit.repository.terminal import details
+from whatsit.model.versions.entries import sound_entry
+from whatsit.model.versions.store import Repository
+from whatsit.model.versions.terminal import details
 from whatsit.sklearn import ImageEmbedder
-from whatsit.steps.training import Trained
+from whatsit.training.run import Trained
 
 SIZE = (16, 40)
 FITS: list[Fit] = ["squash", "crop", "letterbox"]

@@ -10,17 +10,18 @@ import tifffile
 from click.testing import CliRunner
 from steps.made import picture
 
+from whatsit import notices as notes
+from whatsit.api import evaluate, train
 from whatsit.cli import whatsit as shell
-from whatsit.dataset import Dataset, read_dataset, with_pages
-from whatsit.images import notes
+from whatsit.config import TrainOptions
+from whatsit.data.dataset import Dataset, with_pages
+from whatsit.data.read import read_dataset
+from whatsit.images.decode import read_image
 from whatsit.images.limits import Limits
-from whatsit.images.load import read_image
 from whatsit.images.preprocessing import Preprocessing
 from whatsit.model.classifier import Classifier
-from whatsit.model.folder import FILES
-from whatsit.options import TrainOptions
-from whatsit.pipeline import evaluate, train
-from whatsit.steps.training import Trained
+from whatsit.model.format import FILES
+from whatsit.training.run import Trained
 
 from .given import manifest, rows
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from steps.made import make_folder, save
 
+from whatsit.api import train
+from whatsit.config import TrainOptions
 from whatsit.errors import DatasetError
-from whatsit.model.folder import FILES
-from whatsit.options import TrainOptions
-from whatsit.pipeline import train
+from whatsit.model.format import FILES
 
 from .given import manifest, rows, split_folder, splits
 

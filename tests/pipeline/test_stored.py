@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from steps.made import PLAIN
 
+from whatsit.api import embed, train_from_embeddings
+from whatsit.config import TrainOptions
 from whatsit.errors import EmbeddingError, WhatsitError
-from whatsit.model.folder import FILES
+from whatsit.model.format import FILES
 from whatsit.model.golden import check_golden
 from whatsit.model.similar import Similar
-from whatsit.options import TrainOptions
-from whatsit.pipeline import embed, train_from_embeddings
-from whatsit.steps.training import Trained
+from whatsit.training.run import Trained
 
 from .given import splits
 

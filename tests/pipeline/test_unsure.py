@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 from steps.made import save
 
+from whatsit.api import evaluate, train
+from whatsit.config import TrainOptions
 from whatsit.errors import ModelFolderError
-from whatsit.evaluation.report import summary
-from whatsit.model.folder import FILES, Unsure, read_model, write_core
-from whatsit.model.rules import check_values
-from whatsit.options import TrainOptions
-from whatsit.pipeline import evaluate, train
-from whatsit.steps.report_parts import target_of
-from whatsit.steps.training import Trained
+from whatsit.evaluation.report.terminal import summary
+from whatsit.model.evaluation import target_of
+from whatsit.model.format import FILES, Unsure, check_values, read_model, write_core
+from whatsit.training.run import Trained
 
 
 @pytest.fixture(scope="module")

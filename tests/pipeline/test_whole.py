@@ -9,16 +9,16 @@ import pytest
 from drawn import KINDS
 from steps.made import make_folder
 
-from whatsit.embedding.backbones import feature_extractor
+from whatsit.api import train
+from whatsit.config import TrainOptions
+from whatsit.embedding.backbones.registry import feature_extractor
 from whatsit.embedding.embedder import Embedder
 from whatsit.embedding.location import cache_contents
-from whatsit.images.small import as_jpeg, as_png, small_photo
-from whatsit.model.folder import FILES
+from whatsit.images.decode import as_jpeg, as_png, small_photo
+from whatsit.model.format import FILES
 from whatsit.model.golden import check_golden
 from whatsit.model.similar import SIDE, Similar
-from whatsit.options import TrainOptions
-from whatsit.pipeline import train
-from whatsit.steps.training import Trained
+from whatsit.training.run import Trained
 
 from .given import rows, splits
 

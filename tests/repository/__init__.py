@@ -1,1 +1,1 @@
-"""Tests of whatsit.repository."""
+"""Tests of whatsit.model.versions."""

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from steps.made import PLAIN, make_folder, network
 
-from whatsit.model.folder import CHECKED, FILES
-from whatsit.options import TrainOptions
-from whatsit.pipeline import train
-from whatsit.repository import Repository
+from whatsit.api import train
+from whatsit.config import TrainOptions
+from whatsit.model.format import CHECKED, FILES
+from whatsit.model.versions.store import Repository
 
 
 @pytest.fixture(scope="session")

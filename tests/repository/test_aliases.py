@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from repository.look import refused
-from whatsit.repository.aliases import read_aliases, write_aliases
-from whatsit.repository.names import is_alias
+from whatsit.model.versions.aliases import read_aliases, write_aliases
+from whatsit.model.versions.layout import is_alias
 
 NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True).filter(is_alias)
 DAMAGE = {

@@ -9,13 +9,12 @@ import pytest
 from steps.made import make_folder, save
 
 from repository.look import refused
-from whatsit.evaluation.mcnemar import mcnemar
-from whatsit.model.folder import FILES
-from whatsit.pipeline import evaluate
-from whatsit.repository import Repository
-from whatsit.repository.compare import Comparison, compare
-from whatsit.repository.judged import Said
-from whatsit.repository.side_by_side import comparison
+from whatsit.api import evaluate
+from whatsit.evaluation.intervals import mcnemar
+from whatsit.model.format import FILES
+from whatsit.model.versions.comparison import Comparison, Said, compare
+from whatsit.model.versions.store import Repository
+from whatsit.model.versions.terminal import comparison
 
 Change = Callable[[list[dict[str, str]]], None]
 

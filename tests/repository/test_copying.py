@@ -10,14 +10,14 @@ import pytest
 from onnx import TensorProto
 
 from repository.look import contents, finish, hidden_folders, refused, start
-from whatsit.model.folder import FILES, read_facts, write_core
-from whatsit.repository import Repository
+from whatsit.model.format import FILES, read_facts, write_core
+from whatsit.model.versions.store import Repository
 
 SMALL_DISK = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 from whatsit.errors import WhatsitError
-from whatsit.repository import Repository
+from whatsit.model.versions.store import Repository
 try:
     Repository(sys.argv[1]).add(sys.argv[2], "fruit")
 except WhatsitError as error:

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from model.damage import replaced, rewrite
 
 from repository.look import refused
-from whatsit.model.folder import FILES, read_facts
-from whatsit.repository import Repository
-from whatsit.repository.entries import models, sound_entry
-from whatsit.repository.terminal import details, listing
+from whatsit.model.format import FILES, read_facts
+from whatsit.model.versions.entries import models, sound_entry
+from whatsit.model.versions.store import Repository
+from whatsit.model.versions.terminal import details, listing
 
 TEXT = st.text(st.characters(), max_size=5)  # halves of characters, too
 ANY = st.recursive(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from repository.look import hidden_folders
-from whatsit.repository import Repository
+from whatsit.model.versions.store import Repository
 
 
 class Life(RuleBasedStateMachine):

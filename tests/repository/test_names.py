@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repository.look import refused
-from whatsit.repository import check_name, valid_name
-from whatsit.repository.names import check_alias
+from whatsit.model.versions.layout import check_alias, check_name, valid_name
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 BAD = ["", ".", "..", "a/b", "a\\b", "my pets", "käfer", "a\n", "a\0b", "x" * 65, "٣", "\ud800", "-\x1b[2J"]

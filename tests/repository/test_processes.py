@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 
 from repository.look import finish, hidden_folders, start, wait_for
-from whatsit.repository import Added, Repository
-from whatsit.repository.locking import locked
+from whatsit.model.versions.layout import locked
+from whatsit.model.versions.store import Added, Repository
 
 ADD = """
 import os, sys
-from whatsit.repository import Repository
+from whatsit.model.versions.store import Repository
 os.nice(19)  # whoever watches it is quicker
 print(Repository(sys.argv[1]).add(sys.argv[2], "fruit").version)
 """
 CHANGE = """
 import sys
-from whatsit.repository import Repository
+from whatsit.model.versions.store import Repository
 repository = Repository(sys.argv[1])
 for _ in range(25):
     version = repository.add(sys.argv[2], "fruit", default=True, aliases=["qa"]).version
@@ -32,7 +32,7 @@ WAIT = """
 import sys
 from pathlib import Path
 from whatsit.errors import RepositoryError
-from whatsit.repository.locking import locked
+from whatsit.model.versions.layout import locked
 try:
     with locked(Path(sys.argv[1]), patience=0.1):
         pass

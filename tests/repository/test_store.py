@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from repository.look import contents, hidden_folders, refused
-from whatsit.model.folder import FILES, read_facts, write_core
-from whatsit.repository import Added, Repository
+from whatsit.model.format import FILES, read_facts, write_core
+from whatsit.model.versions.store import Added, Repository
 
 
 def test_the_first_version_is_the_default(repository: Repository, model: Path) -> None:
@@ -174,7 +174,7 @@ def test_a_root_that_cannot_be(tmp_path: Path, model: Path) -> None:
 def test_reading_imports_nothing_heavy(repository: Repository, model: Path) -> None:
     repository.add(model, "fruit")
     code = (
-        "import sys; from whatsit.repository import Repository; r = Repository(sys.argv[1])\n"
+        "import sys; from whatsit.model.versions.store import Repository; r = Repository(sys.argv[1])\n"
         "for name in r.names(): r.folder(name, r.aliases(name)['default']), r.versions(name)\n"
         "print(*{name.partition('.')[0] for name in sys.modules})"
     )

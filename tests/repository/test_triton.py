@@ -11,10 +11,10 @@ import onnxruntime
 import pytest
 
 from whatsit.images.preprocessing import Preprocessing
-from whatsit.model.folder import FILES, read_facts
-from whatsit.repository import Repository
-from whatsit.repository.triton import MAX_BATCH
-from whatsit.repository.triton import config as text_of
+from whatsit.model.format import FILES, read_facts
+from whatsit.model.versions.store import Repository
+from whatsit.model.versions.triton import MAX_BATCH
+from whatsit.model.versions.triton import config as text_of
 
 NUMPY = {"TYPE_UINT8": np.uint8, "TYPE_FP32": np.float32}
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from whatsit.options import TrainOptions
-from whatsit.pipeline import train
-from whatsit.repository import Repository
-from whatsit.steps.training import Trained
+from whatsit.api import train
+from whatsit.config import TrainOptions
+from whatsit.model.versions.store import Repository
+from whatsit.training.run import Trained
 
 from .load import photos_in
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 from PIL import Image
 
-from whatsit.model.folder import read_model, write_core
+from whatsit.model.format import read_model, write_core
 
 Fault = Literal["fails", "nan", "inf", "seven"]
 

@@ -21,11 +21,11 @@ from images.samples import encode, photo
 from images.test_damage import SAMPLES
 from numpy.typing import NDArray
 
+from whatsit.config import SERVER_LIMITS
 from whatsit.images.formats import FORMATS
 from whatsit.model.classifier import Classifier
 from whatsit.model.load import load
-from whatsit.serving.options import SERVER_LIMITS
-from whatsit.steps.training import Trained
+from whatsit.training.run import Trained
 
 from .hostile.files import AVIF, HEIC
 from .hostile.forms import of_forms

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from whatsit.serving.call import Budget, Call, Gone
-from whatsit.serving.options import ServeOptions
-from whatsit.serving.refusal import Refused
+from whatsit.config import ServeOptions
+from whatsit.serving.http import Refused
+from whatsit.serving.request import Budget, Call, Gone
 
 OPTIONS = ServeOptions(max_body=100, max_buffered=250)
 

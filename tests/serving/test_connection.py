@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from whatsit.config import ServeOptions
 from whatsit.serving.app import Service
-from whatsit.serving.options import ServeOptions
 from whatsit.serving.run import Server, config_of, listen
 from whatsit.serving.sources import find_source
-from whatsit.steps.training import Trained
+from whatsit.training.run import Trained
 
 from .running import HOST
 

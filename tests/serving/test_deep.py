@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from pipeline.test_deep import SPELLINGS, written
 
-from whatsit.images.depth import UNKNOWN
-from whatsit.options import TrainOptions
-from whatsit.pipeline import train
-from whatsit.steps.training import Trained
+from whatsit.api import train
+from whatsit.config import TrainOptions
+from whatsit.images.colour import UNKNOWN
+from whatsit.training.run import Trained
 
 from .hostile.requests import form
 from .running import Reply, Running, serving

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from whatsit.repository import Repository
-from whatsit.steps.training import Trained
+from whatsit.model.versions.store import Repository
+from whatsit.training.run import Trained
 
 from .conftest import NAME, copy_version
 from .faulty import faulty_model

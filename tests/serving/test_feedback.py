@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from whatsit.errors import WhatsitError
+from whatsit.serving.database import DATABASE, IMAGES, Asked, image_name
 from whatsit.serving.feedback import Keepsakes, training_command, write_corrections
-from whatsit.serving.kept import DATABASE, IMAGES, Asked, image_name
 from whatsit.serving.metrics import Metrics
-from whatsit.steps.training import Trained
+from whatsit.training.run import Trained
 
 from .running import Running, serving
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from whatsit.config import ServeOptions
 from whatsit.errors import WhatsitError
-from whatsit.serving.exposure import check_exposure, is_loopback
-from whatsit.serving.options import ServeOptions
-from whatsit.steps.training import Trained
+from whatsit.serving.middleware import check_exposure, is_loopback
+from whatsit.training.run import Trained
 
 from .running import HOST, Running, serving
 
@@ -209,7 +209,7 @@ def test_corrections_become_a_manifest_to_train_on(model: Trained, asked: list[b
     photos = json.loads((model.folder / "model.json").read_text())["data"]["typed"][0]
     command_to_type = f"To train on them, too: whatsit train {photos} {manifest}"
     assert done.stdout == f"{manifest}: 4 corrected photos\n{command_to_type}\n"
-    from whatsit.dataset import read_dataset
+    from whatsit.data.read import read_dataset
 
     dataset = read_dataset(manifest)
     assert sorted(record.label for record in dataset.records) == ["a fox, perhaps", "shells", "stones", "then said"]

@@ -6,15 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from whatsit.config import ServeOptions
 from whatsit.errors import WhatsitError
-from whatsit.repository import Repository
-from whatsit.serving.keeper import Keeper
+from whatsit.model.versions.store import Repository
+from whatsit.serving.http import Refused
+from whatsit.serving.manager import Keeper, opener
 from whatsit.serving.metrics import Metrics
-from whatsit.serving.options import ServeOptions
-from whatsit.serving.refusal import Refused
 from whatsit.serving.sources import FolderSource, RepositorySource, find_source
-from whatsit.serving.version import opener
-from whatsit.steps.training import Trained
+from whatsit.training.run import Trained
 
 from .conftest import NAME, copy_version
 
@@ -87,7 +86,7 @@ def test_a_spoilt_version_never_answers_and_is_tried_again_when_it_changes(repos
 
 def test_wrong_golden_answers_are_found(repository: Repository) -> None:
     """The graph of one version with the golden answers of the other, each sound in itself."""
-    from whatsit.model.folder import read_model, write_core
+    from whatsit.model.format import read_model, write_core
 
     folder = copy_version(repository, 1, 3)
     facts, graph = read_model(repository.folder(NAME, 2))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from whatsit.steps.training import Trained
+from whatsit.training.run import Trained
 
 from .running import Running, free_port, serving
 

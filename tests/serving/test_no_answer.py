@@ -12,18 +12,17 @@ import pytest
 from cli.shell import check_mistake, process
 
 import whatsit
+from whatsit.config import ServeOptions
 from whatsit.errors import ImageError, ModelFolderError
 from whatsit.model.classifier import Classifier
-from whatsit.model.folder import FILES, read_model, write_core
+from whatsit.model.format import FILES, read_model, write_core
 from whatsit.model.golden import check_answers, check_golden, golden_bytes
-from whatsit.repository import Repository
+from whatsit.model.versions.store import Repository
 from whatsit.serving.app import Service
-from whatsit.serving.keeper import Keeper
+from whatsit.serving.manager import Keeper, opener
 from whatsit.serving.metrics import Metrics
-from whatsit.serving.options import ServeOptions
 from whatsit.serving.sources import RepositorySource, find_source
-from whatsit.serving.version import opener
-from whatsit.steps.training import Trained
+from whatsit.training.run import Trained
 
 from .conftest import NAME
 from .faulty import Fault, faulty_model, with_fault

@@ -14,10 +14,10 @@ from drawn import KINDS, draw_folder, drawn_photo
 from PIL import Image
 from pipeline.given import rows
 
+from whatsit.api import evaluate
 from whatsit.decide import BOTH, PROBABILITY, UNLIKE
-from whatsit.model.folder import FILES
-from whatsit.pipeline import evaluate
-from whatsit.steps.training import Trained
+from whatsit.model.format import FILES
+from whatsit.training.run import Trained
 
 from .running import Running, serving
 

@@ -16,14 +16,14 @@ from starlette.routing import Route, Router
 from starlette.types import Message
 
 import whatsit
-from whatsit.repository import Repository
+from whatsit.config import ServeOptions
+from whatsit.model.versions.store import Repository
 from whatsit.serving.app import Service
-from whatsit.serving.call import STALL
-from whatsit.serving.gate import Gate
-from whatsit.serving.options import ServeOptions
-from whatsit.serving.refusal import RETRY_AFTER, STATUS
+from whatsit.serving.http import RETRY_AFTER, STATUS
+from whatsit.serving.middleware import Gate
+from whatsit.serving.request import STALL
 from whatsit.serving.sources import Wanted
-from whatsit.steps.training import Trained
+from whatsit.training.run import Trained
 
 from .documented import Document, Example, Operation, Shown
 from .running import Reply, Running, serving

@@ -11,13 +11,12 @@ import pytest
 from browser import chromium
 from playwright.sync_api import Browser, Route, expect
 
-from whatsit.model.folder import Unsure, read_model, write_core
-from whatsit.options import TrainOptions
-from whatsit.pipeline import train
-from whatsit.repository import Repository
+from whatsit.api import train
+from whatsit.config import MIB, TrainOptions
+from whatsit.model.format import Unsure, read_model, write_core
+from whatsit.model.versions.store import Repository
 from whatsit.serving.feedback import write_corrections
-from whatsit.serving.options import MIB
-from whatsit.steps.training import Trained
+from whatsit.training.run import Trained
 
 from .running import Running, serving
 from .visitor import Visitor

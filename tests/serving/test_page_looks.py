@@ -7,7 +7,7 @@ import pytest
 from browser import SCHEMES, WIDTHS, chromium, contrast
 from playwright.sync_api import Browser, expect
 
-from whatsit.steps.training import Trained
+from whatsit.training.run import Trained
 
 from .running import Running, serving
 from .visitor import Visitor, controls_without_a_name

@@ -12,11 +12,11 @@ import pytest
 
 import whatsit
 from whatsit.model.classifier import Classifier
+from whatsit.serving.http import Refused
+from whatsit.serving.manager import Version
 from whatsit.serving.metrics import Metrics
 from whatsit.serving.pool import Pool
-from whatsit.serving.refusal import Refused
-from whatsit.serving.version import Version
-from whatsit.steps.training import Trained
+from whatsit.training.run import Trained
 
 LONG = 30.0  # seconds
 

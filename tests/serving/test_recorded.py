@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import whatsit
-from whatsit.steps.training import Trained
+from whatsit.training.run import Trained
 
 from .running import Reply, Running, serving
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whatsit.serving.refusal import Refused
-from whatsit.serving.tensors import Tensor, images_of, split
+from whatsit.serving.http import Refused
+from whatsit.serving.protocols.tensors import Tensor, images_of, split
 
 ELEMENTS = st.lists(st.binary(max_size=40), min_size=1, max_size=5)
 

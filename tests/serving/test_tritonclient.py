@@ -19,8 +19,8 @@ from tritonclient.utils import InferenceServerException  # type: ignore[import-u
 
 import whatsit
 from whatsit.model.classifier import Classifier
-from whatsit.repository import Repository
-from whatsit.steps.training import Trained
+from whatsit.model.versions.store import Repository
+from whatsit.training.run import Trained
 
 from .running import Running, serving
 

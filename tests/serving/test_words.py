@@ -4,7 +4,7 @@ import doctest
 
 import pytest
 
-from whatsit.serving import words
+from whatsit.serving.protocols import own as words
 
 FIGURES = {
     "n": 1200,

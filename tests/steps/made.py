@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from whatsit.dataset import Dataset, Record, dataset_of
-from whatsit.dataset.choices import Split
+from whatsit.config import Split, TrainOptions
+from whatsit.data.dataset import Dataset, Record
+from whatsit.data.read import dataset_of
+from whatsit.embedding.source import Embeddings
 from whatsit.images.preprocessing import Size, sides
-from whatsit.options import TrainOptions
-from whatsit.steps.gather import Photos, gather
-from whatsit.steps.see import Embeddings
+from whatsit.training.experiment import Photos, gather
 
 SIDE = 32  # pixels that the network takes
 DIM = 24

@@ -6,14 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from whatsit.dataset.choices import Split
+from whatsit.config import Split, TrainOptions
+from whatsit.data.groups import Related
+from whatsit.embedding.source import Embeddings
 from whatsit.errors import DatasetError
-from whatsit.options import TrainOptions
-from whatsit.steps.drop import all_vectors, seen_anew
-from whatsit.steps.gather import Photos
-from whatsit.steps.plan import Plan, make_plan
-from whatsit.steps.related import Related
-from whatsit.steps.see import Embeddings
+from whatsit.training.experiment import Photos
+from whatsit.training.splits import Plan, all_vectors, make_plan, seen_anew
 
 from .made import make_photos
 

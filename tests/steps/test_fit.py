@@ -7,17 +7,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from whatsit.dataset import Dataset, read_dataset
+from whatsit.api import train
+from whatsit.config import TrainOptions
+from whatsit.data.dataset import Dataset
+from whatsit.data.read import read_dataset
+from whatsit.embedding.source import Embeddings
+from whatsit.images.decode import read_size
 from whatsit.images.limits import Limits
-from whatsit.images.load import read_size
 from whatsit.images.preprocessing import Fit
-from whatsit.options import TrainOptions
-from whatsit.pipeline import train
-from whatsit.steps import fit
-from whatsit.steps.fit import better_fit, likely_fit, sample_rows
-from whatsit.steps.gather import Photos
-from whatsit.steps.plan import make_plan
-from whatsit.steps.see import Embeddings
+from whatsit.training import preparation as fit
+from whatsit.training.experiment import Photos
+from whatsit.training.preparation import better_fit, likely_fit, sample_rows
+from whatsit.training.splits import make_plan
 
 from .made import DIM, PLAIN, make_folder, make_photos, network
 
@@ -64,7 +65,7 @@ def test_few_headers_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         looked.append(uri)
         return read_size(uri, limits)
 
-    monkeypatch.setattr(fit, "LOOKED_AT", 4)
+    monkeypatch.setattr(fit, "SHAPES_LOOKED_AT", 4)
     monkeypatch.setattr(fit, "read_size", count)
     assert likely_fit(shaped(tmp_path / "photos", *[(8, 6)] * 20)) == ("crop", True)
     assert 4 <= len(looked) <= 8

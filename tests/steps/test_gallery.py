@@ -9,9 +9,8 @@ import pytest
 from PIL import Image
 
 from whatsit.decide import Rule, decide
-from whatsit.steps.gallery import HEAT_SIDE, MOST, SIDE, Shown
-from whatsit.steps.tables import likely_labels
-from whatsit.steps.training import Trained
+from whatsit.model.tables import HEAT_SIDE, MOST, SIDE, Shown, likely_labels
+from whatsit.training.run import Trained
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from whatsit.dataset import Record, dataset_of
-from whatsit.dataset.choices import NearCopies
+from whatsit.config import NearCopies, TrainOptions
+from whatsit.data.dataset import Record
+from whatsit.data.read import dataset_of
+from whatsit.embedding.source import Embeddings
 from whatsit.errors import DatasetError
-from whatsit.options import TrainOptions
-from whatsit.steps.gather import Photos, gather, with_vectors
-from whatsit.steps.see import Embeddings
+from whatsit.training.experiment import Photos, gather, with_vectors
 
 from .made import DIM, make_embeddings
 

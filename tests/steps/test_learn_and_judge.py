@@ -5,14 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from whatsit.dataset.choices import Split
-from whatsit.learning import HeadName, learn_familiarity
-from whatsit.options import TrainOptions
-from whatsit.steps.gather import Photos
-from whatsit.steps.judge import judge
-from whatsit.steps.learn import learn, threshold_of
-from whatsit.steps.plan import make_plan
-from whatsit.steps.related import Related
+from whatsit.config import HeadName, Split, TrainOptions
+from whatsit.data.groups import Related
+from whatsit.training.calibration import learn_familiarity
+from whatsit.training.experiment import Photos
+from whatsit.training.probe import learn, threshold_of
+from whatsit.training.splits import make_plan
+from whatsit.training.test_results import judge
 
 from .made import make_photos
 

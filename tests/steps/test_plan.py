@@ -6,12 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from whatsit.dataset.choices import Split
+from whatsit.config import Split, TrainOptions
 from whatsit.errors import DatasetError
-from whatsit.options import TrainOptions
-from whatsit.steps import plan
-from whatsit.steps.gather import Photos
-from whatsit.steps.plan import Plan, folds_of, make_plan, unused_shares
+from whatsit.training import splits as plan
+from whatsit.training.experiment import Photos
+from whatsit.training.splits import Plan, folds_of, make_plan, unused_shares
 
 from .made import make_photos
 

@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from whatsit.config import TrainOptions
 from whatsit.decide import Rule
-from whatsit.options import TrainOptions
-from whatsit.steps.gallery import predictions_csv
-from whatsit.steps.plan import make_plan
-from whatsit.steps.splits_table import splits_csv
-from whatsit.steps.tables import suspects_csv
+from whatsit.model.tables import predictions_csv, suspects_csv
 from whatsit.text import plain_row
+from whatsit.training.save import splits_csv
+from whatsit.training.splits import make_plan
 
 from .made import make_photos
 

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from whatsit.config import NetworkOptions, TrainOptions
 from whatsit.errors import WhatsitError
-from whatsit.networks.options import NetworkOptions
-from whatsit.options import TrainOptions
-from whatsit.steps.plan import make_plan
-from whatsit.steps.unfinished import begun_with, unfinished
+from whatsit.training.network.resume import begun_with, unfinished
+from whatsit.training.splits import make_plan
 
 from .made import make_photos
 
@@ -103,7 +102,7 @@ def test_a_damaged_record_is_one_line(tmp_path: Path, text: str | None) -> None:
 HOLDS = """
 import sys
 from pathlib import Path
-from whatsit.steps.unfinished import unfinished
+from whatsit.training.network.resume import unfinished
 with unfinished(Path(sys.argv[1]), {}, resume=False, overwrite=False):
     print("holds", flush=True)
     sys.stdin.read()

@@ -7,7 +7,7 @@ import pytest
 from drawn import draw_folder
 
 from tuning.made import TRIALS, fixed, tiny
-from whatsit.tuning.run import Tuned, tune
+from whatsit.training.tune.run import Tuned, tune
 
 
 @pytest.fixture(scope="session")

@@ -5,13 +5,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from whatsit.networks.options import NetworkOptions
-from whatsit.options import TrainOptions
-from whatsit.tuning.options import TuneOptions
-from whatsit.tuning.rows import WORSE, Fact, Row
-from whatsit.tuning.space import Choice, Rate, Space, Values
-from whatsit.tuning.study import Study
-from whatsit.tuning.summary import Summary
+from whatsit.config import NetworkOptions, TrainOptions, TuneOptions
+from whatsit.training.tune.space import Choice, Rate, Space, Values
+from whatsit.training.tune.study import WORSE, Fact, Row, Study
+from whatsit.training.tune.summary import Summary
 
 TRIALS = 3  # of the search that is run
 SPACE = Space(

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from tuning.made import fixed, tiny
-from whatsit.dataset import read_dataset
+from whatsit.data.read import read_dataset
+from whatsit.embedding.source import unwatched
 from whatsit.errors import WhatsitError
-from whatsit.steps.see import unwatched
-from whatsit.tuning import run
-from whatsit.tuning.run import tune
-from whatsit.tuning.trial import run_asked
+from whatsit.training.tune import run
+from whatsit.training.tune.run import tune
+from whatsit.training.tune.trial import run_asked
 
 
 def test_a_hopeless_training_is_given_up(small: Path, tmp_path: Path) -> None:
@@ -46,11 +46,11 @@ def test_too_little_memory_ends_a_trial_and_not_the_search(
     def full(*_: object, **__: object) -> None:
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried")
 
-    monkeypatch.setattr("whatsit.networks.fit._run", full)
+    monkeypatch.setattr("whatsit.training.network.trainer._run", full)
     with pytest.raises(WhatsitError, match="2 of 2 trials, and none came to an end"):
         tune(small, tmp_path / "full", replace(tiny(2), train=fixed()))
     monkeypatch.undo()
-    monkeypatch.setattr("whatsit.tuning.study.Study.begin", lambda *_: None)
+    monkeypatch.setattr("whatsit.training.tune.study.Study.begin", lambda *_: None)
     with closing(
         run._search(
             tiny(2), read_dataset(small), tmp_path / "full.tuning" / "study.journal", None, unwatched, 0.0

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tuning.made import TRIALS, figures
-from whatsit.tuning.run import Tuned
+from whatsit.training.tune.run import Tuned
 
 COMMAND = shlex.split("--method scratch --layers 4 --image-size 16 --epochs 2 --batch-size 32 --weight-decay 0.05")
 """What all trials have in common, as `fixed` has it."""

@@ -9,8 +9,8 @@ import pytest
 
 from tuning.made import TRIALS, tiny
 from whatsit.errors import MissingExtraError, WhatsitError
-from whatsit.tuning import run
-from whatsit.tuning.run import Tuned, tune
+from whatsit.training.tune import run
+from whatsit.training.tune.run import Tuned, tune
 
 
 def test_places_that_cannot_be_written_are_told_at_once(small: Path, tmp_path: Path) -> None:

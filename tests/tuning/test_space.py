@@ -7,16 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from whatsit.cli.commands.train import command as train
 from whatsit.cli.networks import chosen_network
+from whatsit.cli.options import limits
 from whatsit.cli.reading import chosen_reading
-from whatsit.cli.shared import limits
-from whatsit.cli.train import command as train
+from whatsit.config import NetworkOptions, TrainOptions
 from whatsit.errors import WhatsitError
 from whatsit.images.limits import Limits
-from whatsit.networks.options import NetworkOptions
-from whatsit.options import TrainOptions
-from whatsit.tuning.command import train_command
-from whatsit.tuning.space import Choice, Rate, Space, space_of
+from whatsit.training.tune.space import Choice, Rate, Space, space_of
+from whatsit.training.tune.summary import train_command
 
 PLACES = ("data", "max_bytes", "max_pixels")
 SCRATCH, FINETUNE = TrainOptions(method="scratch"), TrainOptions(method="finetune")

@@ -9,8 +9,8 @@ import pytest
 
 from tuning.made import BEGUN, SPACE, opened
 from whatsit.errors import WhatsitError
-from whatsit.tuning.space import Values
-from whatsit.tuning.study import Study
+from whatsit.training.tune.space import Values
+from whatsit.training.tune.study import Study
 
 
 def search(study: Study, trials: int) -> list[Values]:

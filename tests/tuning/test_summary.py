@@ -10,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuning.made import row, summary_of
-from whatsit.comparison.result import Pair
-from whatsit.tuning.charts import history_chart, importance_chart, slice_chart
-from whatsit.tuning.page import Places, with_section
-from whatsit.tuning.summary import Summary, running_best
-from whatsit.tuning.terminal import _table
+from whatsit.training.compare.result import Pair
+from whatsit.training.tune.page import Places, history_chart, importance_chart, slice_chart, with_section
+from whatsit.training.tune.summary import Summary, running_best
+from whatsit.training.tune.terminal import _table
 
 PLACES = Places("pets", "model/report.html", "../tuning.html")
 

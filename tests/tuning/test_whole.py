@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from tuning.made import TRIALS, fixed, tiny
-from whatsit.cli.tune import command
-from whatsit.dataset import read_dataset
+from whatsit.cli.commands.tune import command
+from whatsit.data.read import read_dataset
+from whatsit.embedding.source import unwatched
 from whatsit.errors import WhatsitError
 from whatsit.model.classifier import Classifier
-from whatsit.steps.see import unwatched
-from whatsit.tuning import run
-from whatsit.tuning.run import Tuned, tune
+from whatsit.training.tune import run
+from whatsit.training.tune.run import Tuned, tune
 
 
 def test_the_best_trial_is_published(tuned: Tuned) -> None:

@@ -15,7 +15,7 @@ from typing import NoReturn
 import click
 
 from whatsit.errors import WhatsitError
-from whatsit.images.quiet import ask_for_silence
+from whatsit.images.libraries import ask_for_silence
 
 COMMANDS = {
     "train": "Train a classifier on a folder of photos.",
@@ -45,7 +45,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"whatsit.cli.{name}").command
+        command: click.Command = import_module(f"whatsit.cli.commands.{name}").command
         return command
 
     def resolve_command(
@@ -112,7 +112,7 @@ def _called() -> object:
     try:
         return whatsit.main(standalone_mode=False)
     finally:
-        if notes := sys.modules.get("whatsit.images.notes"):
+        if notes := sys.modules.get("whatsit.notices"):
             for line in notes.taken():
                 click.echo(line, err=True)
 

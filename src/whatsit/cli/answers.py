@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import click
 
-from whatsit.cli.shared import json_line
+from whatsit.cli.options import json_line
 from whatsit.errors import WhatsitError
-from whatsit.images.pages import SAID_AT_THE_END
+from whatsit.images.source import SAID_AT_THE_END
 from whatsit.text import chance, csv_cell, meant, number, printable
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class Parquet:
     def write(self, answers: Iterable["Prediction"], file: Path, *, overwrite: bool) -> None:
         """Row group by row group; whole or not at all. Raises WhatsitError where it exists or cannot be written."""
         from whatsit.embedding.parquet import whole_or_not_at_all
-        from whatsit.embedding.stream import batched
+        from whatsit.embedding.session import batched
         from whatsit.files import check_file
 
         check_file(file, overwrite=overwrite)

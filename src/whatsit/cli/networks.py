@@ -6,10 +6,10 @@ from typing import Any, get_args
 import click
 from click.core import ParameterSource
 
+from whatsit.cli.options import F, FiniteRange, ParamType, in_order, taken
 from whatsit.cli.reading import ReadingCommand
-from whatsit.cli.shared import F, FiniteRange, ParamType, in_order, taken
-from whatsit.networks.options import DEFAULT_ARCHITECTURE, NetworkOptions, OptimizerName, Unfreeze
-from whatsit.networks.recipe import FINETUNE, MOST_EPOCHS, SCRATCH
+from whatsit.config import DEFAULT_ARCHITECTURE, NetworkOptions, OptimizerName, Unfreeze
+from whatsit.training.network.architectures import FINETUNE, MOST_EPOCHS, SCRATCH
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
 

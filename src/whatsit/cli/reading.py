@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from whatsit.cli.shared import F, FiniteRange, ParamType, in_order, taken
-from whatsit.dataset.choices import Split
-from whatsit.dataset.options import READ_DEFAULTS, ReadOptions, TopFolders
+from whatsit.cli.options import F, FiniteRange, ParamType, in_order, taken
+from whatsit.config import READ_DEFAULTS, ReadOptions, Split, TopFolders
 
 if TYPE_CHECKING:
-    from whatsit.dataset import Dataset
+    from whatsit.data.dataset import Dataset
 
 HEADING = "Reading DATA"
 WIDTH = 80  # columns
@@ -29,7 +28,7 @@ class SplitFolders(ParamType[dict[str, Split]]):
     def convert(
         self, value: str | dict[str, Split], param: click.Parameter | None, ctx: click.Context | None
     ) -> dict[str, Split]:
-        from whatsit.dataset.words import split_names
+        from whatsit.data.readers.words import split_names
 
         if isinstance(value, dict):
             return value
@@ -126,7 +125,7 @@ def tell_classes(*, quiet: bool) -> "Callable[[Dataset], None]":
     """
 
     def tell(dataset: "Dataset") -> None:
-        from whatsit.dataset.hints import class_lines
+        from whatsit.data.readers.checks import class_lines
         from whatsit.text import printable
 
         for line in () if quiet else class_lines(dataset.counts):

@@ -14,17 +14,15 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.embedding.cache import Cache, Stamp, stamp
+from whatsit.embedding.backbones.extractor import FeatureExtractor
 from whatsit.embedding.devices import find_device
-from whatsit.embedding.extractor import FeatureExtractor
-from whatsit.embedding.session import open_session, run
-from whatsit.embedding.stream import Item, Loaded, batched, stream
+from whatsit.embedding.session import Item, Loaded, batched, open_session, run, stream
+from whatsit.embedding.store import Cache, Stamp, stamp
 from whatsit.errors import ImageError
+from whatsit.images.decode import load_with_thumbnail
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
-from whatsit.images.load import load_with_thumbnail
 from whatsit.images.source import read_bytes
-from whatsit.later import Later
-from whatsit.machine import cores
+from whatsit.machine import Later, cores
 
 Progress = Callable[[int], None]  # called with how many more images are done
 

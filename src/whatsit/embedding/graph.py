@@ -14,7 +14,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from whatsit.embedding.efficientnet import Conv
+from whatsit.embedding.backbones.efficientnet import Conv
 from whatsit.images.preprocessing import Size, sides
 
 Tensor = TypeVar("Tensor")

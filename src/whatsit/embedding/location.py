@@ -10,8 +10,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from whatsit.embedding.cache import FILES, PRECISION_FILE
-from whatsit.embedding.pretrained.files import EXPORTED, NETWORK
+from whatsit.embedding.backbones.names import EXPORTED, NETWORK
+from whatsit.embedding.store import FILES, PRECISION_FILE
 from whatsit.errors import EmbeddingError
 
 VARIABLE = "WHATSIT_CACHE"

@@ -1,7 +1,26 @@
-"""A graph on a device: ONNX Runtime sessions."""
+"""A graph on a device: ONNX Runtime sessions.
+
+Numbers that nothing can be computed from: a network's that are not finite, or so large that their squares are not.
+
+A network that divides by a photo's spread has none for a photo of one colour; one that overflows gives infinity. Such
+a row is an error of its photo, as an unreadable file is, wherever rows are made or read: every later figure would be
+NaN, too. It knows neither photos nor files.
+
+Images in, rows of numbers and named errors out, at the speed of the machine and in constant memory.
+
+Each worker thread takes a few sources, reads and decodes them, and runs the network on the lot: Pillow,
+hashlib and ONNX Runtime all release the interpreter's lock, so as many workers as cores keep every core at
+useful work, and reading one image overlaps with computing another. It does not know where the sources come
+from or the rows go.
+"""
 
 import re
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import onnxruntime as ort
@@ -11,7 +30,11 @@ from whatsit.embedding.devices import DEVICES, TRAINS, find_device
 from whatsit.errors import BackboneError, InferenceError
 
 ADVICE = "Leave the photo out, or mend the network"
+
+
 DETAILS = "ONNX Runtime: "  # begins what it says itself, in an InferenceError
+
+
 _CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 
 
@@ -63,3 +86,143 @@ def run(session: ort.InferenceSession, outputs: list[str], image: NDArray[np.uin
     if counts != {len(image)}:
         raise InferenceError(f"the network gives {max(counts)} answers for {len(image)} images. Mend the network")
     return results
+
+
+NOT_FINITE_ADVICE = (
+    "Leave the photo out, or mend the network: where it divides by a photo's spread, which is 0 for one colour, add a "
+    "small number"
+)
+
+
+def usable(rows: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """(n, columns) → (n,) whether a row's squares add up to a finite number, as every norm and cosine needs."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = np.einsum("ij,ij->i", rows, rows)
+    good: NDArray[np.bool_] = np.isfinite(squares)
+    return good
+
+
+def why_unusable(row: NDArray[np.floating]) -> str | None:
+    """(columns,) → what is wrong with a photo's row and what to do, in a line; None where it is usable."""
+    if usable(row[None])[0]:
+        return None
+    if np.isnan(row).any():
+        return f"the network's numbers for it are not finite (NaN). {NOT_FINITE_ADVICE}"
+    if np.isinf(row).any():
+        return f"the network's numbers for it are not finite (infinite). {NOT_FINITE_ADVICE}"
+    return f"the network's numbers for it are too large to compute with ({np.abs(row).max():.1e}). {NOT_FINITE_ADVICE}"
+
+
+T = TypeVar("T")
+
+
+Source = TypeVar("Source")
+
+
+Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # (n, size, size, 3) → (n, columns)
+
+
+IN_FLIGHT = 3  # batches a worker: one in work, the others waiting, so that none is ever idle
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A source made ready for the network; without pixels where it failed or its row is not wanted."""
+
+    pixels: NDArray[np.uint8] | None  # (size, size, 3)
+    digest: bytes | None = None  # sha256 of the file's bytes, where the loader took it
+    thumbnail: NDArray[np.uint8] | None = None  # (32, 32) grey, likewise
+    error: str | None = None
+    note: str | None = None  # what a reader of an answer should know of it
+
+
+Load = Callable[[Source], Loaded]
+
+
+@dataclass(frozen=True, slots=True)
+class Item(Generic[Source]):
+    """What became of one source: a row, or an error, or neither where its row was not wanted."""
+
+    source: Source
+    digest: bytes | None
+    row: NDArray[np.float32] | None  # (columns,)
+    thumbnail: NDArray[np.uint8] | None
+    error: str | None
+    note: str | None = None
+
+
+def _work(sources: Sequence[Source], load: Load[Source], run: Run) -> list[Item[Source]]:
+    loaded = [load(source) for source in sources]
+    pixels = [one.pixels for one in loaded if one.pixels is not None]
+    rows = iter(rows_or_errors(np.stack(pixels), run) if pixels else ())
+    return [
+        Item(source, one.digest, None, one.thumbnail, one.error)
+        if one.pixels is None
+        else _item(source, one, next(rows))
+        for source, one in zip(sources, loaded, strict=True)
+    ]
+
+
+def rows_or_errors(pixels: NDArray[np.uint8], run: Run) -> list[NDArray[np.float32] | str]:
+    """(n, size, size, 3) → of each image its row (columns,), or what is wrong with it.
+
+    An image without usable numbers is asked for alone, and so is each of a call on which the network failed: one of
+    them may spoil the others' answers.
+    """
+    if len(pixels) == 1:
+        return [_row_or_error(pixels, run)]
+    try:
+        rows = run(pixels)
+    except InferenceError:
+        return [_row_or_error(pixels[i : i + 1], run) for i in range(len(pixels))]
+    return [
+        row if good else _row_or_error(pixels[i : i + 1], run)
+        for i, (row, good) in enumerate(zip(rows, usable(rows), strict=True))
+    ]
+
+
+def _row_or_error(pixels: NDArray[np.uint8], run: Run) -> NDArray[np.float32] | str:
+    """Of one image: (1, size, size, 3)."""
+    try:
+        row = run(pixels)[0]
+    except InferenceError as error:
+        return str(error)
+    return why_unusable(row) or row
+
+
+def _item(source: Source, loaded: Loaded, row: NDArray[np.float32] | str) -> Item[Source]:
+    if isinstance(row, str):
+        return Item(source, loaded.digest, None, None, row)
+    return Item(source, loaded.digest, row, loaded.thumbnail, None, loaded.note)
+
+
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def stream(
+    sources: Iterable[Source], load: Load[Source], run: Run, *, batch: int, workers: int
+) -> Generator[Item[Source]]:
+    """One `Item` a source, in the order given. `load` and `run` are called from several threads at once, or with
+    no workers from the caller's. Where `run` raises InferenceError for an image alone, or its row has numbers that are
+    not finite, that is an error of its source.
+
+    Any other error that either raises ends it. Closed early, it drops what waits and returns when its threads have.
+    """
+    if not workers:
+        for some in batched(sources, batch):
+            yield from _work(some, load, run)
+        return
+    with ThreadPoolExecutor(workers, thread_name_prefix="embed") as pool:
+        flying: deque[Future[list[Item[Source]]]] = deque()
+        try:
+            for some in batched(sources, batch):
+                flying.append(pool.submit(_work, some, load, run))
+                if len(flying) >= IN_FLIGHT * workers:
+                    yield from flying.popleft().result()
+            while flying:
+                yield from flying.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)

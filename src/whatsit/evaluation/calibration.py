@@ -3,6 +3,11 @@
 Bins of equal width, as in Guo et al. (2017), so that the figure compares with the literature's; the report's
 diagram shows the same bins, so that the picture is the figure. Fixed bins leave some nearly empty: each
 carries its count and interval.
+
+Answering less, answering better: accuracy against the share of photos that get an answer.
+
+El-Yaniv & Wiener (2010) call the curve risk-coverage; the confidence is the top probability. Which photos get one is
+decided by `whatsit.decide`: a photo unlike the training photos gets none, however high its probability.
 """
 
 from typing import Any
@@ -10,14 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.evaluation.figures import ReliabilityBin
-from whatsit.evaluation.intervals import resamples
-from whatsit.evaluation.outcome import outcome
-from whatsit.evaluation.units import share_interval, widened
+from whatsit.decide import Rule, decide
+from whatsit.evaluation.figures import Answered, CoveragePoint, Figure, ReliabilityBin
+from whatsit.evaluation.intervals import resamples, share_interval, units_of, widened
+from whatsit.evaluation.ranking import check, outcome
 
 BINS = 15  # Guo et al. (2017), section 4
 
+
 Floats = NDArray[np.float64]
+
+
 Labels = NDArray[np.int64]
 
 
@@ -107,4 +115,66 @@ def reliability(
         )
         for i in np.flatnonzero(counts)
         for low, high in [share_interval(right[index == i], None if units is None else units[index == i])]
+    )
+
+
+POINTS = 100  # enough for a smooth curve at any size of picture
+
+
+def coverage_curve(
+    confidence: NDArray[np.float64],
+    right: NDArray[np.bool_],
+    familiar: NDArray[np.bool_],
+    units: NDArray[np.int64] | None = None,
+) -> tuple[CoveragePoint, ...]:
+    """At most 100 points from the surest photos to all that can get an answer, the familiar ones; (n,) each.
+
+    A threshold never parts equal confidences. No point where no photo is familiar.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    order = order[familiar[order]]
+    if not len(order):
+        return ()
+    sorted_confidence, hits = confidence[order], np.cumsum(right[order])
+    sorted_right, sorted_units = right[order], None if units is None else units[order]
+    n = len(confidence)
+    ends = np.flatnonzero(np.append(np.diff(sorted_confidence) != 0, True))  # last photo of each tie
+    if len(ends) > POINTS:
+        ends = ends[np.unique(np.linspace(0, len(ends) - 1, POINTS).round().astype(np.int64))]
+    return tuple(
+        CoveragePoint((i + 1) / n, int(hits[i]) / (i + 1), low, high, float(sorted_confidence[i]))
+        for i in map(int, ends)
+        for low, high in [
+            share_interval(sorted_right[: i + 1], None if sorted_units is None else sorted_units[: i + 1])
+        ]
+    )
+
+
+def selective(
+    truth: NDArray[np.int64],
+    probabilities: NDArray[np.floating[Any]],
+    rule: Rule,
+    similarity: NDArray[np.floating[Any]] | None = None,
+    *,
+    groups: NDArray[np.int64] | None = None,
+) -> Answered:
+    """How many photos get an answer by a rule, and how many of the answers are right.
+
+    truth (n,) class indices, probabilities (n, k), similarity (n,) to the training photos; without it, every photo
+    counts as like them. groups (n,) as for `evaluate`.
+    """
+    check(truth, probabilities, groups=groups)
+    top = probabilities.max(axis=1)
+    verdict = decide(top, np.full(len(top), np.inf) if similarity is None else similarity, rule)
+    right = probabilities.argmax(axis=1) == truth
+    sure = ~verdict.unsure
+    answered, hits = int(sure.sum()), int(right[sure].sum())
+    units = units_of(None if groups is None else groups[sure])
+    return Answered(
+        rule=rule,
+        coverage=answered / len(sure),
+        accuracy=Figure(hits / answered, *share_interval(right[sure], units)) if answered else None,
+        answered=answered,
+        n=len(sure),
+        unlike=int(verdict.unlike.sum()),
     )

@@ -18,17 +18,17 @@ from numpy.typing import NDArray
 from whatsit.embedding.devices import find_device
 from whatsit.embedding.session import run
 from whatsit.errors import ImageError, WhatsitError
-from whatsit.images.given import readable, unpacked
+from whatsit.images.inputs import readable, unpacked
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.machine import cores
-from whatsit.model.folder import ModelFacts, read_model
+from whatsit.model.format import ModelFacts, read_model
 from whatsit.model.sessions import OUTPUTS, Sessions
 from whatsit.notices import notice
 
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
-    from whatsit.embedding.stream import Item, Loaded
+    from whatsit.embedding.session import Item, Loaded
     from whatsit.images.source import Source
     from whatsit.model.explain import Explainer, Explanation
     from whatsit.model.prediction import Classified, Prediction
@@ -129,7 +129,7 @@ class Classifier:
         if pixels.dtype != np.uint8 or pixels.shape[1:] != (height, width, 3):
             raise ImageError(f"array of {pixels.dtype} {pixels.shape}: expected uint8 (n, {height}, {width}, 3)")
         session = self._sessions.get(few=False)
-        from whatsit.embedding.stream import rows_or_errors
+        from whatsit.embedding.session import rows_or_errors
 
         return [self._classified(None, row) for row in rows_or_errors(pixels, lambda some: _rows_of(session, some))]
 
@@ -165,10 +165,10 @@ class Classifier:
 
     def pixels_noted(self, image: ImageLike) -> tuple[NDArray[np.uint8], str | None]:
         """The same, and what a reader of the answer should know of the image. Raises ImageError."""
-        from whatsit.images.depth import doubt
-        from whatsit.images.fit import fit_image
-        from whatsit.images.load import load_noted
-        from whatsit.images.memory import deep_values, from_memory
+        from whatsit.images.colour import doubt
+        from whatsit.images.decode import load_noted
+        from whatsit.images.inputs import deep_values, from_memory
+        from whatsit.images.resize import fit_image
 
         taken = self.facts.preprocessing
         image = readable(image, self.limits)
@@ -188,7 +188,7 @@ class Classifier:
         """A row an image, as of `_rows_of`."""
         few = isinstance(images, Sequence) and len(images) <= FEW
         self._sessions.begin(few)
-        from whatsit.embedding.stream import Loaded, stream  # while it opens, as all that can wait
+        from whatsit.embedding.session import Loaded, stream
 
         batch = 1 if few else find_device(self.device).batch
 
@@ -209,8 +209,8 @@ class Classifier:
 
     def _identified(self, image: "Source") -> "Loaded":
         """The network's input, and what tells copies, of one read. Raises ImageError."""
-        from whatsit.embedding.stream import Loaded
-        from whatsit.images.load import load_with_thumbnail
+        from whatsit.embedding.session import Loaded
+        from whatsit.images.decode import load_with_thumbnail
         from whatsit.images.source import read_bytes
 
         data = read_bytes(image, self.limits)

@@ -18,17 +18,14 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from whatsit.embedding.finite import why_unusable
 from whatsit.embedding.graph import FEATURES
-from whatsit.embedding.session import open_session, run
+from whatsit.embedding.session import open_session, run, why_unusable
 from whatsit.errors import ImageError
-from whatsit.images.fit import covered_box
-from whatsit.images.given import readable
+from whatsit.images.decode import as_png, read_image, shrunk
+from whatsit.images.inputs import from_memory, readable
 from whatsit.images.limits import Limits
-from whatsit.images.load import read_image
-from whatsit.images.memory import from_memory
 from whatsit.images.preprocessing import ValueRange
-from whatsit.images.small import as_png, shrunk
+from whatsit.images.resize import covered_box
 from whatsit.images.source import read_bytes
 
 if TYPE_CHECKING:

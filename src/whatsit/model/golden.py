@@ -16,16 +16,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from whatsit.errors import ImageError, ModelFolderError
+from whatsit.images.decode import as_png, load_for_network, small_photo
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
-from whatsit.images.load import load_for_network
 from whatsit.images.preprocessing import ValueRange
-from whatsit.images.small import as_png, small_photo
 from whatsit.images.source import Source
 from whatsit.model.classifier import Classifier
-from whatsit.model.folder import FILES, ModelFacts
+from whatsit.model.format import COSINE, FILES, ModelFacts, check, is_number
+from whatsit.model.format import Check as Rule
 from whatsit.model.prediction import Classified
 from whatsit.model.records import from_base64, in_base64, read_records, records_bytes
-from whatsit.model.rules import COSINE, Rule, check, is_number
 
 MOST = 4  # images: a tenth of a second to check
 SIDE = 320  # pixels; more than the usual network's 224, so that fitting a photo to its input is checked as well

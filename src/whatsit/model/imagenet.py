@@ -7,13 +7,13 @@ from importlib import resources
 
 import numpy as np
 
-from whatsit.embedding.backbones import BACKBONES, feature_extractor, weights_file
-from whatsit.embedding.weights import read_state_dict
+from whatsit.config import DEFAULT_BACKBONE
+from whatsit.embedding.backbones.efficientnet import read_state_dict
+from whatsit.embedding.backbones.registry import BACKBONES, feature_extractor, weights_file
 from whatsit.images.limits import Limits
 from whatsit.model.classifier import Classifier
 from whatsit.model.export import export_graph
-from whatsit.model.folder import ModelFacts, Unsure
-from whatsit.options import DEFAULT_BACKBONE
+from whatsit.model.format import ModelFacts, Unsure
 
 CLASSES = "imagenet_classes.txt"  # the first name of each WordNet synset, in ImageNet-1k's order
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
-from whatsit.later import Later
-from whatsit.model.folder import read_model
+from whatsit.machine import Later
+from whatsit.model.format import read_model
 
 if TYPE_CHECKING:
     from whatsit.model.classifier import Classifier

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from whatsit.errors import ImageError, ModelFolderError
+from whatsit.images.decode import read_size
 from whatsit.images.formats import HEAD, sniff
-from whatsit.images.load import read_size
-from whatsit.model.folder import AGAIN, ModelFacts, read_beside
+from whatsit.model.format import AGAIN, ModelFacts, read_beside
 
 T = TypeVar("T")
 

@@ -9,9 +9,8 @@ from typing import Any
 
 from whatsit.embedding.session import open_session
 from whatsit.errors import ModelFolderError
-from whatsit.later import Later
-from whatsit.machine import cores
-from whatsit.model.folder import ModelFacts
+from whatsit.machine import Later, cores
+from whatsit.model.format import ModelFacts
 
 OUTPUTS = ["probabilities", "similarity", "embedding"]
 

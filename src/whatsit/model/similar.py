@@ -15,16 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.errors import ImageError, ModelFolderError
+from whatsit.images.decode import as_jpeg, small_photo
 from whatsit.images.limits import Limits
 from whatsit.images.preprocessing import ValueRange
-from whatsit.images.small import as_jpeg, small_photo
 from whatsit.images.source import Source
 from whatsit.machine import cores
 from whatsit.model.classifier import Classifier
-from whatsit.model.folder import AGAIN, FILES
+from whatsit.model.format import AGAIN, FILES, check
+from whatsit.model.format import Check as Rule
 from whatsit.model.heads import MAX_REFERENCES, directions
 from whatsit.model.records import from_base64, in_base64, read_records, records_bytes
-from whatsit.model.rules import Rule, check
 
 SIDE = 128  # pixels; enough to see what it shows, at about 4 kB
 BYTES_A_PHOTO = 24_000  # in the file; a JPEG of pure noise takes 19,200, the rest is for the label

@@ -1,1 +1,1 @@
-"""HTTP: decode → classify → encode, and the page for people. Needs the extra `serve`; it never trains."""
+"""HTTP: decode, classify, encode; and the page. It trains nothing."""

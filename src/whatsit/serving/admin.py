@@ -1,6 +1,8 @@
 """Changing what answers, over HTTP: on a port of its own that only this machine reaches, off unless asked for.
 
 POST /models/{name}/default {"version": 3}      POST /models/{name}/rollback      POST /reload
+
+Whether the server lives, whether it should be sent requests, and its figures.
 """
 
 import asyncio
@@ -9,13 +11,12 @@ from collections.abc import Callable
 from starlette.routing import Route
 
 from whatsit.errors import WhatsitError
-from whatsit.repository import Repository
-from whatsit.serving.call import Call
-from whatsit.serving.catalogue import Catalogue
-from whatsit.serving.keeper import Keeper
-from whatsit.serving.refusal import Refused
-from whatsit.serving.reply import Reply, json_reply, parse_json
-from whatsit.serving.route import post
+from whatsit.model.versions.store import Repository
+from whatsit.serving.context import Desk
+from whatsit.serving.http import Refused, Reply, json_reply, parse_json
+from whatsit.serving.manager import Catalogue, Keeper
+from whatsit.serving.metrics import CONTENT_TYPE
+from whatsit.serving.request import Call, post
 
 
 class Admin:
@@ -72,3 +73,20 @@ def _state(catalogue: Catalogue) -> dict[str, dict[str, object]]:
         }
         for model in catalogue.models.values()
     }
+
+
+class Health:
+    """The handlers."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def live(self, call: Call) -> Reply:
+        return json_reply({"live": True})
+
+    async def ready(self, call: Call) -> Reply:
+        self._desk.check_ready()
+        return json_reply({"ready": True})
+
+    async def metrics(self, call: Call) -> Reply:
+        return Reply(self._desk.metrics.text(), CONTENT_TYPE)

@@ -5,28 +5,23 @@ from importlib import resources
 from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
+from whatsit.config import ServeOptions
 from whatsit.embedding.devices import find_device
 from whatsit.errors import ModelFolderError
 from whatsit.machine import cores
-from whatsit.serving.admin import Admin
-from whatsit.serving.call import Call
-from whatsit.serving.desk import Desk
+from whatsit.serving.admin import Admin, Health
+from whatsit.serving.context import Desk
 from whatsit.serving.feedback import Keepsakes
-from whatsit.serving.gate import Gate
-from whatsit.serving.health import Health
-from whatsit.serving.keeper import Keeper
-from whatsit.serving.kserve import OpenInference
+from whatsit.serving.http import Refused, Reply
+from whatsit.serving.manager import Keeper, opener
 from whatsit.serving.metrics import Metrics
-from whatsit.serving.options import ServeOptions
-from whatsit.serving.people import ForPeople
+from whatsit.serving.middleware import Gate
 from whatsit.serving.pool import Pool
-from whatsit.serving.predict import Predict
-from whatsit.serving.refusal import Refused
-from whatsit.serving.reply import Reply
-from whatsit.serving.route import get, post
+from whatsit.serving.protocols.kserve import OpenInference
+from whatsit.serving.protocols.own import ForPeople, Predict
+from whatsit.serving.protocols.tensorflow import TensorFlowServing
+from whatsit.serving.request import Call, get, post
 from whatsit.serving.sources import RepositorySource, Source
-from whatsit.serving.tfserving import TensorFlowServing
-from whatsit.serving.version import opener
 
 SCRIPTS = ("page", "answer", "ask", "card", "correction", "dom", "models")
 STATIC = {  # the same for every whatsit, so they need no key: path → (file, kind)

@@ -21,11 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from whatsit.dataset.read import source_name
+from whatsit.data.read import source_name
 from whatsit.errors import WhatsitError
-from whatsit.files import write_atomically
-from whatsit.serving.kept import DATABASE, IMAGES, Asked, Kept, connect
-from whatsit.steps.target import default_folder
+from whatsit.files import default_folder, write_atomically
+from whatsit.serving.database import DATABASE, IMAGES, Asked, Kept, connect
 from whatsit.text import clean_label, csv_cell
 
 if TYPE_CHECKING:  # `whatsit feedback` needs none of the server's libraries

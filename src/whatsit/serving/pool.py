@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from whatsit.errors import ImageError
 from whatsit.model.prediction import Classified
+from whatsit.serving.http import Refused
+from whatsit.serving.manager import Version
 from whatsit.serving.metrics import Metrics
-from whatsit.serving.refusal import Refused
-from whatsit.serving.version import Version
 
 log = logging.getLogger("whatsit.serving")
 

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 
 import uvicorn
 
+from whatsit.config import ServeOptions
 from whatsit.errors import WhatsitError
 from whatsit.serving.app import Service
 from whatsit.serving.connection import bounded
-from whatsit.serving.gate import Gate
-from whatsit.serving.options import ServeOptions
+from whatsit.serving.middleware import Gate
 
 BACKLOG = 256  # connections that the kernel holds until they are accepted
 FORCED = 1  # exit code

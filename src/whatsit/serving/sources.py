@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Protocol
 
 from whatsit.errors import ModelFolderError, WhatsitError
-from whatsit.model.folder import CHECKED, FILES, check_not_within, read_facts
+from whatsit.model.format import CHECKED, FILES, check_not_within, read_facts
 from whatsit.model.load import IMAGENET
-from whatsit.repository import Repository, valid_name
-from whatsit.repository.names import DEFAULT
+from whatsit.model.versions.layout import DEFAULT, valid_name
+from whatsit.model.versions.store import Repository
 
 Stamp = tuple[int, ...]  # what changes when a folder is replaced
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from whatsit.evaluation.figures import Answered, Evaluation
-from whatsit.evaluation.groups import GroupFigures
+from whatsit.evaluation.intervals import GroupFigures
 
 if TYPE_CHECKING:
-    from whatsit.learning.history import History
+    from whatsit.training.history import History
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,6 @@
-"""The report as one self-contained page: a `Report` and its charts poured into the templates.
+"""The key figures on top of the page: a name, a value, its interval, and one line that gives it meaning.
+
+The report as one self-contained page: a `Report` and its charts poured into the templates.
 
 No script, no network, no font: a policy in the page's head forbids them too. Class names, paths and reasons
 are escaped by Jinja; only the charts, which escape their own, pass as markup.
@@ -6,6 +8,7 @@ are escaped by Jinja; only the charts, which escape their own, pass as markup.
 
 import base64
 import re
+from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite, log
 from pathlib import Path
@@ -14,24 +17,125 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 from whatsit.decide import IN_WORDS
-from whatsit.evaluation.figures import ClassFigures, Evaluation
+from whatsit.evaluation.figures import ClassFigures, Evaluation, Figure
 from whatsit.evaluation.report import words
-from whatsit.evaluation.report.charts.confusion import confusion_chart, shown_classes
-from whatsit.evaluation.report.charts.coverage import coverage_chart
-from whatsit.evaluation.report.charts.curves import accuracy_chart, loss_chart
-from whatsit.evaluation.report.charts.distribution import SHOWN, distribution_chart
-from whatsit.evaluation.report.charts.reliability import reliability_chart
-from whatsit.evaluation.report.charts.roc import roc_chart
+from whatsit.evaluation.report.charts import (
+    SHOWN,
+    confusion_chart,
+    coverage_chart,
+    distribution_chart,
+    reliability_chart,
+    roc_chart,
+    shown_classes,
+)
 from whatsit.evaluation.report.content import Report
-from whatsit.evaluation.report.tiles import tiles
-from whatsit.evaluation.report.words_on_learning import how_it_learned
+from whatsit.evaluation.report.curves import accuracy_chart, loss_chart
+from whatsit.evaluation.report.learning import how_it_learned
+from whatsit.evaluation.report.svg import whisker
+from whatsit.evaluation.report.words import aside, count, interval, most_common, out_of_100, percent, points, quoted
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+
+@dataclass(frozen=True)
+class Tile:
+    """One key figure, in words."""
+
+    name: str
+    value: str
+    note: str
+    interval: str = ""
+    chart: Markup | None = None
+
+
+def tiles(report: Report) -> list[Tile]:
+    """Those that this report has."""
+    found = [_accuracy(report), _without_leaks(report), _balanced(report), _macro_f1(report)]
+    found += [_calibration(report), _unsure(report), _roc(report), _foreign(report)]
+    return [tile for tile in found if tile]
+
+
+def _share_tile(key: str, name: str, figure: Figure, note: str) -> Tile:
+    return Tile(name, percent(figure.value), note, interval(figure), whisker(key, name, figure))
+
+
+def _accuracy(report: Report) -> Tile:
+    name, share = most_common(report.evaluation)
+    note = f"Always saying {quoted(name)} would be right {out_of_100(share)} times out of 100."
+    return _share_tile("accuracy", "Accuracy", report.evaluation.accuracy, note)
+
+
+def _without_leaks(report: Report) -> Tile | None:
+    if not report.without_leaks:
+        return None
+    name = "Accuracy on the other photos" if report.seen.unknown else "Accuracy on new photos"
+    note = f"Left aside: {aside(report.seen)}. The figure to quote."
+    return _share_tile("clean", name, report.without_leaks.accuracy, note)
+
+
+def _balanced(report: Report) -> Tile:
+    note = "The mean over classes of how many are found: small classes count as much as large ones."
+    return _share_tile("balanced", "Balanced accuracy", report.evaluation.balanced_accuracy, note)
+
+
+def _macro_f1(report: Report) -> Tile:
+    note = "The mean over classes of F1, which weighs missed photos and false alarms alike."
+    return _share_tile("macro-f1", "Macro F1", report.evaluation.macro_f1, note)
+
+
+def _calibration(report: Report) -> Tile:
+    evaluation, before = report.evaluation, report.before_calibration_ece
+    chance = f"Up to {100 * evaluation.ece_by_chance:.1f} would be chance with so many photos."
+    note = chance if before is None else f"{100 * before:.1f} before calibration. {chance}"
+    return Tile("Probabilities are off by", points(evaluation.ece), note)
+
+
+def _unsure(report: Report) -> Tile | None:
+    unsure = report.unsure
+    if not unsure:
+        return None
+    note = f"It answers {percent(unsure.coverage)} of the photos, and says “unsure” to the others."
+    if unsure.unlike:
+        note += f" {unsure.unlike:,} of {count(unsure.n, 'photo')} {_are(unsure.unlike)} unlike the training photos."
+    if not unsure.accuracy:
+        return Tile("Right when it answers", "no answer", note)
+    return _share_tile("answered", "Right when it answers", unsure.accuracy, note)
+
+
+def _are(n: int) -> str:
+    return "is" if n == 1 else "are"
+
+
+def _roc(report: Report) -> Tile | None:
+    area = report.evaluation.roc_auc
+    if not area:
+        return None
+    note = "How well it ranks: 0.5 is guessing, 1 is perfect."
+    drawn = whisker("area", "Area under the ROC curve", area)
+    return Tile("Area under ROC", f"{area.value:.3f}", note, f"{area.low:.3f} to {area.high:.3f}", drawn)
+
+
+def _foreign(report: Report) -> Tile | None:
+    foreign = report.foreign
+    if not foreign:
+        return None
+    note = (
+        f"Of {foreign.n:,} photos of {foreign.source}, where 95 % of the known ones are kept. "
+        f"Area under ROC {foreign.auroc:.3f}."
+    )
+    return Tile("Foreign photos refused", percent(1 - foreign.fpr_at_95_tpr), note)
+
+
 ROWS = 30  # of a table before the rest folds away
+
+
 PAIRS = 10  # confused pairs listed
+
+
 GROUPS = 500  # listed; beyond, a number: the figures as JSON have them all
+
+
 LEFT_OUT = 500  # files listed; beyond, a number: the model folder's splits.csv has them all
 
 

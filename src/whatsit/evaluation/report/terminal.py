@@ -8,6 +8,7 @@ import textwrap
 
 from whatsit.evaluation.report.advice import imbalance
 from whatsit.evaluation.report.content import Report
+from whatsit.evaluation.report.learning import lesson
 from whatsit.evaluation.report.words import (
     NBSP,
     columns,
@@ -21,7 +22,6 @@ from whatsit.evaluation.report.words import (
     shorten,
     unsure_of_strangers,
 )
-from whatsit.evaluation.report.words_on_learning import lesson
 
 LINES = 25
 LABEL = 14  # columns of the left side

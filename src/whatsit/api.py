@@ -1,0 +1,195 @@
+"""The whole story on one page: from a folder of photos to a model folder, and from there to later figures.
+
+    read → embed → gather → plan → learn → judge → publish
+                                 ↘ teach ↗
+
+A probe is learned on embeddings; a network is taught on pixels, and then is a backbone with a head like any other.
+Each step is one file of `steps/`. Data goes one way, and the test photos are looked at once, in `judge`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from whatsit.config import READ_DEFAULTS, ReadOptions, TrainOptions
+from whatsit.data.dataset import with_pages
+from whatsit.data.read import Data, Listed, noted, read_dataset, read_photos, typed_data
+from whatsit.embedding.location import cache_folder
+from whatsit.embedding.parquet import Provenance, stored_rows, write_parquet
+from whatsit.embedding.source import FreshSight, StoredSight, Watch, unwatched
+from whatsit.evaluation.figures import Evaluation
+from whatsit.evaluation.report.content import Report
+from whatsit.files import check_file, check_folder, default_folder, examination_folder, other_examination_folder
+from whatsit.images.limits import DEFAULT_LIMITS, Limits
+from whatsit.model.answers import answer
+from whatsit.model.classifier import Classifier
+from whatsit.model.evaluation import FIGURES, examine, judge_strangers, say_notes, sound, test_part, write_examination
+from whatsit.model.format import FILES
+from whatsit.notices import EMBEDDED, kept_if_interrupted
+from whatsit.text import shell_quoted
+from whatsit.training.network.build import Tell
+from whatsit.training.network.resume import goes_on
+from whatsit.training.preparation import likely_fit, with_depth
+from whatsit.training.run import Going, Order, Trained, _figures, _train, _train_network
+from whatsit.training.tensorboard.write import check
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Callback
+
+DEFAULTS = TrainOptions()
+
+
+def train(
+    data: Data,
+    output: str | Path | None = None,
+    options: TrainOptions = DEFAULTS,
+    *,
+    valid: str | Path | None = None,
+    test: str | Path | None = None,
+    label_dict: str | Path | None = None,
+    reading: ReadOptions = READ_DEFAULTS,
+    cache: str | Path | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    keep_checkpoint: bool = False,
+    watch: Watch = unwatched,
+    listed: Listed = noted,
+    tell: Tell | None = None,
+    callbacks: Sequence["Callback"] = (),
+) -> Trained:
+    """Trains a classifier on a folder or CSV manifest, and writes its model folder.
+
+    data: `<class>/…`, `train|valid|test/<class>/…`, or a manifest `uri,label[,split][,group]`; or several, of which a
+    later one says what a photo shows that stands in two, by path or content; valid and test: others;
+    label_dict: a text file that fixes the order of the classes; reading: how data is read where its folders or columns
+    do not say it; listed: hears of the data set before anything is learned. Of a network: resume goes on with a
+    training that was broken off, or that kept its checkpoint (keep_checkpoint), to more epochs where so asked; tell
+    hears of its layers; callbacks are Lightning's, called while it learns. Raises a WhatsitError, one line, for
+    whatever the user can mend.
+    """
+    check(options)
+    dataset = read_dataset(data, valid=valid, test=test, label_dict=label_dict, options=reading)
+    dataset = with_pages(dataset, options.limits.page)
+    folder = Path(output) if output else default_folder(dataset.name)
+    if resume and options.method != "probe":
+        overwrite = overwrite or goes_on(folder, FILES.facts, options.network.epochs)
+    check_folder(folder, FILES.facts, overwrite=overwrite)
+    listed(dataset)
+    dataset, options = with_depth(dataset, options)
+    typed = typed_data(data, reading)
+    order, place = Order(options, folder, typed, overwrite, watch), cache_folder(cache)
+    if options.method == "probe":
+        return _train(dataset, FreshSight(options, place, watch), order)
+    going = Going(resume, keep_checkpoint, tuple(callbacks))
+    return _train_network(dataset, place, going, order, tell)
+
+
+def train_from_embeddings(
+    file: str | Path,
+    output: str | Path | None = None,
+    options: TrainOptions = DEFAULTS,
+    *,
+    label_dict: str | Path | None = None,
+    overwrite: bool = False,
+    watch: Watch = unwatched,
+) -> Trained:
+    """The same from a Parquet file of `whatsit embed`; the photos are read for the report's pictures alone.
+
+    options.backbone matters only where the vectors are of a network of the user's own: it names that again.
+    """
+    check(options)
+    sight = StoredSight(Path(file), options.backbone, options.weights)
+    dataset = sight.dataset(Path(label_dict) if label_dict else None)
+    folder = Path(output) if output else default_folder(dataset.name)
+    check_folder(folder, FILES.facts, overwrite=overwrite)
+    return _train(dataset, sight, Order(options, folder, f"--embeddings {shell_quoted(file)}", overwrite, watch))
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What measuring a model on other photos gave."""
+
+    evaluation: Evaluation
+    report: Report
+    folder: Path
+
+    @property
+    def figures(self) -> dict[str, object]:
+        """Plain values for JSON: the report's first sentence, all of the evaluation, and who gets an answer."""
+        return _figures(self.report, self.evaluation)
+
+
+def evaluate(
+    model: str | Path,
+    data: str | Path,
+    output: str | Path | None = None,
+    *,
+    device: str = "cpu",
+    limits: Limits = DEFAULT_LIMITS,
+    overwrite: bool = False,
+    reading: ReadOptions = READ_DEFAULTS,
+    watch: Watch = unwatched,
+    listed: Listed = noted,
+) -> Evaluated:
+    """Measures a model on labelled photos, and writes report.html, predictions.csv and evaluation.json.
+
+    Of a data set with splits the test split is taken. Photos whose very bytes the model was made from are
+    counted, and the figures given with and without them. Photos of classes that the model does not have count in none
+    of these figures, but tell how often it is unsure of what it does not know. Raises a WhatsitError for whatever the
+    user can mend.
+    """
+    classifier = Classifier.load(model, device=device, limits=limits)
+    dataset = test_part(read_dataset(data, classes=classifier.classes_, options=reading))
+    dataset = with_pages(dataset, classifier.limits.page)
+    folder = Path(output) if output else examination_folder(classifier.facts.name, dataset.name)
+    other = other_examination_folder(Path(model), dataset.name)
+    check_folder(folder, FIGURES, overwrite=overwrite, other="" if output or other.exists() else str(other))
+    listed(dataset)
+    answers = sound(answer(classifier, dataset, watch))
+    say_notes(answers.notes)
+    strangers = judge_strangers(classifier, dataset, watch)
+    examined = examine(classifier, answers, Path(model), folder, strangers)
+    write_examination(folder, answers, examined, overwrite=overwrite)
+    return Evaluated(examined.evaluation, examined.report, folder)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What `embed` wrote."""
+
+    rows: int
+    failed: int  # rows with an error for a vector
+    computed: int  # vectors that were not in the cache
+
+
+def embed(
+    data: str | Path,
+    output: str | Path,
+    options: TrainOptions = DEFAULTS,
+    *,
+    cache: str | Path | None = None,
+    overwrite: bool = False,
+    reading: ReadOptions = READ_DEFAULTS,
+    watch: Watch = unwatched,
+    listed: Listed = noted,
+) -> Written:
+    """Writes the embeddings of photos to a Parquet file, in constant memory. They need no labels.
+
+    Raises a WhatsitError for whatever the user can mend.
+    """
+    check_file(Path(output), overwrite=overwrite)
+    dataset = with_pages(read_photos(data, reading), options.limits.page)
+    listed(dataset)
+    dataset, options = with_depth(dataset, options)
+    sight = FreshSight(options, cache_folder(cache), watch)
+    fit, _ = sight.fits(dataset, *likely_fit(dataset, *sight.input_size(), limits=options.limits))
+    with (
+        kept_if_interrupted(lambda: EMBEDDED),
+        sight.embedder(fit) as embedder,
+        watch("embedding", len(dataset.records)) as advance,
+    ):
+        embedded = embedder.fill([record.uri for record in dataset.records], advance)
+        rows = stored_rows(dataset.records, embedded, embedder)
+        count = write_parquet(Path(output), rows, Provenance.of(embedder.extractor, options.image_size))
+    return Written(count, len(embedded.errors), embedded.computed)

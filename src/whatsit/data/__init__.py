@@ -1,0 +1,1 @@
+"""What a data set is: records with label, split and group. It decodes no image."""

@@ -1,0 +1,1 @@
+"""The search for near-copies: photos that look like one another's copies."""

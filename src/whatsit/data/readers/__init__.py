@@ -1,0 +1,1 @@
+"""From folders and manifests to records, one module for each way that people lay out photos."""

@@ -1,0 +1,1 @@
+"""Where backbones come from: the built-in table, timm, and the user's own ONNX files."""

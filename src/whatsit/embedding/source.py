@@ -1,0 +1,213 @@
+"""Photos as vectors: through a backbone and the cache, or from a file of stored embeddings."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whatsit.config import DEFAULT_BACKBONE, TrainOptions
+from whatsit.data.dataset import Dataset, Record
+from whatsit.data.read import dataset_of
+from whatsit.embedding.backbones.extractor import FeatureExtractor
+from whatsit.embedding.backbones.names import is_custom, is_timm
+from whatsit.embedding.backbones.registry import BACKBONES, feature_extractor
+from whatsit.embedding.devices import settle_precision
+from whatsit.embedding.embedder import Embedder
+from whatsit.embedding.parquet import StoredEmbeddings, read_parquet
+from whatsit.embedding.session import graph_device
+from whatsit.errors import EmbeddingError
+from whatsit.images.limits import Limits
+from whatsit.images.preprocessing import Fit
+from whatsit.notices import EMBEDDED, kept_if_interrupted
+from whatsit.text import printable
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """What became of each record, in the data set's order; vectors only of those that can be read."""
+
+    digests: tuple[str | None, ...]  # (n,) sha256 of the bytes, hexadecimal; None where they cannot be read
+    errors: dict[int, str]  # place → reason
+    vectors: NDArray[np.float32]  # (readable, dim)
+    thumbnails: NDArray[np.uint8]  # (readable, 32, 32)
+
+    @property
+    def readable(self) -> NDArray[np.int64]:
+        """(readable,) places."""
+        places = [i for i, digest in enumerate(self.digests) if digest is not None and i not in self.errors]
+        return np.array(places, np.int64)
+
+
+class Advance(Protocol):
+    """So many images more, and how it goes in a few words."""
+
+    def __call__(self, n: int, note: str = "") -> None: ...
+
+
+Watch = Callable[[str, int | None], AbstractContextManager[Advance]]  # a step's name and its number of images
+
+
+@contextmanager
+def unwatched(step: str, total: int | None) -> Iterator[Advance]:
+    def advance(n: int, note: str = "") -> None:
+        pass
+
+    yield advance
+
+
+class Sight(Protocol):
+    """How photos become vectors."""
+
+    def fits(self, dataset: Dataset, guess: Fit, matters: bool) -> tuple[Fit, bool]:
+        """The fit to begin with, and whether another may be tried."""
+        ...
+
+    def input_size(self) -> tuple[int, int]:
+        """(height, width), in pixels or in proportion."""
+        ...
+
+    def extractor(self, fit: Fit) -> FeatureExtractor: ...
+
+    def embed(self, dataset: Dataset, fit: Fit, step: str) -> Embeddings: ...
+
+
+def embeddings_of(embedder: Embedder, dataset: Dataset, advance: Advance) -> Embeddings:
+    """Of every record, through the embedder's cache."""
+    embedded = embedder.fill([record.uri for record in dataset.records], advance)
+    wanted = [digest for i in embedded.readable if (digest := embedded.digests[i])]
+    return Embeddings(
+        digests=tuple(digest.hex() if digest else None for digest in embedded.digests),
+        errors=embedded.errors,
+        vectors=embedder.vectors(wanted),
+        thumbnails=embedder.thumbnails(wanted),
+    )
+
+
+def embeddings_once(
+    extractor: FeatureExtractor, dataset: Dataset, options: TrainOptions, watch: Watch, step: str
+) -> Embeddings:
+    """Of a network that was trained just now: no other training has use for them, so they are kept nowhere."""
+    with (
+        TemporaryDirectory(prefix="whatsit-") as folder,
+        Embedder(extractor, Path(folder), device=graph_device(options.device), limits=options.limits) as embedder,
+        watch(step, len(dataset.records)) as advance,
+    ):
+        return embeddings_of(embedder, dataset, advance)
+
+
+@dataclass(frozen=True)
+class FreshSight:
+    """Computes what is not in the cache."""
+
+    options: TrainOptions
+    cache: Path
+    watch: Watch = unwatched
+    _made: dict[Fit, FeatureExtractor] = field(default_factory=dict, repr=False, compare=False)  # half a second each
+
+    def fits(self, dataset: Dataset, guess: Fit, matters: bool) -> tuple[Fit, bool]:
+        return (guess, matters) if self.options.fit == "auto" else (self.options.fit, False)
+
+    def input_size(self) -> tuple[int, int]:
+        """The table's are square; others have to be looked at."""
+        if self.options.image_size:
+            return self.options.image_size
+        if self.options.backbone in BACKBONES or self.options.fit != "auto":
+            return 1, 1
+        preprocessing = self.extractor("squash").preprocessing
+        return preprocessing.height, preprocessing.width
+
+    def extractor(self, fit: Fit) -> FeatureExtractor:
+        if fit not in self._made:
+            options = self.options
+            settled = settle_precision(options.bits, options.backbone, options.device)
+            with self._preparing():
+                made = feature_extractor(
+                    options.backbone, settled.precision, fit, options.weights, self.cache, options.image_size
+                )
+            made = replace(made, precision_reason=settled.reason)
+            self._made[fit] = made.with_range(options.value_range).reading(options.limits)
+        return self._made[fit]
+
+    def _preparing(self) -> AbstractContextManager[object]:
+        """The first use of a network of timm takes seconds, and a download."""
+        name = self.options.backbone
+        return self.watch(f"preparing {name}", None) if is_timm(name) else nullcontext()
+
+    def embedder(self, fit: Fit) -> Embedder:
+        options = self.options
+        return Embedder(self.extractor(fit), self.cache, device=options.device, limits=options.limits)
+
+    def embed(self, dataset: Dataset, fit: Fit, step: str) -> Embeddings:
+        with (
+            kept_if_interrupted(lambda: EMBEDDED),
+            self.embedder(fit) as embedder,
+            self.watch(step, len(dataset.records)) as advance,
+        ):
+            return embeddings_of(embedder, dataset, advance)
+
+
+def common_sight(options: TrainOptions, cache: Path, watch: Watch) -> FreshSight:
+    """Through the default backbone, which finds copies and splits alike for all methods."""
+    device = graph_device(options.device)
+    return FreshSight(
+        replace(options, device=device, backbone=DEFAULT_BACKBONE, bits="auto", weights=None, image_size=None),
+        cache,
+        watch,
+    )
+
+
+class StoredSight:
+    """Takes the vectors from a Parquet file of `whatsit embed`; its fit is settled.
+
+    backbone: looked at where the file was made with a network of the user's own, which it does not hold; weights: where
+    it was made with the user's weights in a network of timm.
+    """
+
+    def __init__(self, path: Path, backbone: str, weights: str | None = None) -> None:
+        self._path = path
+        self._stored: StoredEmbeddings = read_parquet(path)
+        made = self._stored.provenance
+        known = made.backbone in BACKBONES or is_timm(made.backbone)
+        if not known and not is_custom(backbone):
+            raise EmbeddingError(
+                f"{path}: made with {made.backbone}, a network of your own. Name it: --backbone my.onnx"
+            )
+        name = made.backbone if known else backbone
+        plain = feature_extractor(name, made.precision, made.fit, weights, size=made.image_size)
+        seen = plain.with_range(made.value_range).reading(Limits(bands=made.bands, page=made.page))
+        self._extractor = replace(seen, precision_reason=f"as embedded in {printable(path.name)}")
+        if self._extractor.fingerprint != made.fingerprint:
+            raise EmbeddingError(
+                f"{path}: made by another version of {made.backbone} ({made.fingerprint}, here "
+                f"{self._extractor.fingerprint}). Make it anew: whatsit embed PHOTOS -o {path}"
+            )
+
+    def dataset(self, label_dict: Path | None = None) -> Dataset:
+        """The records of the file. Raises EmbeddingError where it has no labels."""
+        s = self._stored
+        rows = zip(s.uris, s.labels, s.splits, s.groups, strict=True)
+        records = []
+        for uri, label, split, group in rows:
+            if label is None:
+                raise EmbeddingError(f"{self._path}: {uri} has no label. Embed labelled photos to train on them")
+            records.append(Record(uri, label, split, group))
+        return dataset_of(records, self._path.stem, label_dict)
+
+    def fits(self, dataset: Dataset, guess: Fit, matters: bool) -> tuple[Fit, bool]:
+        return self._extractor.preprocessing.fit, False
+
+    def input_size(self) -> tuple[int, int]:
+        preprocessing = self._extractor.preprocessing
+        return preprocessing.height, preprocessing.width
+
+    def extractor(self, fit: Fit) -> FeatureExtractor:
+        return self._extractor
+
+    def embed(self, dataset: Dataset, fit: Fit, step: str) -> Embeddings:
+        s = self._stored
+        return Embeddings(s.digests, s.errors, s.vectors, s.thumbnails)

@@ -1,1 +1,0 @@
-"""The page, one file a section; `page.html.j2` holds them together."""

@@ -1,0 +1,1 @@
+"""One module a file format that Pillow does not read, or reads wrongly."""

@@ -1,0 +1,1 @@
+"""Named models, numbered versions, and which one answers. It knows no HTTP."""

@@ -1,0 +1,240 @@
+"""Who can reach the server: an address of this machine alone, or one that others reach too.
+
+The door: every request passes it on its way in, and every answer on its way out.
+
+In: a known Host, no foreign Origin, the key where there is one. Out: a request's id, the version that answered, the
+headers that keep a browser from doing anything but show the page; one line in the log; the metrics. Whatever goes
+wrong inside becomes one of the refusals.
+"""
+
+import asyncio
+import hmac
+import ipaddress
+import logging
+import re
+import time
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from whatsit.config import ServeOptions
+from whatsit.errors import WhatsitError
+from whatsit.serving.context import Desk
+from whatsit.serving.http import Refused, refusal_body
+from whatsit.serving.metrics import NONE
+from whatsit.serving.request import KEY, Budget, Call, Gone
+
+OWN_NAMES = ("localhost", "127.0.0.1", "::1")
+
+
+def is_address(host: str) -> bool:
+    """
+    >>> is_address("192.0.2.7"), is_address("example.org")
+    (True, False)
+    """
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_loopback(host: str) -> bool:
+    """
+    >>> is_loopback("127.0.0.1"), is_loopback("0.0.0.0")
+    (True, False)
+    """
+    return host == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)
+
+
+def check_exposure(options: ServeOptions) -> None:
+    """Raises WhatsitError where others could reach a server without a key, unasked; and for a key nobody can send."""
+    if options.api_key is not None and not (options.api_key.isascii() and options.api_key.isprintable()):
+        raise WhatsitError("the API key has characters that no header can carry. Use letters and digits")
+    if options.api_key == "":
+        raise WhatsitError("the API key is empty. Give one, or leave the option out")
+    if not is_loopback(options.host) and not options.api_key and not options.insecure:
+        raise WhatsitError(
+            f"others could reach this server at {options.host}. Ask them for a key (--api-key, or WHATSIT_API_KEY), "
+            "or allow everyone with --insecure"
+        )
+
+
+log = logging.getLogger("whatsit.serving")
+
+
+access = logging.getLogger("whatsit.access")
+
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+
+
+NO_HOST = frozenset("@,/ ")  # what a URL could have around a host, and what joins two of them
+
+
+LINGER = 2.0  # seconds in which the rest of a refused body is read and thrown away, so that the answer is seen
+
+
+HEADERS = [
+    (
+        b"content-security-policy",
+        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+        b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+    (b"cache-control", b"no-store"),
+]
+
+
+class Gate:
+    """An ASGI application around another."""
+
+    def __init__(self, app: ASGIApp, desk: Desk, *, free: frozenset[str] = frozenset()) -> None:
+        """free: paths that need no key."""
+        options = desk.options
+        self._app = app
+        self._desk = desk
+        self._options = options
+        self._metrics = desk.metrics
+        self._free = free
+        self._budget = Budget(options.max_buffered)
+        self._hosts = {*OWN_NAMES, options.host.strip("[]").lower(), *(h.lower() for h in options.allowed_hosts)}
+        self._is_open = not is_loopback(options.host)
+        self._key = options.api_key.encode() if options.api_key else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        call = Call(scope, receive, self._options, self._budget)
+        if REQUEST_ID.fullmatch(given := call.headers.get("x-request-id", "")):
+            call.id = given
+        scope[KEY], scope["app"] = call, self  # with an app, the router raises what it refuses
+        out = _Out(call, send, self._desk.draining)
+        try:
+            self._check(call)
+            await self._app(scope, receive, out)
+        except Gone:
+            call.reason = "gone"
+        except Refused as refused:
+            await self._refuse(call, out, refused)
+        except HTTPException as error:  # the router's only one
+            await self._refuse(call, out, _wrong_method(error))
+        except Exception:
+            log.exception("request %s: an error of the server's own", call.id)
+            await self._refuse(call, out, Refused("failed", "the server made a mistake. Its log says more"))
+        finally:
+            self._tell(call, out.status)
+            call.release()
+
+    def _check(self, call: Call) -> None:
+        host, origin = call.headers.get("host", ""), call.headers.get("origin")
+        if not self._is_known(_host(host)):
+            raise Refused("host", "this server does not go by that name. Its operator can allow it: --allow-host")
+        if origin is not None and _netloc(origin) != host.lower():
+            raise Refused("origin", "another site's page may not ask this server")
+        if self._key is not None and call.scope["path"] not in self._free:
+            scheme, _, given = call.headers.get("authorization", "").partition(" ")
+            if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._key):
+                raise Refused("key", "this server wants a key: Authorization: Bearer KEY")
+
+    def _is_known(self, host: str) -> bool:
+        """A page of another site can make a browser ask this address by a name of its own (DNS rebinding), yet not by
+        an address; so where others are to reach this server, any address will do."""
+        return host in self._hosts or (self._is_open and is_address(host))
+
+    async def _refuse(self, call: Call, out: "_Out", refused: Refused) -> None:
+        """Answers; and where the body was not read, reads on for a while, as closing at once would lose the answer."""
+        call.reason = refused.reason
+        self._metrics.refused.labels(refused.reason).inc()
+        if out.status:  # the answer had begun: all that is left is to end the connection
+            return
+        is_large = call.announced > self._options.max_body or "transfer-encoding" in call.headers
+        lingers = is_large and not call.body_read
+        body, headers = refusal_body(refused), _headers_of(refused)
+        headers.append((b"content-length", str(len(body)).encode()))
+        if lingers:
+            headers.append((b"connection", b"close"))
+        await out({"type": "http.response.start", "status": refused.status, "headers": headers})
+        await out({"type": "http.response.body", "body": body, "more_body": lingers})
+        if lingers:
+            await _discard(call)
+            await out({"type": "http.response.body", "body": b""})
+
+    def _tell(self, call: Call, status: int) -> None:
+        seconds = time.monotonic() - call.started
+        model = call.version.model if call.version else NONE
+        number = str(call.version.number) if call.version else NONE
+        self._metrics.requests.labels(model, number, str(status or "gone")).inc()
+        self._metrics.duration.observe(seconds)
+        if not self._options.quiet:
+            facts = {"id": call.id, "method": call.scope["method"], "path": call.scope["path"], "status": status}
+            answered = {"model": model, "version": number, "ms": round(1000 * seconds, 1), "reason": call.reason}
+            access.info("", extra={"request": {**facts, **answered}})
+
+
+class _Out:
+    """Adds the headers that every answer has, and remembers the status."""
+
+    def __init__(self, call: Call, send: Send, draining: bool) -> None:
+        self._call = call
+        self._send = send
+        self._draining = draining
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message = {**message, "headers": [*message["headers"], *HEADERS, *self._own()]}
+        await self._send(message)
+
+    def _own(self) -> list[tuple[bytes, bytes]]:
+        version = self._call.version
+        headers = [(b"x-request-id", self._call.id.encode())]
+        if version:
+            headers += [(b"x-model-name", version.model.encode()), (b"x-model-version", str(version.number).encode())]
+        if self._draining:
+            headers.append((b"connection", b"close"))
+        return headers
+
+
+def _wrong_method(error: HTTPException) -> Refused:
+    return Refused("method", "not by this method: see /openapi.json", (error.headers or {}).get("Allow"))
+
+
+def _headers_of(refused: Refused) -> list[tuple[bytes, bytes]]:
+    headers = [(b"content-type", b"application/json")]
+    if refused.retry_after:
+        headers.append((b"retry-after", str(refused.retry_after).encode()))
+    if refused.allow:
+        headers.append((b"allow", refused.allow.encode()))
+    if refused.reason == "key":
+        headers.append((b"www-authenticate", b"Bearer"))
+    return headers
+
+
+def _host(text: str) -> str:
+    """`[::1]:8000` → `::1`."""
+    with suppress(ValueError):
+        if not set(text) & NO_HOST:
+            return urlsplit(f"//{text}").hostname or ""
+    return ""
+
+
+def _netloc(origin: str) -> str:
+    """`http://[::1]:8000` → `[::1]:8000`; empty where it is none."""
+    with suppress(ValueError):
+        return urlsplit(origin).netloc.lower()
+    return ""
+
+
+async def _discard(call: Call) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER):
+            while (await call.receive()).get("more_body", False):
+                pass

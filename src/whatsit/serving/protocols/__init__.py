@@ -1,0 +1,1 @@
+"""What clients speak: whatsit's own JSON, KServe v2 and TensorFlow Serving."""

@@ -1,0 +1,314 @@
+"""What both estimators have: a backbone, and how images of any kind become vectors through it.
+
+Images → vectors, for any scikit-learn estimator behind it.
+
+Images → labels, by the head that `whatsit train` would make.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from whatsit.config import DEFAULT_BACKBONE, HeadName, Precision, PrecisionChoice
+from whatsit.data.components import distinct_by_class, duplicates, group_records
+from whatsit.data.near.search import near_duplicates
+from whatsit.data.split import assign_folds
+from whatsit.embedding.backbones.extractor import FeatureExtractor
+from whatsit.embedding.backbones.names import is_custom
+from whatsit.embedding.backbones.registry import feature_extractor
+from whatsit.embedding.devices import find_device, settle_precision
+from whatsit.embedding.embedder import Embedder
+from whatsit.embedding.location import cache_folder
+from whatsit.embedding.session import Item, Loaded, open_session, run, stream
+from whatsit.errors import ImageError
+from whatsit.images.decode import THUMBNAIL, load_with_thumbnail, thumbnail
+from whatsit.images.inputs import from_memory, readable, unpacked
+from whatsit.images.limits import DEFAULT_LIMITS, Limits
+from whatsit.images.preprocessing import Fit, ValueRange, is_value_range
+from whatsit.images.resize import fit_image
+from whatsit.images.source import read_bytes
+from whatsit.machine import cores
+from whatsit.training.calibration import softmax
+from whatsit.training.heads import FAMILIES, Problem
+from whatsit.training.preparation import range_of_images
+from whatsit.training.selection import choose, fold_rounds
+from whatsit.training.splits import FOLDS
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Images as the head sees them, and what tells their copies; filled row by row."""
+
+    vectors: NDArray[np.float32]  # (n, dim)
+    thumbnails: NDArray[np.uint8]  # (n, 32, 32)
+    digests: list[str]  # (n,)
+
+    @classmethod
+    def room(cls, n: int, dim: int) -> "Seen":
+        return cls(np.empty((n, dim), np.float32), np.empty((n, *THUMBNAIL), np.uint8), [""] * n)
+
+
+class ImageEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """What both have: a backbone, and how images reach it."""
+
+    backbone: str
+    weights: str | Path | None
+    image_size: tuple[int, int] | None
+    image_fit: Fit
+    value_range: ValueRange | None  # (black, white) of deep images; None: measured by `fit`
+    bits: PrecisionChoice
+    device: str
+    cache: str | Path | None
+    limits: Limits | None  # of bytes and pixels, else the usual ones
+
+    def _prepare(self, images: Sequence[Any]) -> None:
+        """images: those that are fitted on."""
+        check_choice("image_fit", self.image_fit, get_args(Fit))
+        if self.value_range is not None and not is_value_range(self.value_range):
+            raise ValueError(f"value_range is {self.value_range!r}, expected (black, white), black below white")
+        check_choice("bits", self.bits, ("auto", *get_args(Precision)))
+        settled = settle_precision(self.bits, self.backbone, self.device)
+        make = feature_extractor if is_custom(self.backbone) else _made_once
+        plain = make(self.backbone, settled.precision, self.image_fit, self.weights, self.cache, self.image_size)
+        value_range = self.value_range or range_of_images(images, self._limits())
+        self.extractor_: FeatureExtractor = replace(plain, precision_reason=settled.reason).with_range(value_range)
+
+    def _see(self, images: Sequence[Any]) -> "Seen":
+        """Raises ImageError, naming the image, for the first that cannot be read."""
+        places = [i for i, image in enumerate(images) if isinstance(image, str | PathLike)]
+        seen = Seen.room(len(images), self.extractor_.dim)
+        if places:
+            self._see_paths([str(fspath(images[i])) for i in places], places, seen)
+        others = sorted(set(range(len(images))).difference(places))
+        for place, item in zip(others, self._see_in_memory([images[i] for i in others]), strict=True):
+            if item.row is None or item.digest is None or item.thumbnail is None:
+                raise ImageError(f"image {place + 1}: {item.error}")
+            seen.vectors[place], seen.thumbnails[place] = item.row, item.thumbnail
+            seen.digests[place] = item.digest.hex()
+        return seen
+
+    def _see_paths(self, paths: Sequence[str], places: Sequence[int], seen: "Seen") -> None:
+        with Embedder(self.extractor_, cache_folder(self.cache), device=self.device, limits=self._limits()) as embedder:
+            embedded = embedder.fill(paths)
+            for i, reason in sorted(embedded.errors.items()):
+                raise ImageError(f"{paths[i]}: {reason}")
+            digests = [digest for digest in embedded.digests if digest]
+            seen.vectors[places] = embedder.vectors(digests)
+            seen.thumbnails[places] = embedder.thumbnails(digests)
+        for place, digest in zip(places, digests, strict=True):
+            seen.digests[place] = digest.hex()
+
+    def _see_in_memory(self, images: Sequence[Any]) -> Iterable[Item[Any]]:
+        if not images:
+            return ()
+        device = find_device(self.device)
+        session = open_session(self.extractor_.graph, self.device, device.threads)
+
+        def forward(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+            return run(session, ["embedding"], pixels)[0]
+
+        return stream(images, self._load, forward, batch=device.batch, workers=cores())
+
+    def _load(self, image: Any) -> Loaded:
+        preprocessing = self.extractor_.preprocessing
+        try:
+            image = readable(image, self._limits())
+            if isinstance(image, str | bytes):
+                image = read_bytes(image, self._limits())
+                loaded = load_with_thumbnail(image, preprocessing, self._limits())
+                return Loaded(loaded.pixels, hashlib.sha256(image).digest(), loaded.thumbnail)
+            pixels = from_memory(image, preprocessing.value_range)
+        except ImageError as error:
+            return Loaded(None, error=str(error))
+        digest = hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).digest()
+        return Loaded(fit_image(pixels, preprocessing), digest, thumbnail(Image.fromarray(pixels)))
+
+    def _limits(self) -> Limits:
+        return DEFAULT_LIMITS if self.limits is None else self.limits
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array, tags.input_tags.one_d_array, tags.input_tags.string = False, True, True
+        tags.no_validation = True
+        return tags
+
+
+@lru_cache(maxsize=4)
+def _made_once(
+    name: str,
+    precision: Precision,
+    fit: Fit,
+    weights: str | Path | None,
+    cache: str | Path | None,
+    size: tuple[int, int] | None,
+) -> FeatureExtractor:
+    """However many clones a cross-validation makes. Not for files of the user's own, which may change meanwhile."""
+    return feature_extractor(name, precision, fit, weights, cache, size)
+
+
+def images_of(X: Any) -> list[Any]:
+    """X as a list of images. Raises ValueError where it is one image, or none."""
+    values = X.to_numpy() if hasattr(X, "to_numpy") else X
+    if isinstance(values, np.ndarray):
+        if values.ndim == 2 and values.shape[1] == 1 and values.dtype.kind in "OUS":
+            values = values[:, 0]  # a column of a table
+        if values.dtype.kind not in "OUS" and (values.ndim < 3 or (values.ndim == 3 and values.shape[2] == 3)):
+            raise ValueError(f"X is an array {values.shape}, expected a list of images, or (n, H, W, 3) uint8")
+    elif unpacked(values)[0]:
+        raise ValueError(f"X is one {type(values).__name__}, expected a list of images")
+    images = list(unpacked(values)[1])
+    if not images:
+        raise ValueError("X has no images, expected 1 or more")
+    return images
+
+
+def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r}, expected one of {', '.join(choices)}")
+
+
+class ImageEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEstimator):  # type: ignore[misc]
+    """Images → (n, dim) float32 vectors of a backbone, for any scikit-learn estimator behind it.
+
+    backbone: a name of whatsit's table, timm:NAME, or the path of an ONNX feature extractor; weights: a file instead of
+    timm's; image_size: (height, width) in pixels, else the network's own; image_fit: "squash", "crop" or "letterbox";
+    value_range: black and white in deep images, else as measured by `fit`; bits: "auto", "int8" or "float32"; cache: a
+    folder, else the user's own.
+    """
+
+    def __init__(
+        self,
+        backbone: str = DEFAULT_BACKBONE,
+        *,
+        weights: str | Path | None = None,
+        image_size: tuple[int, int] | None = None,
+        image_fit: Fit = "crop",
+        value_range: ValueRange | None = None,
+        bits: PrecisionChoice = "auto",
+        device: str = "cpu",
+        cache: str | Path | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.backbone = backbone
+        self.weights = weights
+        self.image_size = image_size
+        self.image_fit = image_fit
+        self.value_range = value_range
+        self.bits = bits
+        self.device = device
+        self.cache = cache
+        self.limits = limits
+
+    def fit(self, X: Any, y: Any = None) -> "ImageEmbedder":
+        """Learns of the images only the range of values of deep ones; it makes the backbone ready."""
+        self._prepare(images_of(X))
+        self._n_features_out = self.extractor_.dim
+        return self
+
+    def transform(self, X: Any) -> NDArray[np.float32]:
+        """(n, dim). Raises ImageError for an image that cannot be read."""
+        check_is_fitted(self)
+        return self._see(images_of(X)).vectors
+
+
+class ImageClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
+    """Images → labels, by the head of `whatsit train`: its strength and temperature chosen by cross-validation.
+
+    head: "logistic", "svm" or "knn"; balance: every class weighs the same; random_state: of the folds; the others as
+    in `ImageEmbedder`. Labels may be of any type that NumPy can sort. After `fit`: `classes_`, `head_`, `strength_`,
+    `temperature_`, `extractor_`.
+    """
+
+    def __init__(
+        self,
+        backbone: str = DEFAULT_BACKBONE,
+        *,
+        weights: str | Path | None = None,
+        image_size: tuple[int, int] | None = None,
+        head: HeadName = "logistic",
+        balance: bool = False,
+        image_fit: Fit = "crop",
+        value_range: ValueRange | None = None,
+        bits: PrecisionChoice = "auto",
+        random_state: int = 0,
+        device: str = "cpu",
+        cache: str | Path | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.backbone = backbone
+        self.weights = weights
+        self.image_size = image_size
+        self.head = head
+        self.balance = balance
+        self.image_fit = image_fit
+        self.value_range = value_range
+        self.bits = bits
+        self.random_state = random_state
+        self.device = device
+        self.cache = cache
+        self.limits = limits
+
+    def fit(self, X: Any, y: ArrayLike, groups: ArrayLike | None = None) -> "ImageClassifier":
+        """Fits the head; its strength and temperature are chosen by cross-validation.
+
+        groups: (n,) what each image belongs to (a patient, a site), in scikit-learn's sense: images of one group, as
+        copies and near-copies, are never fitted on and judged by in the same fold. Raises ImageError for an image that
+        cannot be read, ValueError for labels that cannot be learned.
+        """
+        images, y = images_of(X), column_or_1d(y, warn=True)
+        groups = None if groups is None else column_or_1d(groups)
+        check_consistent_length(images, y, groups)
+        check_classification_targets(y)
+        check_choice("head", self.head, tuple(FAMILIES))
+        classes, labels = np.unique(y, return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(f"The number of classes has to be greater than one; got {len(classes)} class")
+        self._prepare(images)
+        seen = self._see(images)
+        components = _components(seen, groups)
+        _check_distinct(classes, labels, components)
+        folds = assign_folds(labels, seen.digests, components, FOLDS, self.random_state)
+        problem = Problem(seen.vectors, labels, len(classes), self.balance)
+        chosen = choose(problem, FAMILIES[self.head], fold_rounds(folds))
+        self.classes_ = classes
+        self.head_, self.strength_, self.temperature_ = chosen.head, chosen.strength, chosen.temperature
+        return self
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """(n, classes) calibrated probabilities, columns as in `classes_`."""
+        check_is_fitted(self)
+        return softmax(self.head_.logits(self._see(images_of(X)).vectors), self.temperature_)
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """(n,) the most probable label of each image."""
+        probabilities = self.predict_proba(X)
+        labels: NDArray[Any] = self.classes_[probabilities.argmax(axis=1)]
+        return labels
+
+
+def _components(seen: Seen, groups: NDArray[Any] | None) -> NDArray[np.int64]:
+    """(n,): equal for copies, near-copies and members of a group, which must not straddle folds."""
+    pairs = [*duplicates(seen.digests), *near_duplicates(seen.vectors, seen.thumbnails)]
+    names = [None] * len(seen.digests) if groups is None else [str(group) for group in groups.tolist()]
+    return group_records(len(seen.digests), pairs, names)
+
+
+def _check_distinct(classes: NDArray[Any], labels: NDArray[np.int64], components: NDArray[np.int64]) -> None:
+    counts = distinct_by_class(labels, components, len(classes))
+    if counts.min() < 2:
+        raise ValueError(
+            f"class {classes[counts.argmin()].item()!r} has {counts.min()} distinct image, expected 2 or more "
+            "(near-duplicates and a group's images count once)"
+        )

@@ -1,1 +1,0 @@
-"""The steps of `pipeline.py`, one file each: gather → learn → judge → publish."""

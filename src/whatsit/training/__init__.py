@@ -1,0 +1,1 @@
+"""From a data set to a trained classifier: probe, networks, comparison and search. It prints nothing."""

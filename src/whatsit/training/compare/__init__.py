@@ -1,0 +1,1 @@
+"""Several training methods on the same splits."""

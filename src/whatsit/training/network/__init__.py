@@ -1,0 +1,1 @@
+"""Networks trained with PyTorch, which needs the extra `networks`; tables and options need none."""

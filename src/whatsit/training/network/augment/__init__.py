@@ -1,0 +1,1 @@
+"""Data augmentation: random changes of training photos, on batches of pixels."""

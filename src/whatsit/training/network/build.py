@@ -1,0 +1,167 @@
+"""Options → the network to train, and all that a model folder says of where it came from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from whatsit.config import TrainOptions
+from whatsit.data.dataset import Dataset
+from whatsit.embedding.backbones.names import is_custom, is_timm
+from whatsit.embedding.backbones.registry import BACKBONES
+from whatsit.embedding.source import Watch
+from whatsit.errors import BackboneError, MissingExtraError
+from whatsit.images.preprocessing import Fit, Preprocessing
+from whatsit.training.network.accelerators import check_accelerator
+from whatsit.training.network.architectures import CNN, FINETUNE, FINETUNE_LITE, SCRATCH, Recipe, architecture, recipe
+from whatsit.training.preparation import likely_fit
+
+if TYPE_CHECKING:
+    from whatsit.training.network.modules import Network
+
+Tell = Callable[[str], None]  # some lines for people
+OWN = "trained from scratch on your photos"
+
+
+@dataclass(frozen=True)
+class Built:
+    """A network with its first weights."""
+
+    network: "Network"
+    preprocessing: Preprocessing
+    recipe: Recipe
+    name: str
+    licence: str
+    source: str
+
+
+def check_networks(options: TrainOptions) -> None:
+    """Raises MissingExtraError where no network can be trained here, WhatsitError where not on the device asked for."""
+    check_extra()
+    check_accelerator(options.device, options.network.devices)
+
+
+def check_extra() -> None:
+    """Raises MissingExtraError without the extra `networks`."""
+    for name in ("torch", "lightning", "timm"):
+        if find_spec(name) is None:
+            raise MissingExtraError(name, "networks")
+
+
+def build(options: TrainOptions, classes: int, fit: Fit) -> Built:
+    """Raises WhatsitError for an unknown name, weights that are missing, or an image too small for the layers."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay his own
+        torch.manual_seed(options.seed)
+        first = _first(options, classes, fit)
+    chosen = replace(first.preprocessing, value_range=options.value_range).read_by(options.limits)
+    return replace(first, preprocessing=chosen)
+
+
+def _first(options: TrainOptions, classes: int, fit: Fit) -> Built:
+    if options.method == "finetune":
+        return _pretrained(options, classes, fit)
+    network = options.network
+    if is_timm(network.architecture):
+        return _timm_scratch(options, classes, fit)
+    cnn = architecture(network.architecture, layers=network.layers, dense=network.dense, size=options.image_size)
+    return _scratch(options, cnn, classes, fit)
+
+
+def _scratch(options: TrainOptions, cnn: CNN, classes: int, fit: Fit) -> Built:
+    from whatsit.training.network.cnn import build_cnn
+
+    return Built(
+        build_cnn(cnn, classes),
+        Preprocessing((cnn.height, cnn.width), fit),
+        recipe(SCRATCH, options.network, cnn),
+        name=options.network.architecture,
+        licence="yours",
+        source=OWN,
+    )
+
+
+def _timm_scratch(options: TrainOptions, classes: int, fit: Fit) -> Built:
+    from whatsit.training.network.timm import build_timm_scratch
+
+    asked = options.network
+    for option, value in (("--layers", asked.layers), ("--dense", asked.dense)):
+        if value is not None:
+            raise BackboneError(f"{option} has no effect on {asked.architecture}: its layers are timm's. Leave it out")
+    network = build_timm_scratch(asked.architecture, classes, options.image_size)
+    return Built(
+        network,
+        Preprocessing(network.size, fit),
+        recipe(SCRATCH, asked),
+        name=asked.architecture,
+        licence="yours",
+        source=OWN,
+    )
+
+
+def _timm_pretrained(options: TrainOptions, classes: int, fit: Fit) -> Built:
+    from whatsit.embedding.backbones.timm import load_pretrained
+    from whatsit.training.network.timm import build_timm
+
+    pretrained = load_pretrained(
+        options.backbone, Path(options.weights) if options.weights else None, options.image_size
+    )
+    network = build_timm(pretrained, classes)
+    return Built(
+        network,
+        Preprocessing(network.size, fit, pretrained.interpolation),
+        recipe(FINETUNE, options.network),
+        name=pretrained.name,
+        licence=pretrained.licence,
+        source=pretrained.source,
+    )
+
+
+def _pretrained(options: TrainOptions, classes: int, fit: Fit) -> Built:
+    from whatsit.training.network.cnn import build_lite
+
+    if is_timm(options.backbone):
+        return _timm_pretrained(options, classes, fit)
+    if options.weights is not None:
+        raise BackboneError(
+            f"--weights goes with --backbone timm:NAME, got {options.backbone!r}. Leave one of them out"
+        )
+    try:
+        backbone = BACKBONES[options.backbone]
+    except KeyError:
+        why = "an ONNX file has no layers to learn" if is_custom(options.backbone) else "there is none of that name"
+        known = f"{', '.join(BACKBONES)}, and timm:NAME for timm's"
+        raise BackboneError(f"{options.backbone} cannot be fine-tuned: {why}. Those that can: {known}") from None
+    network = build_lite(backbone, classes, options.image_size)
+    return Built(
+        network,
+        Preprocessing(network.size, fit),
+        recipe(FINETUNE_LITE, options.network),
+        name=backbone.name,
+        licence=backbone.licence,
+        source=backbone.source,
+    )
+
+
+def build_for(dataset: Dataset, options: TrainOptions, fit: Fit, watch: Watch) -> Built:
+    """As `build`; where no fit was asked for, with the one that suits these photos and the network's own input."""
+    with watch("building the network", None):
+        return _shaped_for(build(options, len(dataset.classes), fit), dataset, options)
+
+
+def _shaped_for(built: Built, dataset: Dataset, options: TrainOptions) -> Built:
+    if options.fit != "auto":
+        return built
+    before = built.preprocessing
+    fit, _ = likely_fit(dataset, before.height, before.width, limits=options.limits)
+    return replace(built, preprocessing=replace(before, fit=fit))
+
+
+def introduce(built: Built, tell: Tell | None) -> None:
+    """Whoever listens hears of its layers, as `whatsit describe` shows them."""
+    if tell is not None:
+        from whatsit.training.network.summary import summarise, table
+
+        tell(f"{built.name}\n{table(summarise(built.network))}")

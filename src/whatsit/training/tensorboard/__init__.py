@@ -1,0 +1,1 @@
+"""Runs for TensorBoard. It decides nothing."""

@@ -1,0 +1,182 @@
+"""A training → its run in TensorBoard: for a network while it learns, and for all methods at the end.
+
+Until the end only photos to learn from and valid photos are looked at. What is written, `board` knows.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from whatsit.config import MOST_SEED, TrainOptions
+from whatsit.embedding.source import Watch
+from whatsit.errors import ImageError, WhatsitError
+from whatsit.images.decode import small_photo
+from whatsit.images.preprocessing import Preprocessing, is_value_range
+from whatsit.machine import cores
+from whatsit.training.calibration import in_turn, log_loss, softmax
+from whatsit.training.experiment import Photos
+from whatsit.training.heads import Problem
+from whatsit.training.network.architectures import Recipe
+from whatsit.training.network.build import Built
+from whatsit.training.save import Work
+from whatsit.training.selection import trace
+from whatsit.training.splits import shares
+from whatsit.training.tensorboard.run import check_board, run_folder
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Callback
+
+    from whatsit.training.tensorboard.events import Events, Points, Value
+
+
+def check(options: TrainOptions) -> None:
+    """Before long work. Raises WhatsitError where shares or the seed are none, or a run cannot be written."""
+    shares(options)
+    if not 0 <= options.precision <= 1:
+        raise WhatsitError(f"a precision of {options.precision}, expected 0 to 1")
+    if not 0 <= options.seed <= MOST_SEED:
+        raise WhatsitError(f"a seed of {options.seed}, expected 0 to {MOST_SEED}")
+    if options.value_range is not None and not is_value_range(options.value_range):
+        raise WhatsitError(f"a value range of {options.value_range}, expected (black, white), black below white")
+    if options.tensorboard is not None:
+        check_board(options.tensorboard)
+
+
+def watchers(
+    photos: Photos, built: Built, learning_rate: float, options: TrainOptions, training: Path
+) -> "tuple[Callback, ...]":
+    """What watches a network learn. training: the folder of its checkpoint."""
+    if options.tensorboard is None:
+        return ()
+    from whatsit.training.tensorboard.callback import Board
+
+    values = _values(options, built.name, built.preprocessing) | _recipe(built.recipe, learning_rate, options)
+    run = run_folder(options.tensorboard, photos.dataset.name, options.method, training)
+    return (Board(run, photos.dataset.classes, values),)
+
+
+def show(work: Work, training: Path | None, watch: Watch) -> None:
+    """What can be said at the end: the figures of what was kept, and the embeddings; of a probe its course, too."""
+    options = work.options
+    if options.tensorboard is None:
+        return
+    from whatsit.training.tensorboard.events import Events, write_projector
+
+    with watch("writing for TensorBoard", None):
+        run = run_folder(options.tensorboard, work.photos.dataset.name, options.method, training)
+        with closing(Events(run)) as events:
+            _write_end(events, work)
+        write_projector(run, _points(work))
+
+
+def _values(options: TrainOptions, network: str, preprocessing: Preprocessing) -> "dict[str, Value]":
+    return {
+        "method": options.method,
+        "network": network,
+        "image_size": preprocessing.dimensions,
+        "fit": preprocessing.fit,
+        "balance": options.balance,
+        "seed": options.seed,
+    }
+
+
+def _recipe(recipe: Recipe, learning_rate: float, options: TrainOptions) -> "dict[str, Value]":
+    return {
+        "epochs": recipe.epochs,
+        "batch_size": options.network.batch_size,
+        "optimizer": recipe.optimizer,
+        "learning_rate": learning_rate,
+        "weight_decay": recipe.weight_decay,
+        "layer_decay": recipe.layer_decay,
+        "label_smoothing": recipe.label_smoothing,
+        "augment": recipe.augment,
+        "averaging": recipe.averaging,
+        "unfreeze": options.network.unfreeze,
+    }
+
+
+def _write_end(events: "Events", work: Work) -> None:
+    from whatsit.training.tensorboard import tags
+    from whatsit.training.tensorboard.events import begin, end
+
+    learned, chosen = work.learned, work.learned.chosen
+    values = _values(work.options, work.extractor.name, work.extractor.preprocessing)
+    probe = work.options.method == "probe"
+    begin(events, values | ({"head": work.options.head, "strength": chosen.strength} if probe else {}))
+    last = _write_course(events, work) if probe else learned.history.epochs[-1].number if learned.history else 0
+    labels = work.photos.labels[work.plan.learn][chosen.held_out_rows]
+    loss = chosen.losses.get(chosen.strength, log_loss(chosen.held_out_logits, labels))
+    accuracy = float((chosen.held_out_logits.argmax(axis=1) == labels).mean())
+    events.scalar(tags.FINAL_VALID_LOSS, loss, last)
+    events.scalar(tags.FINAL_VALID_ACCURACY, accuracy, last)
+    events.scalar(tags.FINAL_TEST_ACCURACY, work.judged.evaluation.accuracy.value, last)
+    end(events)
+
+
+def _write_course(events: "Events", work: Work) -> int:
+    """Curves, confusions and the worst photos of a probe; gives the last step. Valid photos are the held-out ones."""
+    from whatsit.training.tensorboard import tags
+    from whatsit.training.tensorboard.confusion import confusion, draw_confusion
+    from whatsit.training.tensorboard.events import write_course
+    from whatsit.training.tensorboard.highest_loss import SIDE, draw_worst, worst_rows, wrong_of
+
+    photos, plan, chosen, options = work.photos, work.plan, work.learned.chosen, work.options
+    names = photos.dataset.classes
+    problem = Problem(photos.x[plan.learn], photos.labels[plan.learn], len(names), options.balance)
+    steps = trace(problem, chosen.strength, plan.rounds[0], options.head)
+    write_course(events, steps)
+    last = steps[-1].iteration if steps else 0
+    labels = problem.labels[chosen.held_out_rows]
+    p = softmax(chosen.held_out_logits, chosen.temperature)
+    counts = confusion(labels, p.argmax(axis=1), len(names))
+    events.image(tags.CONFUSION, draw_confusion(counts, names, "held-out photos"), last)
+    worst = worst_rows(labels, p)
+    small = _photos(work, plan.learn[chosen.held_out_rows[worst]], SIDE)
+    shown = [
+        wrong_of(np.asarray(photo), int(labels[i]), p[i], names)
+        for i, photo in zip(worst, small, strict=True)
+        if photo is not None
+    ]
+    events.image(tags.WORST, draw_worst(shown, "held-out photos of greatest loss"), last, photos=True)
+    return last
+
+
+def _photos(work: Work, rows: NDArray[np.int64], side: int) -> list[Image.Image | None]:
+    """Small; None where one has gone since."""
+    seen = work.extractor.preprocessing
+    limits = seen.reading(work.options.limits)
+
+    def load(row: int) -> Image.Image | None:
+        try:
+            return small_photo(work.photos.records[row].uri, side, limits, seen.value_range)
+        except ImageError:
+            return None
+
+    with ThreadPoolExecutor(cores()) as pool:
+        return list(pool.map(load, rows.tolist()))
+
+
+def _points(work: Work) -> "Points":
+    """Of photos that were not learned from: those that judge, and the held-out ones; of each class as many."""
+    from whatsit.training.tensorboard.events import MOST, SIDE, Points
+
+    photos, plan, learned = work.photos, work.plan, work.learned
+    apart = np.union1d(plan.judge, plan.learn[learned.chosen.held_out_rows])
+    mixed = np.random.default_rng(work.options.seed).permutation(apart)
+    rows = mixed[in_turn(photos.labels[mixed])][:MOST]
+    p, names = learned.out_of_sample[rows], photos.dataset.classes
+    columns: dict[str, Sequence[str]] = {
+        "label": [names[k] for k in photos.labels[rows]],
+        "answer": [names[k] for k in p.argmax(axis=1)],
+        "probability": [f"{one:.3f}" for one in p.max(axis=1)],
+        "right": ["yes" if right else "no" for right in p.argmax(axis=1) == photos.labels[rows]],
+        "split": [plan.splits[row] for row in rows],
+        "photo": [Path(photos.records[row].uri).name for row in rows],
+    }
+    return Points(photos.x[rows], columns, _photos(work, rows, SIDE))

@@ -1,0 +1,181 @@
+"""Options of a training → the `whatsit train` command that asks for them again.
+
+What came of a search: its trials, the best of them, and in sentences whether it beats the method's own options.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from math import isfinite
+
+from whatsit.config import TrainOptions
+from whatsit.evaluation.intervals import CHANCE, MCNEMAR
+from whatsit.evaluation.report.words import NBSP, count, nats, percent, points
+from whatsit.text import as_option, shell_quoted
+from whatsit.training.compare.result import Pair
+from whatsit.training.tune.space import Range, spelled
+from whatsit.training.tune.study import Row, best_of
+
+PLAIN = ("backbone", "weights", "fit", "device", "precision", "valid", "test", "seed")
+
+
+GROUPING = ("near_copies", "group_by_name")
+
+
+FLAGS = ("balance", "thumbnails")
+
+
+OTHERWISE = {"max_seconds": "max-time"}  # options that are not called as their field is
+
+
+PYTHON = ("warm_up", "cosine")  # that are none, and only Python can set
+
+
+def train_command(data: str, options: TrainOptions) -> str:
+    """On one line; data: as a shell reads it."""
+    return " ".join(["whatsit train", data, *_said(options)])
+
+
+def _said(options: TrainOptions) -> Iterator[str]:
+    """Only what differs from the defaults."""
+    default = TrainOptions()
+    yield f"--method {options.method}"
+    for name in PLAIN:
+        if (value := getattr(options, name)) != getattr(default, name):
+            yield f"--{name} {shell_quoted(str(value))}"
+    for name in GROUPING:
+        if (value := getattr(options, name)) != getattr(default, name):
+            yield f"{as_option(name)} {value}"
+    if options.image_size:
+        yield f"--image-size {spelled(options.image_size)}"
+    if options.value_range:
+        yield "--value-range {:.10g}:{:.10g}".format(*options.value_range)
+    yield from (f"--{name}" for name in FLAGS if getattr(options, name))
+    for name in ("max_bytes", "max_pixels"):
+        if (value := getattr(options.limits, name)) != getattr(default.limits, name):
+            yield f"{as_option(name)} {value}"
+    if options.limits.bands:
+        yield f"--bands {','.join(map(str, options.limits.bands))}"
+    if options.limits.page != default.limits.page:
+        yield f"--page {options.limits.page}"
+    names = [field.name for field in fields(options.network)]
+    for name in sorted(names, key=lambda name: name in PYTHON):
+        if (value := getattr(options.network, name)) != getattr(default.network, name):
+            yield f"# and {name}={value!r} in Python" if name in PYTHON else _option(name, value)
+
+
+def _option(name: str, value: object) -> str:
+    flag = OTHERWISE.get(name, name.replace("_", "-"))
+    if isinstance(value, bool):
+        return f"--{flag}" if value else f"--no-{flag}"
+    if isinstance(value, tuple):
+        return f"--{flag} {','.join(map(str, value)) or 'none'}"
+    return f"--{flag} {shell_quoted(str(value))}"
+
+
+FEW = 20  # complete trials; with fewer, which option matters is a guess
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Trials in the order in which they were begun, at least one of them complete. All figures are of valid photos."""
+
+    method: str
+    rows: tuple[Row, ...]
+    ranges: Mapping[str, Range]  # what was searched
+    photos: int  # valid
+    pair: Pair | None  # the best trial and the defaults; None where they are one, or the defaults came to nothing
+    importances: Mapping[str, float]  # shares of 1, the largest first
+    command: str  # that trains with the best options
+    test: str = MCNEMAR  # the name of the pair's
+
+    @property
+    def best(self) -> Row:
+        """The complete trial of least loss."""
+        best = best_of(self.rows)
+        if best is None:
+            raise ValueError("no trial is complete")
+        return best
+
+    @property
+    def defaults(self) -> Row | None:
+        """The trial of the method's own options."""
+        return next((row for row in self.rows if row.defaults), None)
+
+    @property
+    def complete(self) -> int:
+        """How many trials were not given up."""
+        return sum(not row.pruned for row in self.rows)
+
+    def place(self, row: Row) -> int:
+        """A trial's number for people, from 1: those that were broken off are not counted."""
+        return self.rows.index(row) + 1
+
+    @property
+    def words(self) -> list[str]:
+        """At least one sentence."""
+        return list(_words(self))
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values for JSON."""
+        best = self.best
+        return {
+            "method": self.method,
+            "valid_photos": self.photos,
+            "trials": [_plain(self, row) for row in self.rows],
+            "best": {"number": self.place(best), "options": dict(best.values), "command": self.command},
+            "against_defaults": asdict(self.pair) | {"within_noise": self.pair.by_chance} if self.pair else None,
+            "importances": dict(self.importances),
+            "words": self.words,
+        }
+
+
+def _plain(summary: Summary, row: Row) -> dict[str, object]:
+    state = "given up" if row.pruned else "complete"
+    facts = {"number": summary.place(row), "state": state, "defaults": row.defaults, "options": dict(row.values)}
+    losses = {str(epoch): loss for epoch, loss in row.epoch_losses.items() if isfinite(loss)}
+    return {**facts, "valid_log_loss": row.loss, **row.facts, "epoch_losses": losses}
+
+
+def _words(summary: Summary) -> Iterator[str]:
+    best, defaults = summary.best, summary.defaults
+    number = f"Trial {summary.place(best)} of {len(summary.rows)}"
+    accuracy = percent(best.figure("accuracy") or 0.0)
+    figures = f"log loss {nats(best.loss or 0.0)} on {count(summary.photos, 'valid photo')}, {accuracy} right"
+    if best.defaults:
+        yield f"The defaults did best: {figures}. No other of {count(len(summary.rows), 'trial')} beat them."
+    else:
+        yield f"{number} did best: {figures}."
+        yield from _gain(summary, best, defaults)
+    given_up = len(summary.rows) - summary.complete
+    if given_up:
+        yield f"{count(given_up, 'trial')} {'was' if given_up == 1 else 'were'} given up before the end."
+
+
+def _gain(summary: Summary, best: Row, defaults: Row | None) -> Iterator[str]:
+    if defaults is None or defaults.loss is None or best.loss is None:
+        yield "The defaults came to nothing, so there is nothing to hold it against."
+        return
+    share = 1 - best.loss / defaults.loss if defaults.loss else 0.0
+    was = f"The defaults: log loss {nats(defaults.loss)}, {percent(defaults.figure('accuracy') or 0.0)} right."
+    yield f"{was} That is {percent(share)} less loss."
+    if summary.pair is None:
+        return
+    gain = (best.figure("accuracy") or 0.0) - (defaults.figure("accuracy") or 0.0)
+    more = f"{points(abs(gain))} {'more' if gain >= 0 else 'fewer'} right answers"
+    test = f"{summary.test}, p{NBSP}={NBSP}{summary.pair.p_value:.2g}"
+    if not gain:
+        yield f"It has as many right answers as they: the gain is in how sure it is ({test})."
+    elif summary.pair.by_chance:
+        yield f"{more[0].upper()}{more[1:]} are within noise of the defaults ({test}, expected below {CHANCE})."
+    else:
+        chosen = "as far as photos can tell that also chose it"
+        yield f"{more[0].upper()}{more[1:]} are more than chance ({test}), {chosen}."
+
+
+def running_best(rows: Sequence[Row]) -> list[float | None]:
+    """The least loss up to each trial; None before the first complete one."""
+    best: list[float | None] = []
+    for row in rows:
+        known = [loss for loss in (best[-1] if best else None, row.loss) if loss is not None]
+        best.append(min(known, default=None))
+    return best
