@@ -161,7 +161,7 @@ def test_photos_are_seen_on_the_cpu_where_onnx_runtime_has_no_package_for_the_de
     assert len(trained.report.history.epochs if trained.report.history else ()) == 3
     assert trained.classifier.device == "cpu"
     with pytest.raises(WhatsitError, match=r"^device 'openvino' needs the package onnxruntime-openvino"):
-        train(small, tmp_path / "probe", TrainOptions(device="openvino"), cache=tmp_path / "cache")
+        train(small, tmp_path / "probe", TrainOptions(device="openvino"), cache=tmp_path / "empty")
 
 
 @pytest.mark.parametrize(
