@@ -5,10 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench docs clean browser
+.PHONY: help demo check quick test lint format bench docs clean browser
 
 help:
 	@echo "make demo    train on 2,624 photos of solar cells and show the report"
+	@echo "make check   lint, types and the quick tests, in about a minute"
 	@echo "make test    all tests, the browser's too (installs Debian's chromium where it is missing)"
 	@echo "make lint    ruff and mypy"
 	@echo "make format  let ruff mend what it can"
@@ -20,6 +21,12 @@ demo: $(VENV)/.installed-demo
 	$(BIN)/whatsit demo --output demo/solar-cells-model
 	@echo
 	@echo "Open demo/solar-cells-model/report.html in a browser."
+
+check: $(VENV)/.installed-dev
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint quick
+
+quick: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --dist worksteal
 
 test: $(VENV)/.installed-dev browser
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from patience import PATIENCE
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 ARGUMENTS = (
@@ -21,7 +22,7 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE = 30_000  # milliseconds that a condition may take, on a machine that does much else
+MILLISECONDS = 1000 * PATIENCE
 WIDTHS = {"phone": 390, "desk": 1280}  # CSS pixels
 HEIGHT = 900
 SCHEMES = ("light", "dark")
@@ -35,7 +36,7 @@ FITS = "() => [document.documentElement.scrollWidth, document.documentElement.cl
 def chromium() -> Iterator[Browser]:
     path = shutil.which("chromium")
     assert path, "chromium is missing: run make test, or apt-get install chromium"
-    expect.set_options(timeout=PATIENCE)
+    expect.set_options(timeout=MILLISECONDS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
@@ -51,7 +52,7 @@ class Visit:
         self.context = browser.new_context(
             viewport={"width": WIDTHS[width], "height": HEIGHT}, color_scheme=scheme, is_mobile=phone, has_touch=phone
         )
-        self.context.set_default_timeout(PATIENCE)
+        self.context.set_default_timeout(MILLISECONDS)
         self.said: list[str] = []  # in the console, of errors and warnings
         self.requested: list[str] = []  # URLs, without what lies in the page itself
         self.page: Page = self.context.new_page()

@@ -8,6 +8,8 @@ from playwright.sync_api import Browser, expect
 
 from whatsit.training.run import Trained
 
+pytestmark = pytest.mark.slow
+
 LOAD_PICTURES = """async () => {
   const pictures = [...document.images];
   pictures.forEach(picture => picture.loading = "eager");  // off-screen ones wait for a scroll

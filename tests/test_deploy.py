@@ -6,7 +6,6 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,12 @@ from typing import Any
 import click
 import pytest
 import yaml  # type: ignore[import-untyped]
-from serving.running import Running, serving
+from serving.running import Running
 
 import whatsit
 from whatsit.cli import whatsit as shell
 from whatsit.config import MIB, ServeOptions
 from whatsit.serving.request import STALL
-from whatsit.training.run import Trained
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
@@ -194,12 +192,7 @@ def test_nginx_leaves_the_answers_to_the_server() -> None:
         assert json.loads(body).keys() == {"error"}
 
 
-@pytest.fixture(scope="module")
-def server(model: Trained) -> Iterator[Running]:
-    with serving(model.folder, "--quiet") as running:
-        yield running
-
-
+@pytest.mark.slow
 def test_metrics_that_are_worth_an_alert_exist(server: Running) -> None:
     told = server.ask("GET", "/metrics").body.decode()
     named = set(re.findall(r"whatsit_[a-z_]+", PAGE))
@@ -234,6 +227,7 @@ def scripts() -> dict[str, str]:
     return {"HEALTHCHECK": health[2], "readinessProbe": probe[2]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", scripts())
 def test_scripts_that_ask_whether_all_is_well(server: Running, name: str) -> None:
     def code(port: int) -> int:

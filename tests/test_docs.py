@@ -35,6 +35,7 @@ import onnx
 import pytest
 from drawn import KINDS, draw_folder, drawn_photo
 from onnx import TensorProto, helper, numpy_helper
+from patience import PATIENCE
 from PIL import Image
 from serving.running import free_port
 
@@ -50,8 +51,6 @@ NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
 SIZE = re.compile(r"# (?:bytes|kB|GB)\b")
 PORT = re.compile(r"(?<=127\.0\.0\.1:)8000\b|(?<=--port )8000\b")
 END = "kill %1"
-SECONDS = 300  # no command in the docs takes longer, on the slowest machine
-SECONDS_TO_START = 60  # nor what runs on in the background, until it has said what is shown
 
 
 @dataclass(frozen=True)
@@ -154,7 +153,7 @@ class Job:
     printed: Path
 
     def await_shown(self, shown: str, where: str) -> None:
-        until = time.monotonic() + SECONDS_TO_START
+        until = time.monotonic() + PATIENCE
         while True:
             has_ended = self.process.poll() is not None
             try:
@@ -183,7 +182,7 @@ class Jobs:
     def end(self, where: str) -> None:
         job = self.running[0]
         job.process.terminate()
-        assert job.process.wait(SECONDS) == 0, f"{where}: {job.printed.read_text(encoding='utf-8')}"
+        assert job.process.wait(PATIENCE) == 0, f"{where}: {job.printed.read_text(encoding='utf-8')}"
         self.end_all()
 
     def end_all(self) -> None:
@@ -209,7 +208,7 @@ def run_console(block: Block, where: str, jobs: Jobs) -> None:
         if command == END:
             jobs.end(f"{where}: {command}")
             continue
-        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=SECONDS)
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=PATIENCE)
         printed = done.stdout + done.stderr
         assert done.returncode == 0, f"{where}: {command}\n{printed}"
         check_shown(shown, printed, f"{where}: {command}")
@@ -223,6 +222,7 @@ def run_python(block: Block, names: dict[str, Any], where: str) -> str:
     return printed.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", RUN_HERE, ids=lambda page: page.stem)
 def test_examples_run(page: Path, workspace: Path, jobs: Jobs) -> None:
     names: dict[str, Any] = {"__name__": "__main__"}

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 import pytest
+from patience import PATIENCE
 
 import whatsit
 from whatsit.cli import COMMANDS
@@ -146,7 +147,7 @@ def loaded_by(code: str, *arguments: str) -> set[str]:
     """The packages that a fresh Python has imported at the end of `code`."""
     reported = f"import sys\n{code}\nprint('loaded:', *{{name.partition('.')[0] for name in sys.modules}})"
     done = subprocess.run(
-        [sys.executable, "-c", reported, *arguments], capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", reported, *arguments], capture_output=True, text=True, check=True, timeout=PATIENCE
     )
     return set(done.stdout.rpartition("loaded:")[2].split())
 

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from patience import PATIENCE
 
 from whatsit.machine import Later
 
@@ -12,11 +13,11 @@ def test_it_begins_before_it_is_asked_for() -> None:
 
     def compute() -> int:
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(PATIENCE)
         return 7
 
     later = Later(compute)
-    assert begun.wait(10)
+    assert begun.wait(PATIENCE)
     go_on.set()
     assert later.result() == later.result() == 7
 

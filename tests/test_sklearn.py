@@ -24,6 +24,8 @@ from whatsit.training.heads import FAMILIES, Problem
 from whatsit.training.selection import choose, fold_rounds
 from whatsit.training.splits import FOLDS
 
+pytestmark = pytest.mark.slow
+
 BOTH: list[Callable[[], Any]] = [whatsit.ImageEmbedder, whatsit.ImageClassifier]
 
 

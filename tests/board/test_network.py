@@ -22,6 +22,8 @@ from whatsit.training.run import Trained
 from whatsit.training.tensorboard import tags
 from whatsit.training.tensorboard.callback import Board
 
+pytestmark = pytest.mark.slow
+
 EPOCHS, BATCH = 3, 8
 TINY = NetworkOptions(layers=(4,), dense=(), epochs=EPOCHS, batch_size=BATCH, augment="none")
 CURVES = {

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from google.protobuf import text_format  # type: ignore[import-untyped]
+from patience import PATIENCE
 from PIL import Image
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 
@@ -16,6 +17,8 @@ from whatsit.api import train
 from whatsit.config import TrainOptions
 from whatsit.training.run import Trained
 from whatsit.training.tensorboard import tags
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +102,7 @@ def test_a_probe_needs_no_pytorch(small: Path, quick: TrainOptions, tmp_path: Pa
     command = ["train", str(small), "-o", str(tmp_path / "model"), "--tensorboard", str(tmp_path / "board")]
     command += ["--backbone", quick.backbone, "--fit", "squash"]
     done = subprocess.run(
-        [sys.executable, "-c", code, *command], capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", code, *command], capture_output=True, text=True, check=True, timeout=PATIENCE
     )
     loaded = set(done.stdout.rpartition("loaded:")[2].split())
     assert "tensorboard" in loaded

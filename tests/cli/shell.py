@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 from whatsit.cli import main
 
@@ -43,7 +44,7 @@ def process(
     """`python -m whatsit …`, its output through pipes."""
     command = [sys.executable, "-m", "whatsit", *map(str, arguments)]
     done = subprocess.run(
-        command, input=given, capture_output=True, cwd=folder, env={**os.environ, **(env or {})}, timeout=120
+        command, input=given, capture_output=True, cwd=folder, env={**os.environ, **(env or {})}, timeout=PATIENCE
     )
     return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 from whatsit.cli import COMMANDS
 from whatsit.demo import LICENCE, compare, write_manifest
@@ -95,9 +96,9 @@ def test_the_demo_lists_its_photos(tmp_path: Path) -> None:
     assert all(Path(row["uri"]).is_file() for row in rows[::100])
 
 
-def test_the_demo_stands_beside_the_paper(model: Trained) -> None:
-    text = compare(model.evaluation)
-    assert f"{model.evaluation.accuracy.value:.1%}" in text
+def test_the_demo_stands_beside_the_paper(small_model: Trained) -> None:
+    text = compare(small_model.evaluation)
+    assert f"{small_model.evaluation.accuracy.value:.1%}" in text
     for figure in ("82.4%", "88.4%", "arXiv 1807.02894", LICENCE, "The protocols differ"):
         assert figure in text
     assert max(map(len, text.splitlines())) <= 100
@@ -182,6 +183,6 @@ def test_a_folder_in_the_place_of_a_file_is_told_before_any_work(
 def test_answers_without_a_place_are_told(fruit: Path, fruit_model: Path) -> None:
     """`>&-` closes standard output; the next file that is opened must not take its place."""
     command = shlex.join([sys.executable, "-m", "whatsit", "predict", str(fruit_model), str(fruit)])
-    done = subprocess.run(["sh", "-c", f"{command} >&-"], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(["sh", "-c", f"{command} >&-"], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 1
     assert done.stderr == ("Error: standard output is closed, so the answers have no place. Name one with --output\n")

@@ -8,6 +8,8 @@ from whatsit.training.network.architectures import ARCHITECTURES
 
 from .shell import Shell, check_mistake
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_table_with_totals(shell: Shell) -> None:
     done = shell("describe", "cnn-cats-dogs")

@@ -5,6 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
+
+pytestmark = pytest.mark.slow
 
 LIBRARIES = ("httptools", "orjson", "prometheus_client", "python_multipart", "starlette", "uvicorn", "uvloop")
 CODE = f"""
@@ -17,7 +20,7 @@ main()
 
 def without_the_extra(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-c", CODE, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
 
 
 def test_the_server_names_what_to_install(fruit_model: Path) -> None:

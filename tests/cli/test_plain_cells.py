@@ -15,6 +15,8 @@ from whatsit.text import PLAIN_CELLS
 
 from .shell import Shell
 
+pytestmark = pytest.mark.slow
+
 
 def column(file: Path, name: str) -> set[str]:
     with file.open(encoding="utf-8", newline="") as opened:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from patience import PATIENCE
 from PIL import Image
 
 from whatsit.model.load import load
@@ -154,7 +155,7 @@ def test_many_photos_stream_and_a_closed_pipe_ends_it(fruit: Path, fruit_model: 
         running.stdout.close()
         running.stdin.write(f"{path}\n".encode() * 200)
         running.stdin.close()
-        assert running.wait(timeout=60) == 1
+        assert running.wait(timeout=PATIENCE) == 1
         assert running.stderr.read() == b""
 
 
@@ -227,7 +228,7 @@ def test_a_photo_that_is_not_there_needs_no_model(shell: Shell) -> None:
 def test_stdout_on_a_full_disk(fruit: Path, fruit_model: Path) -> None:
     command = [sys.executable, "-m", "whatsit", "predict", str(fruit_model), str(fruit / "apples"), "--csv"]
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=120)
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=PATIENCE)
     assert done.returncode == 1
     assert done.stderr == b"Error: cannot print the answer: no space left where stdout goes\n"
 
@@ -281,7 +282,7 @@ def test_a_file_is_whole_or_as_it_was(shell: Shell, new: Path, fruit_model: Path
         running.stdin.write(f"{new / 'bad.jpg'}\n".encode() * 500)
         running.stdin.flush()
         running.terminate()
-        running.wait(timeout=60)
+        running.wait(timeout=PATIENCE)
     assert len(file.read_text(encoding="utf-8").splitlines()) == 4
 
 

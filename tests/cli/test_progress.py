@@ -10,6 +10,7 @@ import termios
 import time
 
 import pytest
+from patience import PATIENCE
 
 from whatsit.cli import progress
 from whatsit.cli.progress import bar
@@ -25,7 +26,7 @@ def test_a_step_without_a_total_counts_its_seconds(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setattr(progress, "TICK", 0.01)
     with bar("learning", None):
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while "learning … 0 s" not in terminal.getvalue():
             assert time.monotonic() < deadline
     *_, last = terminal.getvalue().rstrip("\r").split("\r")

@@ -13,11 +13,14 @@ from pathlib import Path
 
 import pytest
 from drawn import draw_folder
+from patience import PATIENCE
 from steps.made import make_folder, save
 
 from whatsit.evaluation.report.words import columns
 
 from .shell import Shell, check_mistake, process
+
+pytestmark = pytest.mark.slow
 
 
 def quick(own: str) -> list[str]:
@@ -233,7 +236,7 @@ def test_an_interrupted_training_goes_on_where_it_was(tmp_path: Path) -> None:
         while running.poll() is None and not rows(cache):
             time.sleep(0.02)
         running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=60)
+        out, err = running.communicate(timeout=PATIENCE)
     assert running.returncode == 130, err
     assert out == b""
     *_, last = err.decode().splitlines()

@@ -17,6 +17,8 @@ from whatsit.training.compare.field import CANDIDATES
 from whatsit.training.compare.run import compare
 from whatsit.training.compare.terminal import summary
 
+pytestmark = pytest.mark.slow
+
 COMMON = TrainOptions(seed=7, balance=True)
 
 

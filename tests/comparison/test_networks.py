@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from patience import PATIENCE
 
 from whatsit.config import NetworkOptions, TrainOptions
 from whatsit.errors import WhatsitError
@@ -26,6 +27,8 @@ from whatsit.training.network.batches import Batches
 
 if TYPE_CHECKING:
     from whatsit.training.network.learner import Task
+
+pytestmark = pytest.mark.slow
 
 LONG = NetworkOptions(architecture="cnn-boats", layers=(8,), dense=(), epochs=12, batch_size=4, patience=99)
 SCRIPT = f"""
@@ -153,7 +156,7 @@ def test_a_network_that_cannot_learn_is_named(fruit: Path, scratch: TrainOptions
 
 
 def await_checkpoint(process: "subprocess.Popen[bytes]", work: Path) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE
     while not list(work.glob("*/last.ckpt")):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < until

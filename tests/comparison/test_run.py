@@ -23,6 +23,8 @@ from whatsit.training.compare.run import Compared, compare
 from whatsit.training.compare.trial import Trial, run_trial
 from whatsit.training.splits import make_plan
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def candidates(probe: TrainOptions) -> Mapping[str, TrainOptions]:
@@ -57,8 +59,8 @@ def test_the_figures_are_of_valid_photos_and_the_headline_of_test_photos(done: C
     assert done.trained.evaluation.n == splits.count(",test,") > 0
     for trial in done.comparison.trials:
         assert trial.logits.shape == (figures["valid_photos"], 2)
-        assert 0 < trial.seconds < 60
-        assert 0 < trial.milliseconds < 1000
+        assert trial.seconds > 0
+        assert trial.milliseconds > 0
         assert 0 < trial.megabytes < 1
 
 

@@ -60,6 +60,7 @@ def test_the_search_through_files_finds_the_same() -> None:
     assert near_duplicates(vectors, thumbnails) == [(0, 2999), (7, 8), (1500, 2991)]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("on_disk")
 def test_more_photos_take_next_to_no_more_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before, 1.5 kB and more for each."""

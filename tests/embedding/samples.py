@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from patience import PATIENCE
 from PIL import Image
 
 from whatsit.config import Precision
@@ -97,6 +98,6 @@ def start_python(code: str, *arguments: str, **environment: str) -> subprocess.P
 
 def finish(process: subprocess.Popen[str]) -> str:
     """Its output, once it has ended well."""
-    out, err = process.communicate(timeout=240)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     return out

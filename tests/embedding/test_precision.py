@@ -24,6 +24,8 @@ from whatsit.machine import cores
 
 from .samples import finish, start_python
 
+pytestmark = pytest.mark.slow
+
 LITE0 = "efficientnet-lite0"
 ASK = f"from whatsit.embedding.devices import settle_precision as s; print(*s('auto', '{LITE0}', 'cpu'), sep='|')"
 ZEN4 = "flags\t\t: fpu sse4_2 avx2 avx512f avx512bw avx512_vnni avx512_bitalg\n"

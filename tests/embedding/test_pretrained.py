@@ -22,6 +22,8 @@ from whatsit.errors import BackboneError
 
 from .samples import drawing
 
+pytestmark = pytest.mark.slow
+
 TINY = "test_resnet"  # timm's own for tests: 0.5 million weights, 160 x 160 pixels
 State = dict[str, Tensor]
 

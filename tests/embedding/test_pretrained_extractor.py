@@ -13,6 +13,7 @@ import pytest
 import timm
 import torch
 from onnx import TensorProto, helper
+from patience import PATIENCE
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -33,6 +34,8 @@ from whatsit.errors import BackboneError, MissingExtraError
 from whatsit.images.preprocessing import Preprocessing
 
 from .samples import drawing, finish, save_drawings, start_python
+
+pytestmark = pytest.mark.slow
 
 NAMES = ("timm:test_resnet", "timm:test_vit")  # one whose embedding is the mean of a map, one whose is not
 IMAGES = np.stack([drawing(seed, 160) for seed in range(3)])
@@ -116,7 +119,7 @@ from whatsit.embedding.backbones.registry import feature_extractor
 feature_extractor(sys.argv[1], "float32", "crop", sys.argv[2], sys.argv[3])
 """
     process = start_python(code, NAMES[1], str(_weights(folder, NAMES[1])), str(tmp_path))
-    assert process.communicate(timeout=120) == ("", "")
+    assert process.communicate(timeout=PATIENCE) == ("", "")
     assert len(list(tmp_path.iterdir())) == 2
 
 

@@ -11,6 +11,8 @@ from whatsit.embedding.embedder import Embedder
 
 from .samples import finish, save_drawings, start_python, tiny_extractor
 
+pytestmark = pytest.mark.slow
+
 FILL = """
 import sys, time
 from pathlib import Path

@@ -84,6 +84,7 @@ def drawn(draw: st.DrawFn) -> tuple[Labels, Floats]:
     return np.array(truth, dtype=np.int64), p / p.sum(axis=1, keepdims=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(drawn())
 def test_every_figure_is_in_range(made: tuple[Labels, Floats]) -> None:
@@ -100,6 +101,7 @@ def test_every_figure_is_in_range(made: tuple[Labels, Floats]) -> None:
     json.dumps(got.to_dict(), allow_nan=False)
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(drawn(), st.randoms())
 def test_the_order_of_the_photos_changes_nothing(made: tuple[Labels, Floats], random: Random) -> None:
@@ -126,6 +128,7 @@ def test_intervals_are_seeded_and_contain_their_figure() -> None:
         assert figure.low < figure.value < figure.high
 
 
+@pytest.mark.slow
 def test_the_bootstrap_covers_as_often_as_it_says() -> None:
     """Of 60 samples from one population, about 95 % of the intervals must hold its balanced accuracy."""
     truth, p = predictions(100_000, 3)

@@ -76,6 +76,7 @@ def test_the_interval_holds_the_truth_as_often_as_it_says(n: int, photos: int, s
     assert held >= 360
 
 
+@pytest.mark.slow
 def test_the_bootstrapped_figures_hold_the_truth_too() -> None:
     rng = np.random.default_rng(2)
     made = [patients(rng, 10, 24, 0.2) for _ in range(60)]
@@ -160,7 +161,8 @@ def drawn(draw: st.DrawFn) -> tuple[Labels, Floats, Labels]:
     return np.array(truth, np.int64), weights / weights.sum(axis=1, keepdims=True), np.array(groups, np.int64)
 
 
-@settings(max_examples=60)
+@pytest.mark.slow
+@settings(max_examples=30)
 @given(drawn(), st.randoms())
 def test_intervals_contain_their_figure_and_stay_in_range(made: tuple[Labels, Floats, Labels], random: Random) -> None:
     truth, p, groups = made

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 from click.testing import CliRunner
+from patience import PATIENCE
 from PIL import Image
 
 import whatsit
@@ -131,6 +132,7 @@ def test_preprocessing_remembers_bands_and_pages() -> None:
     assert chosen.reading(Limits(max_pixels=7)) == Limits(max_pixels=7, bands=(4, 3, 2), page="channels")
 
 
+@pytest.mark.slow
 def test_a_model_reads_as_it_was_trained(tmp_path: Path) -> None:
     """Photos whose first three bands are all the same: only the fourth tells the classes apart."""
     rng = np.random.default_rng(0)
@@ -154,6 +156,7 @@ def test_a_model_reads_as_it_was_trained(tmp_path: Path) -> None:
     assert "expected one number from 1, or three" in refused.output
 
 
+@pytest.mark.slow
 def test_the_command_line_says_it_and_libtiff_says_nothing(tmp_path: Path) -> None:
     whole = tiff(PHOTO[..., :1], GREY, compression="lzw")
     (tmp_path / "pages.tif").write_bytes(whole)
@@ -161,13 +164,14 @@ def test_the_command_line_says_it_and_libtiff_says_nothing(tmp_path: Path) -> No
     damaged[400:700] = bytes(range(200, 250)) * 6
     (tmp_path / "damaged.tif").write_bytes(damaged)
     run = subprocess.run(
-        [sys.executable, "-m", "whatsit", "predict", str(tmp_path)], capture_output=True, text=True, timeout=300
+        [sys.executable, "-m", "whatsit", "predict", str(tmp_path)], capture_output=True, text=True, timeout=PATIENCE
     )
     assert "damaged TIFF" in run.stdout + run.stderr
     assert "1 file: further pages were left out" in run.stderr
     assert "tempfile.tif" not in run.stderr
 
 
+@pytest.mark.slow
 def test_embeddings_remember_bands(tmp_path: Path) -> None:
     for kind in ("bare", "wooded"):
         (tmp_path / "land" / kind).mkdir(parents=True)

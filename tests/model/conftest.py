@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from whatsit.api import train
-from whatsit.config import TrainOptions
 from whatsit.embedding.backbones.extractor import FeatureExtractor
 from whatsit.embedding.backbones.registry import feature_extractor
 from whatsit.model.classifier import Classifier
@@ -23,12 +21,6 @@ def folder(model: Trained) -> Path:
 @pytest.fixture(scope="session")
 def classifier(model: Trained) -> Classifier:
     return model.classifier
-
-
-@pytest.fixture(scope="session")
-def with_thumbnails(photos: Path, cache: Path) -> Path:
-    """The folder of the same model, trained to keep thumbnails. Read it; to change it, copy it."""
-    return train(photos, photos.parent / "thumbnails-model", TrainOptions(thumbnails=True), cache=cache).folder
 
 
 @pytest.fixture(scope="session")

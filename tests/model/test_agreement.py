@@ -25,6 +25,8 @@ from whatsit.model.sessions import OUTPUTS
 from whatsit.training.calibration import learn_familiarity, softmax
 from whatsit.training.heads import FAMILIES, Problem
 
+pytestmark = pytest.mark.slow
+
 TEMPERATURE = 1.7
 CLOSE = 1e-4
 

@@ -26,6 +26,8 @@ from whatsit.model.heads import Head, LinearHead
 from whatsit.training.calibration import learn_familiarity
 from whatsit.training.heads import FAMILIES, Problem
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[[str, Fit], Classifier]
 
 

@@ -10,6 +10,8 @@ import whatsit
 from whatsit.model.classifier import Classifier
 from whatsit.model.imagenet import imagenet_labels
 
+pytestmark = pytest.mark.slow
+
 DATA = Path(__file__).parents[3] / "shared" / "data"
 PLAUSIBLE = {"flowers/daisy": "daisy", "ants_bees/valid/ants": "ant", "ants_bees/valid/bees": "bee"}
 FOUND = [place for place in PLAUSIBLE if (DATA / place).is_dir()]  # real photos, where the checkout has them beside it

@@ -23,6 +23,8 @@ from whatsit.errors import BackboneError, ModelFolderError
 from whatsit.model.classifier import Classifier
 from whatsit.model.imagenet import imagenet_classifier
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def no_collection() -> Iterator[None]:

@@ -28,6 +28,8 @@ from whatsit.model.classifier import Classifier
 from whatsit.model.format import FILES, read_facts, write_core
 from whatsit.model.similar import BYTES_A_PHOTO, SIDE, Similar, thumbnails_bytes
 
+pytestmark = pytest.mark.slow
+
 Records = list[Any]
 
 

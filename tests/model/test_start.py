@@ -7,8 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 import whatsit
+
+pytestmark = pytest.mark.slow
 
 SOURCE = Path(whatsit.__file__).parent
 LIBRARIES = ("sklearn", "scipy", "pandas", "matplotlib", "onnx", "jinja2", "pyarrow", "threadpoolctl", "fsspec")
@@ -20,7 +23,7 @@ ASK = f"print('imported:', *sorted(set(sys.modules) & {set(NOT_NEEDED)}))"
 def imported_by(code: str, *arguments: str) -> list[str]:
     """Which of them a fresh interpreter has imported once it has run the code."""
     script = f"import sys, atexit\natexit.register(lambda: {ASK})\n{code}"
-    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     last = done.stdout.splitlines()[-1]
     assert last.startswith("imported:")
@@ -74,5 +77,5 @@ def test_onnx_runtime_tells_nobody_that_it_is_used(folder: Path, paths: list[str
     env = {name: os.environ[name] for name in kept if name in os.environ}
     code = "from whatsit.cli import main\nmain()"
     command = [sys.executable, "-c", code, "predict", str(folder), paths[0]]
-    subprocess.run(command, env={**env, "HOME": str(tmp_path)}, check=True, capture_output=True, timeout=120)
+    subprocess.run(command, env={**env, "HOME": str(tmp_path)}, check=True, capture_output=True, timeout=PATIENCE)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

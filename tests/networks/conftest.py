@@ -1,14 +1,12 @@
-"""Networks so small that a second thread only waits."""
+"""Networks so small that a second core only waits."""
 
 from collections.abc import Iterator
 
 import pytest
-
-from whatsit.training.network import trainer as fit
+from once import one_core
 
 
 @pytest.fixture(scope="package", autouse=True)
-def one_thread() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit, "cores", lambda: 1)
+def on_one_core() -> Iterator[None]:
+    with one_core():
         yield

@@ -17,13 +17,14 @@ from whatsit.embedding.session import graph_device
 from whatsit.errors import BackboneError, WhatsitError
 from whatsit.training.network import accelerators
 from whatsit.training.network import modules as layout
-from whatsit.training.network import trainer as fit
 from whatsit.training.network.accelerators import check_accelerator
 from whatsit.training.network.batches import Batch
 from whatsit.training.network.learner import Learner
 from whatsit.training.network.trainer import precision
 
 from .learning import STEERING, first_network, same_weights, task_of, trained
+
+pytestmark = pytest.mark.slow
 
 
 class NoFloat64(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -44,7 +45,6 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accelerators, "_check_apple", lambda devices: None)
     monkeypatch.setattr(torch.mps, "get_rng_state", lambda: torch.zeros(1))
     monkeypatch.setattr(torch.mps, "set_rng_state", lambda state: None)
-    monkeypatch.setattr(fit, "cores", lambda: 1)
 
 
 def refusing(step: Callable[..., Any]) -> Callable[..., Any]:

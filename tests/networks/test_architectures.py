@@ -8,6 +8,8 @@ from whatsit.training.network.architectures import ARCHITECTURES, CNN, architect
 from whatsit.training.network.cnn import build_cnn
 from whatsit.training.network.modules import Network
 
+pytestmark = pytest.mark.slow
+
 
 def parameters(network: Network) -> int:
     return sum(parameter.numel() for parameter in network.parameters())

@@ -12,6 +12,8 @@ from torch import Tensor
 from whatsit.training.network.augment.augmentation import GEOMETRY, Augmentation
 from whatsit.training.network.augment.geometry import Shape, moved, sample, scaled, sheared, turned
 
+pytestmark = pytest.mark.slow
+
 
 def drawn(n: int = 1, height: int = 24, width: int = 36) -> Tensor:
     """uint8 (n, 3, height, width): one photo, n times."""

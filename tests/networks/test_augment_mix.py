@@ -8,6 +8,8 @@ from torch import Tensor
 
 from whatsit.training.network.augment.augmentation import Augmentation
 
+pytestmark = pytest.mark.slow
+
 
 def numbered(n: int, height: int, width: int) -> tuple[Tensor, Tensor]:
     """n photos, each of one value, its number, and one-hot targets of a class each."""

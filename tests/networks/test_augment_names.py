@@ -6,10 +6,13 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from patience import PATIENCE
 
 from whatsit.errors import WhatsitError
 from whatsit.training.network.augment.augmentation import CHANGES, GEOMETRY, MIXES
 from whatsit.training.network.augment.names import KINDS, PRESETS, Step, parse_augmentation
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_list_is_its_steps_in_order() -> None:
@@ -85,4 +88,4 @@ def test_names_need_no_pytorch() -> None:
         "import sys; from whatsit.training.network.augment.names import parse_augmentation; "
         "parse_augmentation('strong'); sys.exit('torch' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], timeout=PATIENCE).returncode == 0

@@ -21,6 +21,8 @@ from whatsit.training.network.augment.pixels import (
     stretched,
 )
 
+pytestmark = pytest.mark.slow
+
 functional = pytest.importorskip("torchvision.transforms.v2.functional")
 LEVELS = torch.tensor([0.3, -0.3, 1.0])
 

@@ -10,6 +10,8 @@ from whatsit.errors import WhatsitError
 from whatsit.training.network.augment.augmentation import Augmentation
 from whatsit.training.network.augment.names import PRESETS
 
+pytestmark = pytest.mark.slow
+
 TEXTS = [
     *PRESETS,
     *("hflip", "vflip", "rotation=90", "shift=0.5", "width-shift=0.1", "height-shift=1", "zoom=0.5", "crop=0.1"),

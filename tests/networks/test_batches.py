@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from whatsit.training.network.batches import Batches
 
+pytestmark = pytest.mark.slow
+
 ALL = 70  # photos in the file
 
 

@@ -7,6 +7,8 @@ from torch.nn import functional
 
 from whatsit.training.network.depthwise import DepthwiseConv2d, _Depthwise, depthwise, speed_up
 
+pytestmark = pytest.mark.slow
+
 CASES = [(kernel, stride, bias) for kernel in (3, 5) for stride in (1, 2) for bias in (True, False)]
 
 

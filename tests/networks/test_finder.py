@@ -23,6 +23,8 @@ from whatsit.training.network.modules import Network
 from whatsit.training.network.optimizer import Course, optimizer_of, unfreeze
 from whatsit.training.network.resume import FOUND, read_rate
 
+pytestmark = pytest.mark.slow
+
 SIDE = 16
 OWN = 0.0321  # a rate that no trial suggests
 TINY = CNN((8, 16), SIDE, SIDE, padded=True, batch_norm=True, average=True, residual=True, dropout=0.2)

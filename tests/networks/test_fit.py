@@ -22,6 +22,8 @@ from whatsit.training.network.trainer import NOTHING_LEARNS, fit
 
 from .learning import CLASSES, SMALL, STEERING, first_network, same_weights, silent, still, task_of, trained
 
+pytestmark = pytest.mark.slow
+
 EXACT = replace(STEERING, mixed_precision=False)
 
 

@@ -16,6 +16,8 @@ from whatsit.training.network.export import Origin, feature_extractor_of, linear
 from whatsit.training.network.modules import Network
 from whatsit.training.network.optimizer import unfreeze
 
+pytestmark = pytest.mark.slow
+
 LITE0 = BACKBONES["efficientnet-lite0"]
 
 

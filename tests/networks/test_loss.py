@@ -7,6 +7,8 @@ from torch.nn import functional
 
 from whatsit.training.network.learner import cross_entropies, scores, smoothed, weighted_loss
 
+pytestmark = pytest.mark.slow
+
 
 def drawn(n: int, outputs: int, classes: int) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(n)

@@ -20,6 +20,8 @@ from whatsit.images.preprocessing import Preprocessing
 from whatsit.training.network import batches as pixels
 from whatsit.training.network.batches import Source, decoded
 
+pytestmark = pytest.mark.slow
+
 WIDE = Preprocessing((20, 31), "crop")
 
 

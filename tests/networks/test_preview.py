@@ -19,6 +19,8 @@ from whatsit.images.decode import load_for_network
 from whatsit.images.preprocessing import Preprocessing
 from whatsit.training.network.preview import GAP, LINE, MARGIN, Cell, Preview, PreviewOptions, Row, draw_sheet, preview
 
+pytestmark = pytest.mark.slow
+
 TOP = 2 * MARGIN + 2 * LINE  # where the first row begins
 
 

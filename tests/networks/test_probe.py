@@ -16,6 +16,8 @@ from whatsit.training.network.modules import Network, Start
 
 from .learning import CLASSES, SMALL, first_network, task_of
 
+pytestmark = pytest.mark.slow
+
 LEARNED, VALID, FOLDS = np.arange(45), np.arange(45, 60), np.arange(45) % 3
 
 

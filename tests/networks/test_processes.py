@@ -18,6 +18,8 @@ from whatsit.training.network.processes import _why, listening, raised_flag, tol
 
 from .learning import CLASSES, STEERING, first_network, task_of, trained
 
+pytestmark = pytest.mark.slow
+
 
 def test_two_processes_train_together(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from patience import PATIENCE
 
 from whatsit.errors import WhatsitError
 from whatsit.training.history import History
@@ -24,6 +25,8 @@ from whatsit.training.network.modules import Network
 from whatsit.training.network.optimizer import schedule_of
 
 from .learning import STEERING, Say, same_weights, still, task_of, trained
+
+pytestmark = pytest.mark.slow
 
 EPOCHS, STEPS = 4, 5  # and as many steps an epoch
 
@@ -109,8 +112,6 @@ from pathlib import Path
 sys.path[:0] = sys.argv[2:]
 from networks.learning import task_of, trained
 from networks.test_resume import at_step
-from whatsit.training.network import trainer
-trainer.cores = lambda: 1
 folder = Path(sys.argv[1])
 trained(folder, task_of(folder), say=at_step(12, lambda: os.kill(os.getpid(), signal.SIGKILL)))
 """
@@ -119,7 +120,7 @@ trained(folder, task_of(folder), say=at_step(12, lambda: os.kill(os.getpid(), si
 def test_killed(tmp_path: Path, whole: tuple[Network, History]) -> None:
     tests = str(Path(__file__).parents[1])
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, tmp_path, tests], capture_output=True, check=False, timeout=100
+        [sys.executable, "-c", KILLED, tmp_path, tests], capture_output=True, check=False, timeout=PATIENCE
     )
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGKILL, b"", b"")
     assert (tmp_path / "work" / CHECKPOINT).exists()

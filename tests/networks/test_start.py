@@ -1,6 +1,7 @@
 """What fine-tuning begins with: a head less sure, and when the probe is clearly better than what follows."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +10,8 @@ from hypothesis.extra.numpy import arrays
 from whatsit.training.network.modules import SHARE, clearly_worse, temper
 
 from .learning import first_network
+
+pytestmark = pytest.mark.slow
 
 LOSSES = arrays(np.float64, st.integers(1, 30), elements=st.floats(0, 20))
 

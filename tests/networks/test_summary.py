@@ -10,6 +10,8 @@ from whatsit.training.network.modules import Network
 from whatsit.training.network.summary import MOST, described, layers, short, summarise, table
 from whatsit.training.network.timm import build_timm_scratch
 
+pytestmark = pytest.mark.slow
+
 PUBLISHED = {  # million parameters without the classifier, thousand million multiply-adds with it
     "timm:resnet18": (11.18, 1.81),  # He et al. 2016: 1.8
     "timm:vit_tiny_patch16_224": (5.52, 1.25),  # Touvron et al. 2021: 1.3

@@ -21,6 +21,8 @@ from whatsit.training.network.modules import Network
 from whatsit.training.network.optimizer import Course, optimizer_of, parameter_groups, unfreeze
 from whatsit.training.network.timm import MOST_STAGES, build_timm, build_timm_scratch, stage_names
 
+pytestmark = pytest.mark.slow
+
 TINY = ["test_resnet", "test_vit", "test_convnext", "test_efficientnet"]  # timm's own for tests
 SMALL = ["resnet18", "mobilenetv3_small_050", "vit_tiny_patch16_224", "convnext_atto"]
 COURSE = Course("sgd", 0.1, 0.0, 0.75, steps=10, warm_up=0, cosine=False)
@@ -53,7 +55,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return weights_of("test_resnet", tmp_path_factory.mktemp("weights"))
 
 
-@pytest.mark.parametrize("name", [*TINY, *SMALL])
+@pytest.mark.parametrize("name", [*TINY, "mobilenetv3_small_050"])  # the last has layers behind what it pools
 def test_the_embedding_is_timms_with_its_pixels(name: str, tmp_path: Path) -> None:
     pretrained = load_pretrained(f"timm:{name}", weights_of(name, tmp_path))
     network = build_timm(pretrained, 3).eval()

@@ -1,11 +1,7 @@
 """A model of a quick network and a small folder of photos."""
 
-from pathlib import Path
-
 import pytest
 
-from whatsit.api import train
-from whatsit.config import TrainOptions
 from whatsit.training import splits as plan
 from whatsit.training.run import Trained
 
@@ -17,5 +13,5 @@ def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def trained(small: Path, quick: TrainOptions, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    return train(small, tmp_path_factory.mktemp("trained") / "fruit model", quick)
+def trained(small_model: Trained) -> Trained:
+    return small_model

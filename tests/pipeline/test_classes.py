@@ -15,6 +15,8 @@ from whatsit.model.format import FILES
 
 from .given import manifest, rows
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_label_dictionary_fixes_the_order(small: Path, quick: TrainOptions, tmp_path: Path) -> None:
     order = tmp_path / "dict.txt"

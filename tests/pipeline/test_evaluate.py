@@ -22,6 +22,8 @@ from whatsit.training.run import Trained
 
 from .given import manifest, rows, split_folder
 
+pytestmark = pytest.mark.slow
+
 
 def test_later_photos_are_matched_by_name(trained: Trained, tmp_path: Path) -> None:
     for number in range(6):  # as the folder's only class, pears would be number 0

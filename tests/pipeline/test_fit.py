@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 from steps.made import picture
 
 from whatsit.api import train
 from whatsit.config import TrainOptions
 from whatsit.training.compare.run import compare
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_better_fit_is_found_by_trying(quick: TrainOptions, tmp_path: Path) -> None:

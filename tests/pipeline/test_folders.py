@@ -15,6 +15,8 @@ from whatsit.model.format import FILES
 
 from .given import split_folder
 
+pytestmark = pytest.mark.slow
+
 
 def test_default_folders(small: Path, quick: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -15,6 +15,8 @@ from whatsit.embedding.source import FreshSight, StoredSight
 from whatsit.errors import BackboneError
 from whatsit.training.run import Trained
 
+pytestmark = pytest.mark.slow
+
 SMALL = TrainOptions(image_size=(64, 96), fit="crop", bits="float32")
 
 

@@ -14,6 +14,8 @@ from whatsit.model.format import FILES
 
 from .given import rows, split_folder, splits
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_same_bytes_under_two_labels_take_no_part(small: Path, quick: TrainOptions, tmp_path: Path) -> None:
     photos = shutil.copytree(small, tmp_path / "photos")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import onnxruntime as ort
 import pytest
+from once import one_core
 from steps.made import make_folder
 
 from whatsit.api import train
@@ -21,7 +22,8 @@ from whatsit.errors import DatasetError, WhatsitError
 from whatsit.model.format import FILES
 from whatsit.training.compare.run import compare
 from whatsit.training.network import accelerators
-from whatsit.training.network import trainer as fit
+
+pytestmark = pytest.mark.slow
 
 SCRATCH = TrainOptions(
     method="scratch", image_size=(32, 32), network=NetworkOptions(layers=(8, 16), epochs=3, batch_size=8)
@@ -30,9 +32,8 @@ FINETUNE = TrainOptions(method="finetune", image_size=(32, 32), network=NetworkO
 
 
 @pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit, "cores", lambda: 1)
+def on_one_core() -> Iterator[None]:
+    with one_core():
         yield
 
 

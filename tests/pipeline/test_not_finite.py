@@ -30,6 +30,8 @@ from whatsit.training.run import Trained
 
 from .given import rows, splits
 
+pytestmark = pytest.mark.slow
+
 BLACK = "apples/black.png"
 SAID = r"the network's numbers for it are not finite \((NaN|infinite)\). Leave the photo out, or mend the network"
 

@@ -28,6 +28,8 @@ from whatsit.model.versions.terminal import details
 from whatsit.sklearn import ImageEmbedder
 from whatsit.training.run import Trained
 
+pytestmark = pytest.mark.slow
+
 SIZE = (16, 40)
 FITS: list[Fit] = ["squash", "crop", "letterbox"]
 

@@ -25,6 +25,8 @@ from whatsit.training.run import Trained
 
 from .given import manifest, rows
 
+pytestmark = pytest.mark.slow
+
 PAGES = 4
 ALL = Limits(page="all")
 

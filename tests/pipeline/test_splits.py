@@ -15,6 +15,8 @@ from whatsit.model.format import FILES
 
 from .given import manifest, rows, split_folder, splits
 
+pytestmark = pytest.mark.slow
+
 
 def test_another_seed_draws_another_split(
     small: Path, quick: TrainOptions, tmp_path: Path, few_are_enough: None

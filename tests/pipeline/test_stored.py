@@ -17,6 +17,8 @@ from whatsit.training.run import Trained
 
 from .given import splits
 
+pytestmark = pytest.mark.slow
+
 
 def test_stored_embeddings_give_the_same_model(
     small: Path, quick: TrainOptions, trained: Trained, tmp_path: Path

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 from whatsit.errors import WhatsitError
-
-SECONDS = 60  # before a test gives up on another process
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -41,13 +40,13 @@ def start(code: str, *arguments: str | Path) -> subprocess.Popen[str]:
 
 def finish(process: subprocess.Popen[str]) -> str:
     """What it printed; it must have ended well."""
-    out, err = process.communicate(timeout=SECONDS)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     return out
 
 
 def wait_for(seen: Callable[[], object]) -> None:
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + PATIENCE
     while not seen():
         assert time.monotonic() < end
         time.sleep(0.001)

@@ -16,6 +16,8 @@ from whatsit.model.versions.comparison import Comparison, Said, compare
 from whatsit.model.versions.store import Repository
 from whatsit.model.versions.terminal import comparison
 
+pytestmark = pytest.mark.slow
+
 Change = Callable[[list[dict[str, str]]], None]
 
 

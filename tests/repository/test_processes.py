@@ -11,6 +11,8 @@ from repository.look import finish, hidden_folders, start, wait_for
 from whatsit.model.versions.layout import locked
 from whatsit.model.versions.store import Added, Repository
 
+pytestmark = pytest.mark.slow
+
 ADD = """
 import os, sys
 from whatsit.model.versions.store import Repository

@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from patience import PATIENCE
+
 from repository.look import contents, hidden_folders, refused
 from whatsit.model.format import FILES, read_facts, write_core
 from whatsit.model.versions.store import Added, Repository
@@ -179,5 +181,5 @@ def test_reading_imports_nothing_heavy(repository: Repository, model: Path) -> N
         "print(*{name.partition('.')[0] for name in sys.modules})"
     )
     command = [sys.executable, "-c", code, str(repository.root)]
-    loaded = set(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.split())
+    loaded = set(subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout.split())
     assert loaded & {"numpy", "onnxruntime", "PIL", "scipy", "filelock", "click"} == set()

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from once import made_once
 
 from whatsit.api import train
 from whatsit.config import TrainOptions
@@ -18,8 +19,10 @@ NAME = "drawn"
 @pytest.fixture(scope="session")
 def second_model(photos: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """With another head than `model`, so its probabilities are others."""
-    folder = tmp_path_factory.mktemp("second")
-    return train(photos, folder / "second-model", TrainOptions(head="knn"), cache=cache)
+    options = TrainOptions(head="knn")
+    return made_once(
+        tmp_path_factory, "second-model", lambda folder: train(photos, folder / "second-model", options, cache=cache)
+    )
 
 
 @pytest.fixture

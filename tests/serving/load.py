@@ -4,6 +4,7 @@ import http.client
 import itertools
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from patience import PATIENCE
 
 import whatsit
 
@@ -50,7 +52,7 @@ class Clients:
 
     def _ask_on(self) -> None:
         """Until told to stop, or nobody is there any more."""
-        with closing(http.client.HTTPConnection(HOST, self._port, timeout=30)) as connection:
+        with closing(http.client.HTTPConnection(HOST, self._port, timeout=PATIENCE)) as connection:
             while not self._stop.is_set():
                 sent = self._ask(connection, next(self._numbers))
                 self.sent.append(sent)
@@ -86,6 +88,7 @@ class Clients:
         goal = self.count()[outcome] + more
         while self.count()[outcome] < goal:
             assert any(thread.is_alive() for thread in self._threads), self.count()
+            time.sleep(0.01)
 
     @contextmanager
     def asking(self) -> "Iterator[Clients]":

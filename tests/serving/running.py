@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-TO_START, TO_END = 60.0, 40.0  # seconds, on a machine that does much else
+from patience import PATIENCE
+
 HOST = "127.0.0.1"
 
 
@@ -45,7 +46,7 @@ class Running:
 
     def ask(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
         """One request on a connection of its own."""
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=30)
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=PATIENCE)
         try:
             connection.request(method, path, body, dict(headers or {}))
             answer = connection.getresponse()
@@ -56,7 +57,7 @@ class Running:
 
     def await_log(self, words: str) -> None:
         """Until a line of the log has these words."""
-        until = time.monotonic() + TO_END
+        until = time.monotonic() + PATIENCE
         while not any(words in line for line in self.log):
             assert time.monotonic() < until, self.log[-20:]
             time.sleep(0.02)
@@ -103,7 +104,7 @@ def serving(
             yield server
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-            code = process.wait(TO_END)
+            code = process.wait(PATIENCE)
         finally:
             process.kill()  # nothing where it has ended
             if reading.is_alive():
@@ -129,7 +130,7 @@ def _read_on(process: "subprocess.Popen[str]", log: list[str]) -> None:
 
 def _await_ready(server: Running, key: str | None) -> None:
     """It listens already, so each question gets an answer: 503 until its models are loaded."""
-    until = time.monotonic() + TO_START
+    until = time.monotonic() + PATIENCE
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     while server.ask("GET", "/readyz", headers=headers).status != 200:
         assert time.monotonic() < until, f"not ready in time:\n{''.join(server.log)}"

@@ -1,4 +1,4 @@
-"""Whatever is sent, the server answers 4xx, soon and without a word about itself; and others notice nothing of it.
+"""Whatever is sent, the server answers 4xx, without a word about itself; and others notice nothing of it.
 
 Hundreds of bad requests, in the tables of `hostile/`, go to one real server from several threads. Meanwhile good
 requests are asked and answered. Where only the image decides, the server must say what `Classifier.predict` says.
@@ -16,6 +16,7 @@ from itertools import cycle
 from pathlib import Path
 
 import numpy as np
+import pytest
 from drawn import drawn_photo
 from images.samples import encode, photo
 from images.test_damage import SAMPLES
@@ -39,6 +40,8 @@ from .hostile.tensors import of_tensors
 from .hostile.unsure import unsure
 from .hostile.ways import WAYS, probabilities
 from .running import Running, serving
+
+pytestmark = pytest.mark.slow
 
 AT_LEAST = 300  # bad requests
 THREADS = 4  # that send them
@@ -174,7 +177,8 @@ def memory_taken(server: Running, work: Callable[[], None]) -> int:
 
 
 def test_bad_requests_are_refused_and_good_ones_answered_meanwhile(model: Trained, tmp_path: Path) -> None:
-    name, offline = model.classifier.facts.name, load(model.folder, limits=replace(SERVER_LIMITS, formats=FORMATS))
+    name = model.classifier.facts.name
+    offline = load(model.folder, limits=replace(SERVER_LIMITS, formats=FORMATS))
     given, waited_for, plain = tables(name, offline), list(slow(JPEG)), plain_requests(name, offline)
     names = [case.name for case in [*given.bad, *waited_for, *(good.case for good in given.good)]]
     assert len(names) == len(set(names))
@@ -196,12 +200,12 @@ def test_bad_requests_are_refused_and_good_ones_answered_meanwhile(model: Traine
 KEPT = re.compile(r"(feedback\.sqlite(-wal|-shm)?|images/([0-9a-f]{2})/(\3[0-9a-f]{62})\.png)")
 
 
-def test_what_is_kept_is_named_by_its_content_alone(model: Trained, tmp_path: Path) -> None:
+def test_what_is_kept_is_named_by_its_content_alone(small_model: Trained, tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "down"
     folder.mkdir(parents=True)
     names = [*filter(harmless, TRAVERSAL), "../escaped.png", "../../../escaped.png", f"{tmp_path}/escaped.png"]
     images = [encode(photo(8, 8, seed), "PNG") for seed in range(len(names))]
-    with serving(model.folder, "--keep", "kept", folder=folder) as server:
+    with serving(small_model.folder, "--keep", "kept", folder=folder) as server:
         for name, image in zip(names, images, strict=True):
             keep_and_correct(server.port, name, image)
     kept = folder / "kept"
@@ -224,9 +228,8 @@ def keep_and_correct(port: int, name: str, image: bytes) -> None:
         assert send(port, case(name, status, path="/feedback", body=body)).status == status
 
 
-def test_formats_that_hide_their_size_are_refused_unless_allowed(model: Trained) -> None:
-    with serving(model.folder, "--quiet") as server:
-        for data, kind in ((AVIF, "AVIF"), (HEIC, "HEIC")):
-            reply = server.ask("POST", "/predict", data)
-            assert reply.status == 400
-            assert json.loads(reply.body)["error"].startswith(f"{kind} is not taken here")
+def test_formats_that_hide_their_size_are_refused_unless_allowed(server: Running) -> None:
+    for data, kind in ((AVIF, "AVIF"), (HEIC, "HEIC")):
+        reply = server.ask("POST", "/predict", data)
+        assert reply.status == 400
+        assert json.loads(reply.body)["error"].startswith(f"{kind} is not taken here")

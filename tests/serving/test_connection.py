@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from patience import PATIENCE
 
 from whatsit.config import ServeOptions
 from whatsit.serving.app import Service
@@ -14,7 +15,7 @@ from whatsit.training.run import Trained
 
 from .running import HOST
 
-PATIENCE = 0.4  # seconds for a head
+FOR_A_HEAD = 0.4  # seconds
 MOST = 8
 ASK = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -24,7 +25,7 @@ Connect = Callable[[], Awaitable[Client]]
 
 @asynccontextmanager
 async def listening(model: Trained) -> AsyncIterator[Connect]:
-    options = ServeOptions(port=0, quiet=True, max_connections=MOST, header_timeout=PATIENCE, keep_alive=1.0)
+    options = ServeOptions(port=0, quiet=True, max_connections=MOST, header_timeout=FOR_A_HEAD, keep_alive=1.0)
     service = Service(find_source(model.folder), options)
     door, clients = listen(HOST, 0), []
     port, server = door.getsockname()[1], Server(config_of(service.app, options), door)
@@ -47,7 +48,7 @@ async def listening(model: Trained) -> AsyncIterator[Connect]:
 async def rest(client: Client) -> bytes:
     """Whatever still comes, until the server ends the connection."""
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             return await client[0].read()
     except ConnectionError:
         return b""
@@ -56,7 +57,7 @@ async def rest(client: Client) -> bytes:
 async def asks(client: Client) -> bytes:
     """The first line of the answer."""
     client[1].write(ASK)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         return await client[0].readline()
 
 

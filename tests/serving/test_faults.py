@@ -11,21 +11,39 @@ import time
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 from whatsit.model.versions.store import Repository
 from whatsit.training.run import Trained
 
 from .conftest import NAME, copy_version
 from .faulty import faulty_model
-from .load import ANSWERED, LOST, REFUSED, Clients, Offline, check
+from .load import ANSWERED, LOST, REFUSED, Clients, Offline, check, photos_in
 from .running import HOST, Running, free_port, serving
 
-SWAPS = 50
+pytestmark = pytest.mark.slow
+
+SWAPS = 20
 
 
-@pytest.fixture(scope="session")
-def offline(model: Trained, second_model: Trained, asked: list[bytes]) -> dict[int, Offline]:
-    return {1: Offline.of(model.folder, asked), 2: Offline.of(second_model.folder, asked)}
+@pytest.fixture
+def repository(small_model: Trained, other_small_model: Trained, tmp_path: Path) -> Repository:
+    """`drawn`: version 1, the default, and version 2. Small ones, so that what is under load is the server."""
+    repository = Repository(tmp_path / "models")
+    repository.add(small_model.folder, NAME)
+    repository.add(other_small_model.folder, NAME)
+    return repository
+
+
+@pytest.fixture(scope="module")
+def asked(small: Path) -> list[bytes]:
+    """Photos to ask about."""
+    return photos_in(small)
+
+
+@pytest.fixture(scope="module")
+def offline(small_model: Trained, other_small_model: Trained, asked: list[bytes]) -> dict[int, Offline]:
+    return {1: Offline.of(small_model.folder, asked), 2: Offline.of(other_small_model.folder, asked)}
 
 
 def test_the_two_versions_differ(offline: dict[int, Offline]) -> None:
@@ -38,7 +56,7 @@ def served_version(server: Running) -> int:
 
 def await_state(server: Running, version: int, state: str) -> None:
     """Until /v1/models says so of a version."""
-    until = time.monotonic() + 30
+    until = time.monotonic() + PATIENCE
     while True:
         reply = json.loads(server.ask("GET", f"/v1/models/{NAME}").body)
         states = {int(one["version"]): one["state"] for one in reply["model_version_status"]}
@@ -56,7 +74,7 @@ def test_sigterm_under_load(
         with Clients(server.port, asked, 16).asking() as clients:
             clients.await_count(ANSWERED, 50)
             server.process.send_signal(signal.SIGTERM)
-            assert server.process.wait(20) == 0
+            assert server.process.wait(PATIENCE) == 0
         count = check(clients.sent, offline)
         assert count[ANSWERED] >= 50
         assert count[REFUSED] > 0
@@ -71,7 +89,7 @@ def test_kill_and_restart(
             clients.await_count(ANSWERED, 30)
             server.process.kill()
         assert clients.count()[LOST] <= 8  # what was under way: no server can answer after its death
-        assert server.process.wait(20) == -signal.SIGKILL
+        assert server.process.wait(PATIENCE) == -signal.SIGKILL
         server.killed = True
     with serving(repository.root, "--quiet", "--port", port, "--keep", keep) as server:
         with Clients(server.port, asked, 8).asking() as clients:
@@ -104,7 +122,7 @@ def test_a_change_of_default_by_hand_is_picked_up(repository: Repository) -> Non
     with serving(repository.root, "--quiet") as server:
         assert served_version(server) == 1
         repository.set_default(NAME, 2)
-        until = time.monotonic() + 20
+        until = time.monotonic() + PATIENCE
         while served_version(server) != 2:
             assert time.monotonic() < until
             time.sleep(0.05)
@@ -155,11 +173,11 @@ def test_slow_and_vanishing_clients(repository: Repository, asked: list[bytes], 
     with (
         serving(repository.root, "--quiet") as server,
         Clients(server.port, asked, 4).asking() as clients,
-        socket.create_connection((HOST, server.port), timeout=30) as slow,
+        socket.create_connection((HOST, server.port), timeout=PATIENCE) as slow,
     ):
         slow.sendall(head + asked[0][:10])
         for place in range(40):  # they leave in the middle of the head, of the body, and of the wait for the answer
-            with socket.create_connection((HOST, server.port), timeout=30) as leaving:
+            with socket.create_connection((HOST, server.port), timeout=PATIENCE) as leaving:
                 whole = head + asked[0]
                 leaving.sendall(whole[: (20, len(head) + 50, len(whole))[place % 3]])
         assert b" 408 " in slow.recv(1000).partition(b"\r\n")[0]
@@ -169,8 +187,8 @@ def test_slow_and_vanishing_clients(repository: Repository, asked: list[bytes], 
     assert check(clients.sent, offline)[REFUSED] == 0
 
 
-def test_an_exception_in_inference(model: Trained, asked: list[bytes], tmp_path: Path) -> None:
-    folder, bad = faulty_model(model.folder, tmp_path / "faulty")
+def test_an_exception_in_inference(small_model: Trained, asked: list[bytes], tmp_path: Path) -> None:
+    folder, bad = faulty_model(small_model.folder, tmp_path / "faulty")
     with (
         serving(folder, "--quiet") as server,
         Clients(server.port, asked, 4).asking() as clients,
@@ -214,11 +232,12 @@ def test_overload_is_refused_and_said(repository: Repository, asked: list[bytes]
     assert all(one.retry_after == "1" for one in refused)
 
 
-def test_late_work_is_dropped(repository: Repository, asked: list[bytes], offline: dict[int, Offline]) -> None:
+def test_late_work_is_dropped(model: Trained, asked: list[bytes]) -> None:
+    """By a network that takes long enough for 48 photos to be late."""
     with (
-        serving(repository.root, "--quiet", "--deadline", "0.1") as server,
+        serving(model.folder, "--quiet", "--deadline", "0.1") as server,
         Clients(server.port, asked, 48).asking() as clients,
     ):
         clients.await_count(REFUSED, 50)
-    check(clients.sent, offline)
+    check(clients.sent, {1: Offline.of(model.folder, asked)})
     assert {one.status for one in clients.sent if one.outcome == REFUSED} == {503}

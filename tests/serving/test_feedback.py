@@ -23,6 +23,8 @@ from whatsit.training.run import Trained
 
 from .running import Running, serving
 
+pytestmark = pytest.mark.slow
+
 SIZE = 1000  # bytes of each image here
 
 

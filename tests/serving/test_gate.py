@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 from whatsit.config import ServeOptions
 from whatsit.errors import WhatsitError
@@ -18,6 +19,8 @@ from whatsit.serving.middleware import check_exposure, is_loopback
 from whatsit.training.run import Trained
 
 from .running import HOST, Running, serving
+
+pytestmark = pytest.mark.slow
 
 KEY = "s3cret"
 
@@ -137,7 +140,7 @@ def test_keys_that_no_header_carries(key: str) -> None:
 
 def serve_in_vain(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "whatsit", "serve", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
 
 
 def test_mistakes_are_told_in_a_line(model: Trained, tmp_path: Path) -> None:
@@ -172,7 +175,7 @@ def test_one_signal_ends_it_well(model: Trained, signals: list[signal.Signals]) 
     with serving(model.folder, "--quiet") as server:
         for number in signals:
             server.process.send_signal(number)
-        assert server.process.wait(20) == 0
+        assert server.process.wait(PATIENCE) == 0
 
 
 def test_a_second_signal_forces(model: Trained) -> None:
@@ -186,7 +189,7 @@ def test_a_second_signal_forces(model: Trained) -> None:
             pass
         assert server.ask("GET", "/livez").headers["connection"] == "close"
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(20) == 1
+        assert server.process.wait(PATIENCE) == 1
         server.killed = True
 
 

@@ -17,6 +17,8 @@ from whatsit.training.run import Trained
 
 from .conftest import NAME, copy_version
 
+pytestmark = pytest.mark.slow
+
 
 def keeper_of(repository: Repository) -> Keeper:
     keeper = Keeper(RepositorySource(repository), opener(ServeOptions()), Metrics())

@@ -29,6 +29,8 @@ from .faulty import Fault, faulty_model, with_fault
 from .hostile.requests import form
 from .running import Running, serving
 
+pytestmark = pytest.mark.slow
+
 WORDS = {
     ("fails", "similarity"): "the network fails on it",
     ("nan", "embedding"): "not finite (NaN)",

@@ -28,6 +28,8 @@ from whatsit.training.run import Trained
 from .documented import Document, Example, Operation, Shown
 from .running import Reply, Running, serving
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(whatsit.__file__).parent / "serving"
 MAIN, ADMIN = Document(HERE / "openapi.json"), Document(HERE / "admin.json")
 OPERATIONS = {operation.id: operation for operation in MAIN.operations()}

@@ -11,8 +11,7 @@ import pytest
 from browser import chromium
 from playwright.sync_api import Browser, Route, expect
 
-from whatsit.api import train
-from whatsit.config import MIB, TrainOptions
+from whatsit.config import MIB
 from whatsit.model.format import Unsure, read_model, write_core
 from whatsit.model.versions.store import Repository
 from whatsit.serving.feedback import write_corrections
@@ -20,6 +19,8 @@ from whatsit.training.run import Trained
 
 from .running import Running, serving
 from .visitor import Visitor
+
+pytestmark = pytest.mark.slow
 
 AT_ONCE = 4
 KEY = "an-open-secret"
@@ -31,13 +32,6 @@ Open = Callable[..., Visitor]
 def browser() -> Iterator[Browser]:
     with chromium() as opened:
         yield opened
-
-
-@pytest.fixture(scope="module")
-def server(model: Trained) -> Iterator[Running]:
-    """Keeps nothing, asks for no key."""
-    with serving(model.folder, "--quiet") as running:
-        yield running
 
 
 @pytest.fixture
@@ -261,11 +255,8 @@ def test_the_heat_map_of_each_class(visit: Open, server: Running, leaf: Path) ->
     visitor.check_quiet()
 
 
-def test_similar_photos_are_shown_where_the_model_has_them(
-    visit: Open, photos: Path, cache: Path, tmp_path: Path, leaf: Path
-) -> None:
-    folder = train(photos, tmp_path / "drawn-model", TrainOptions(thumbnails=True), cache=cache).folder
-    with serving(folder, "--quiet") as running:
+def test_similar_photos_are_shown_where_the_model_has_them(visit: Open, with_thumbnails: Path, leaf: Path) -> None:
+    with serving(with_thumbnails, "--quiet") as running:
         visitor = visit(running)
         visitor.drop(leaf)
         similar = visitor.card("000.jpg").get_by_role("img", name="Training photo of")

@@ -12,6 +12,8 @@ from whatsit.training.run import Trained
 from .running import Running, serving
 from .visitor import Visitor, controls_without_a_name
 
+pytestmark = pytest.mark.slow
+
 TEXTS = """() => {
   const shown = node => node.checkVisibility({visibilityProperty: true}) && !node.closest(".unseen, .skip, option");
   const isClear = colour => colour === "transparent" || /, 0\\)$/.test(colour);

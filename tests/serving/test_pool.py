@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from patience import PATIENCE
 
 import whatsit
 from whatsit.model.classifier import Classifier
@@ -18,7 +19,7 @@ from whatsit.serving.metrics import Metrics
 from whatsit.serving.pool import Pool
 from whatsit.training.run import Trained
 
-LONG = 30.0  # seconds
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def pool(threads: int = 2, max_waiting: int = 64, max_batch: int = 1) -> Iterato
 
 
 def soon() -> float:
-    return time.monotonic() + LONG
+    return time.monotonic() + PATIENCE
 
 
 @asynccontextmanager
@@ -44,7 +45,7 @@ async def blocked(pool: Pool, version: Version, threads: int) -> AsyncIterator[C
 
     def work() -> None:
         begun.release()
-        go.wait(LONG)
+        go.wait(PATIENCE)
 
     tasks = [asyncio.create_task(pool.call(version, work, soon())) for _ in range(threads)]
     for _ in range(threads):

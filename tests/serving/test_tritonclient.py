@@ -24,6 +24,8 @@ from whatsit.training.run import Trained
 
 from .running import Running, serving
 
+pytestmark = pytest.mark.slow
+
 NAME, INPUT = "drawn", "image"
 CLOSE = 1e-5
 AT_ONCE = 4

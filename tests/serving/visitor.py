@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from browser import PATIENCE, Visit
+from browser import Visit
 from playwright.sync_api import Browser, JSHandle, Locator, Page, expect
 
 FAILED = re.compile("Failed to load resource")  # the browser's own word for every answer that is an error
@@ -56,7 +56,7 @@ class Visitor(Visit):
 
     def expect_answers(self, count: int) -> None:
         """So many cards have their answer, or the reason why there is none."""
-        expect(self.page.locator(".card[aria-busy=false]")).to_have_count(count, timeout=2 * PATIENCE)
+        expect(self.page.locator(".card[aria-busy=false]")).to_have_count(count)
 
     def check_quiet(self, *, errors: bool = False) -> None:
         """Nothing in the console, no request beyond the server. errors: whether answers that are errors are expected,

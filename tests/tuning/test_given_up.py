@@ -14,6 +14,8 @@ from whatsit.training.tune import run
 from whatsit.training.tune.run import tune
 from whatsit.training.tune.trial import run_asked
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_hopeless_training_is_given_up(small: Path, tmp_path: Path) -> None:
     options = tiny(9, epochs=6)

@@ -11,14 +11,15 @@ import time
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 from tuning.made import TRIALS, figures
 from whatsit.training.tune.run import Tuned
 
+pytestmark = pytest.mark.slow
+
 COMMAND = shlex.split("--method scratch --layers 4 --image-size 16 --epochs 2 --batch-size 32 --weight-decay 0.05")
 """What all trials have in common, as `fixed` has it."""
-
-PATIENCE = 120  # seconds, on a machine that does much else
 
 
 def started(data: Path, output: Path, *more: str, trials: int = TRIALS) -> subprocess.Popen[str]:

@@ -12,6 +12,8 @@ from whatsit.errors import MissingExtraError, WhatsitError
 from whatsit.training.tune import run
 from whatsit.training.tune.run import Tuned, tune
 
+pytestmark = pytest.mark.slow
+
 
 def test_places_that_cannot_be_written_are_told_at_once(small: Path, tmp_path: Path) -> None:
     file = tmp_path / "file"

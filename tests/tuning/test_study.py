@@ -12,6 +12,8 @@ from whatsit.errors import WhatsitError
 from whatsit.training.tune.space import Values
 from whatsit.training.tune.study import Study
 
+pytestmark = pytest.mark.slow
+
 
 def search(study: Study, trials: int) -> list[Values]:
     """Runs trials whose loss is ten times their learning rate; gives what was tried."""

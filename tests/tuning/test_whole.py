@@ -18,6 +18,8 @@ from whatsit.model.classifier import Classifier
 from whatsit.training.tune import run
 from whatsit.training.tune.run import Tuned, tune
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_best_trial_is_published(tuned: Tuned) -> None:
     best = tuned.summary.best

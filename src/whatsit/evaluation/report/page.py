@@ -10,6 +10,7 @@ import base64
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from math import isfinite, log
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -144,6 +145,7 @@ def render_report(report: Report) -> str:
     return environment().get_template("page.html.j2").render(_context(report))
 
 
+@cache  # a template is compiled once a process: that takes as long as all else of a small data set's report
 def environment(*packages: str) -> "Environment":
     """How templates become a page: those of the packages, and then the report's own, with its style and its words."""
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined

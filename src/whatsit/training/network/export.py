@@ -19,6 +19,7 @@ from whatsit.embedding.graph import float32_graph
 from whatsit.images.preprocessing import Preprocessing
 from whatsit.model.heads import LinearHead
 from whatsit.training.network.cnn import LiteMaps, learned_convolutions
+from whatsit.training.network.cnn_graph import cnn_graph
 from whatsit.training.network.modules import Network
 
 WHITE = 255
@@ -83,7 +84,10 @@ class _Exported(nn.Module):
 def _exported(network: Network, preprocessing: Preprocessing) -> bytes:
     names = ["features", "embedding"] if network.averages_maps else ["embedding"]
     height_width = (preprocessing.height, preprocessing.width)
-    model = onnx.load_from_string(to_onnx(_Exported(network), height_width, names))
+    if isinstance(network.maps, nn.Sequential):
+        model = cnn_graph(network)
+    else:
+        model = onnx.load_from_string(to_onnx(_Exported(network), height_width, names))
     mean, std = ((t.flatten() / WHITE).tolist() for t in (network.mean, network.std))
     description = Description(
         size=preprocessing.size,

@@ -23,7 +23,6 @@ from whatsit.text import meant
 from whatsit.training.network.architectures import ARCHITECTURES, architecture
 from whatsit.training.network.cnn import LiteMaps, build_cnn, build_lite
 from whatsit.training.network.modules import Network
-from whatsit.training.network.timm import build_timm_scratch
 
 MOST = 32  # rows: with its head and its totals the table fits a large terminal
 
@@ -248,6 +247,8 @@ def _network(name: str, classes: int, size: tuple[int, int] | None, layers: Widt
     if name in BACKBONES:
         return build_lite(BACKBONES[name], classes, size)
     if is_timm(name):
+        from whatsit.training.network.timm import build_timm_scratch  # timm takes seconds to import
+
         return build_timm_scratch(name, classes, size)
     known = ", ".join((*ARCHITECTURES, *BACKBONES))
     hint = meant(name, (*ARCHITECTURES, *BACKBONES))
