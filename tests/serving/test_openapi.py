@@ -16,7 +16,8 @@ from starlette.routing import Route, Router
 from starlette.types import Message
 
 import whatsit
-from whatsit.config import ServeOptions
+from whatsit.api import train
+from whatsit.config import ServeOptions, TrainOptions
 from whatsit.model.versions.store import Repository
 from whatsit.serving.app import Service
 from whatsit.serving.http import RETRY_AFTER, STATUS
@@ -48,8 +49,14 @@ MAY_DIFFER = {"words", "checksum", "metrics"}  # keys of what depends on the mac
 
 
 @pytest.fixture(scope="module")
-def server(model: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with serving(model.folder, "--quiet", "--keep", str(tmp_path_factory.mktemp("kept"))) as running:
+def exact(photos: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """In float32, which answers the same on every processor: 8-bit sums saturate on some."""
+    return train(photos, tmp_path_factory.mktemp("exact") / "photos-model", TrainOptions(bits="float32"), cache=cache)
+
+
+@pytest.fixture(scope="module")
+def server(exact: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with serving(exact.folder, "--quiet", "--keep", str(tmp_path_factory.mktemp("kept"))) as running:
         yield running
 
 
