@@ -39,7 +39,7 @@ GROUP_BY_NAME: tuple[GroupByName, ...] = get_args(GroupByName)
 Split = Literal["train", "valid", "test"]
 
 
-HeadName = Literal["logistic", "svm", "knn"]
+HeadName = Literal["logistic", "mlp", "svm", "knn"]
 
 
 OptimizerName = Literal["sgd", "rmsprop", "adam", "adamw"]

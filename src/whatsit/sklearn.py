@@ -226,7 +226,8 @@ class ImageEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEsti
 class ImageClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
     """Images → labels, by the head of `whatsit train`: its strength and temperature chosen by cross-validation.
 
-    head: "logistic", "svm" or "knn"; balance: every class weighs the same; random_state: of the folds; the others as
+    head: "logistic", "mlp", "svm" or "knn"; balance: every class weighs the same; random_state: of the folds, and of
+    what "mlp" draws; the others as
     in `ImageEmbedder`. Labels may be of any type that NumPy can sort. After `fit`: `classes_`, `head_`, `strength_`,
     `temperature_`, `extractor_`.
     """
@@ -280,7 +281,7 @@ class ImageClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         components = _components(seen, groups)
         _check_distinct(classes, labels, components)
         folds = assign_folds(labels, seen.digests, components, FOLDS, self.random_state)
-        problem = Problem(seen.vectors, labels, len(classes), self.balance)
+        problem = Problem(seen.vectors, labels, len(classes), self.balance, self.random_state)
         chosen = choose(problem, FAMILIES[self.head], fold_rounds(folds))
         self.classes_ = classes
         self.head_, self.strength_, self.temperature_ = chosen.head, chosen.strength, chosen.temperature

@@ -80,7 +80,7 @@ def test_the_model_is_the_same_without(
     assert graphs[0] == graphs[1]
 
 
-@pytest.mark.parametrize("head", ["svm", "knn"])
+@pytest.mark.parametrize("head", ["mlp", "svm", "knn"])
 def test_heads_without_a_course_have_all_else(head: str, small: Path, quick: TrainOptions, tmp_path: Path) -> None:
     options = replace(quick, head=head, tensorboard=str(tmp_path / "board"))  # type: ignore[arg-type]
     train(small, tmp_path / "model", options)

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from learning.blobs import Array, Labels, blobs, folds_of
-from whatsit.model.heads import Head, LinearHead, NeighbourHead
+from whatsit.model.heads import Head, LinearHead, MLPHead, NeighbourHead
 from whatsit.training.calibration import log_loss
 from whatsit.training.heads import FAMILIES, Family, Problem
 from whatsit.training.selection import PATIENCE, Chosen, Round, choose, fold_rounds, held_out_logits
@@ -108,6 +108,8 @@ def arrays(chosen: Chosen) -> list[NDArray[np.generic]]:
     head = chosen.head
     if isinstance(head, LinearHead):
         return [head.weight, head.bias, chosen.held_out_logits]
+    if isinstance(head, MLPHead):
+        return [head.hidden_weight, head.hidden_bias, head.weight, head.bias, chosen.held_out_logits]
     assert isinstance(head, NeighbourHead)
     return [head.directions, head.votes, chosen.held_out_logits]
 

@@ -44,7 +44,7 @@ def test_it_starts_at_the_shares_of_the_classes_and_falls() -> None:
     assert steps[-1].train_accuracy > 0.8
 
 
-@pytest.mark.parametrize("head", ["svm", "knn"])
+@pytest.mark.parametrize("head", ["mlp", "svm", "knn"])
 def test_other_heads_have_no_course(head: str) -> None:
     x, labels = blobs(60, 10, 3)
     family = next(family for family in FAMILIES.values() if family.name == head)

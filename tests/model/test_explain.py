@@ -170,7 +170,7 @@ def test_a_photo_that_can_be_answered_can_be_explained(classifier: Classifier) -
     assert small.explain(data, side=1024).photo.shape[1] <= 1024
 
 
-@pytest.mark.parametrize("name", ["svm", "knn"])
+@pytest.mark.parametrize("name", ["mlp", "svm", "knn"])
 def test_other_heads_are_explained_too(name: str, make: Make, paths: list[str]) -> None:
     classifier = make(name, "squash")
     explanation = classifier.explain(paths[0])

@@ -45,7 +45,7 @@ def test_control_characters_in_names_stay_out_of_every_file(quick: TrainOptions,
     assert b"\x1b" not in (trained.folder / FILES.report).read_bytes()
 
 
-@pytest.mark.parametrize("head", ["svm", "knn"])
+@pytest.mark.parametrize("head", ["mlp", "svm", "knn"])
 def test_other_heads(head: Any, small: Path, quick: TrainOptions, tmp_path: Path) -> None:
     trained = train(small, tmp_path / "model", replace(quick, head=head))
     assert trained.classifier.facts.head["name"] == head
@@ -54,7 +54,7 @@ def test_other_heads(head: Any, small: Path, quick: TrainOptions, tmp_path: Path
     assert trained.classifier.predict_proba(paths).sum(axis=1) == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.parametrize(("head", "each"), [("logistic", 2), ("svm", 3), ("knn", 2)])
+@pytest.mark.parametrize(("head", "each"), [("logistic", 2), ("mlp", 2), ("svm", 3), ("knn", 2)])
 def test_the_smallest_data_that_can_be_trained_on(head: Any, each: int, quick: TrainOptions, tmp_path: Path) -> None:
     photos = make_folder(tmp_path / "photos", {"apples": each, "pears": each})
     trained = train(photos, tmp_path / "model", replace(quick, head=head))

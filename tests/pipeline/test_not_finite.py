@@ -60,7 +60,7 @@ def own_cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
-@pytest.mark.parametrize("head", ["logistic", "svm", "knn"])
+@pytest.mark.parametrize("head", ["logistic", "mlp", "svm", "knn"])
 def test_training_leaves_it_out_by_name(with_black: Path, spread: TrainOptions, head: HeadName, tmp_path: Path) -> None:
     trained = train(with_black, tmp_path / "model", replace(spread, head=head))
     assert trained.evaluation.n == 40

@@ -15,7 +15,7 @@ from whatsit.training.test_results import judge
 
 from .made import make_photos
 
-HEADS: list[HeadName] = ["logistic", "svm", "knn"]
+HEADS: list[HeadName] = ["logistic", "mlp", "svm", "knn"]
 
 
 def relabelled(photos: Photos, rows: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Photos:

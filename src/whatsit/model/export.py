@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 
 from whatsit.embedding.graph import NodeWriter
 from whatsit.errors import WhatsitError
-from whatsit.model.heads import Familiarity, Head, LinearHead, NeighbourHead
+from whatsit.model.heads import Familiarity, Head, LinearHead, MLPHead, NeighbourHead
 
 MOST_BYTES = 1.9e9  # of protobuf's 2 GiB; the rest is for the backbone
 
@@ -37,6 +37,30 @@ class _Tail(NodeWriter):
             self.constant("head.bias", head.bias),
         ]
         return self.node("Gemm", inputs, "logits")
+
+    def multilayer(self, head: MLPHead) -> str:
+        inputs = [
+            "embedding",
+            self.constant("head.hidden_weight", head.hidden_weight),
+            self.constant("head.hidden_bias", head.hidden_bias),
+        ]
+        hidden = self.node("Relu", [self.node("Gemm", inputs, "head.before_relu")], "head.hidden")
+        outputs = [
+            hidden,
+            self.constant("head.output_weight", head.weight),
+            self.constant("head.output_bias", head.bias),
+        ]
+        return self.node("Gemm", outputs, "logits")
+
+    def head(self, head: Head) -> str:
+        """Embedding → the name of the logits."""
+        if isinstance(head, LinearHead):
+            return self.linear(head)
+        if isinstance(head, MLPHead):
+            return self.multilayer(head)
+        if isinstance(head, NeighbourHead):
+            return self.neighbours(head)
+        raise TypeError(f"no export for {type(head).__name__}")
 
     def neighbours(self, head: NeighbourHead) -> str:
         stored = self.constant("head.directions", head.directions.T)
@@ -73,8 +97,7 @@ def export_graph(
     _check_bytes(head)
     model = onnx.load_from_string(backbone)
     tail = _Tail()
-    logits = tail.neighbours(head) if isinstance(head, NeighbourHead) else tail.linear(_linear(head))
-    tail.probabilities(logits, temperature)
+    tail.probabilities(tail.head(head), temperature)
     if familiarity is None:
         _always_familiar(tail)
     else:
@@ -96,12 +119,6 @@ def _check_bytes(head: Head) -> None:
             f"the knn head of {len(head.votes):,} photos has {size / 1e9:.1f} GB, and an ONNX file holds 2. "
             "Use another: --head logistic"
         )
-
-
-def _linear(head: Head) -> LinearHead:
-    if not isinstance(head, LinearHead):
-        raise TypeError(f"no export for {type(head).__name__}")
-    return head
 
 
 def _always_familiar(tail: _Tail) -> None:

@@ -49,6 +49,22 @@ class LinearHead:
         return out
 
 
+@dataclass(frozen=True)
+class MLPHead:
+    """logits = max(0, x @ hidden_weight + hidden_bias) @ weight + bias, on raw embeddings."""
+
+    hidden_weight: Array  # (dim, hidden)
+    hidden_bias: Array  # (hidden,)
+    weight: Array  # (hidden, classes)
+    bias: Array  # (classes,)
+
+    def logits(self, x: Array) -> Array:
+        """(n, dim) → (n, classes)."""
+        hidden = np.maximum(x @ self.hidden_weight + self.hidden_bias, 0)
+        out: Array = hidden @ self.weight + self.bias
+        return out
+
+
 class Head(Protocol):
     """What fitting learned: raw embeddings (n, dim) → logits (n, classes)."""
 

@@ -244,5 +244,5 @@ def better_fit(
 def _loss(photos: Photos, rows: Rows, x: NDArray[np.float32], options: TrainOptions) -> float:
     """Cross-validated log loss of the sample, seen through some fit's vectors x (sample, dim)."""
     folds = folds_of(photos, rows, options.seed)
-    problem = Problem(x, photos.labels[rows], len(photos.dataset.classes), options.balance)
+    problem = Problem(x, photos.labels[rows], len(photos.dataset.classes), options.balance, options.seed)
     return min(choose(problem, FAMILIES[options.head], fold_rounds(folds)).losses.values())

@@ -46,7 +46,7 @@ class Learned:
 def learn(photos: Photos, plan: Plan, options: TrainOptions) -> Learned:
     """Fits, chooses and calibrates on the plan's `learn` rows; looks at its `judge` rows once, at the end."""
     family = FAMILIES[options.head]
-    problem = Problem(photos.x, photos.labels, len(photos.dataset.classes), options.balance)
+    problem = Problem(photos.x, photos.labels, len(photos.dataset.classes), options.balance, options.seed)
     mine = problem.subset(plan.learn)
     chosen = choose(mine, family, plan.rounds)
     familiarity = learn_familiarity(mine.x, mine.labels, photos.components[plan.learn])

@@ -141,7 +141,7 @@ def _trace(problem: Problem, strength: float, one: Round) -> list[Step]:
         steps.append(Step(len(steps), *_judged(solution, *train), *_judged(solution, *valid)))
 
     weights = problem.weights(one.fit)
-    for _ in fit_path(*train, problem.classes, space.eigenvalues, (strength,), weights, watch=watch):
+    for _ in fit_path(*train, problem.classes, (strength,), weights, watch=watch):
         pass
     return steps
 

@@ -28,7 +28,7 @@ Rows = NDArray[np.int64]
 FOLDS = 5  # a fifth held out each time: the usual compromise between cost and bias (Kohavi 1995)
 
 
-LEAST_OF_CLASS = {"logistic": 2, "svm": 3, "knn": 2}  # an svm needs two classes in every part of a part
+LEAST_OF_CLASS = {"logistic": 2, "mlp": 2, "svm": 3, "knn": 2}  # an svm needs two classes in every part of a part
 
 
 LEAST = 3  # distinct photos or groups: one judges, and of the others one chooses and one is learned from

@@ -67,7 +67,7 @@ NOT_WITH_EMBEDDINGS = (
 @bits_option
 @click.option(
     "--head",
-    type=click.Choice(["logistic", "svm", "knn"]),
+    type=click.Choice(["logistic", "mlp", "svm", "knn"]),
     default=DEFAULTS.head,
     show_default=True,
     help="What learns.",

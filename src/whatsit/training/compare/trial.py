@@ -138,7 +138,7 @@ def _probe(options: TrainOptions, field: Field, watch: Watch) -> _Taught:
     start = time.monotonic()
     with watch("learning", None):
         labels = field.photos.labels[field.plan.learn]
-        problem = Problem(x, labels, field.classes, options.balance)
+        problem = Problem(x, labels, field.classes, options.balance, options.seed)
         chosen = choose(problem, FAMILIES[options.head], field.plan.rounds)
     learning = time.monotonic() - start
     with watch("taking the time", None):

@@ -128,7 +128,7 @@ def _write_course(events: "Events", work: Work) -> int:
 
     photos, plan, chosen, options = work.photos, work.plan, work.learned.chosen, work.options
     names = photos.dataset.classes
-    problem = Problem(photos.x[plan.learn], photos.labels[plan.learn], len(names), options.balance)
+    problem = Problem(photos.x[plan.learn], photos.labels[plan.learn], len(names), options.balance, options.seed)
     steps = trace(problem, chosen.strength, plan.rounds[0], options.head)
     write_course(events, steps)
     last = steps[-1].iteration if steps else 0
