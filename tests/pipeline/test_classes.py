@@ -49,6 +49,7 @@ def test_control_characters_in_names_stay_out_of_every_file(quick: TrainOptions,
 def test_other_heads(head: Any, small: Path, quick: TrainOptions, tmp_path: Path) -> None:
     trained = train(small, tmp_path / "model", replace(quick, head=head))
     assert trained.classifier.facts.head["name"] == head
+    assert f"{head} (" in (trained.folder / FILES.report).read_text("utf-8")
     assert trained.evaluation.accuracy.value > 0.7
     paths = [str(path) for path in sorted(small.rglob("*.jpg"))]
     assert trained.classifier.predict_proba(paths).sum(axis=1) == pytest.approx(1, abs=1e-5)

@@ -70,7 +70,7 @@ NOT_WITH_EMBEDDINGS = (
     type=click.Choice(["logistic", "mlp", "svm", "knn"]),
     default=DEFAULTS.head,
     show_default=True,
-    help="What learns.",
+    help="The classifier trained on the embeddings. mlp: one hidden layer with dropout.",
 )
 @balance_option
 @precision_option
