@@ -227,9 +227,8 @@ class ImageClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
     """Images → labels, by the head of `whatsit train`: its strength and temperature chosen by cross-validation.
 
     head: "logistic", "mlp", "svm" or "knn"; balance: every class weighs the same; random_state: of the folds, and of
-    what "mlp" draws; the others as
-    in `ImageEmbedder`. Labels may be of any type that NumPy can sort. After `fit`: `classes_`, `head_`, `strength_`,
-    `temperature_`, `extractor_`.
+    what "mlp" draws; the others as in `ImageEmbedder`. Labels may be of any type that NumPy can sort. After `fit`:
+    `classes_`, `head_`, `strength_`, `temperature_`, `extractor_`.
     """
 
     def __init__(

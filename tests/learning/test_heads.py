@@ -61,7 +61,7 @@ def test_strengths_go_from_strong_to_weak(name: str) -> None:
     x, labels = blobs(90, 30, 3, apart=0.7)
     heads = list(family.fit(Problem(x, labels, 3), np.arange(90), family.strengths, final=False))
     right = [(head.logits(x).argmax(axis=1) == labels).mean() for head in heads]
-    assert right[0] < right[-1] > 0.9
+    assert right[0] < right[-1] > 0.8
     assert np.corrcoef(right, np.arange(len(right)))[0, 1] > 0.5
 
 

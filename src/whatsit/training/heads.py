@@ -7,10 +7,10 @@ Multinomial logistic regression is fitted here, on standardised embeddings, alon
 
     Σᵢ wᵢ · cross-entropy(yᵢ, softmax(W xᵢ + b)) / Σᵢ wᵢ + λ/2 · ‖W‖²
 
-by L-BFGS (Liu & Nocedal 1989). It is written by hand because that was measured (benchmarks/RESULTS.md, section 21): over
-the whole path, on six photo sets, scikit-learn's LogisticRegression with warm start takes 1.5 times as long if it stops
-further from the optimum, and 2.1 times if it stops about as near. Few photos are rotated into the space that they span,
-and of two classes only the difference of the logits is computed.
+by L-BFGS (Liu & Nocedal 1989). It is written by hand because that was measured (benchmarks/RESULTS.md, section 21):
+over the whole path, on six photo sets, scikit-learn's LogisticRegression with warm start takes 1.5 times as long if it
+stops further from the optimum, and 2.1 times if it stops about as near. Few photos are rotated into the space that they
+span, and of two classes only the difference of the logits is computed.
 """
 
 import warnings
@@ -150,7 +150,7 @@ class Objective:
         return Solution(self.penalty, theta[:-1], theta[-1])
 
     def _products(self, coefficients: Array) -> Array:
-        """z @ coefficients, (n, classes); of two classes less their mean, which softmax ignores: one product for two."""
+        """z @ coefficients, (n, classes); of two classes less their mean, which softmax ignores."""
         if coefficients.shape[1] != 2:
             out: Array = self.z @ coefficients
             return out

@@ -1,13 +1,12 @@
 """A multilayer perceptron on embeddings: one hidden layer with ReLU and dropout, trained by Adam in NumPy.
 
-A network's last layers as they were taught before fine-tuning was cheap: on stored "bottleneck features". It learns what
-no linear head can, such as a class of two unlike kinds of photos. PyTorch is not needed: the layers are two matrix
-products, and their gradients two more.
+It can learn what no linear head can, such as a class of two unlike kinds of photos. It needs no PyTorch: the forward
+pass is two matrix products, and the gradients are three more.
 
-One training gives the whole path of strengths. A strength is a number of epochs: the longer the training, the weaker the
-regularisation, and the head after 8 epochs stands on the way to the one after 12.
+One training gives the whole path of strengths. A strength is a number of epochs: the more epochs, the weaker the
+regularisation. The weights after 12 epochs continue from those after 8.
 
-It knows nothing of folds, temperatures or files.
+This module knows nothing of folds, temperatures or files.
 """
 
 from collections.abc import Iterator, Sequence
@@ -143,15 +142,15 @@ def gradients(
 ) -> tuple[Array, ...]:
     """Of the mean weighted cross-entropy of a batch, by each of the layers, with a draw of dropout."""
     hidden_weight, hidden_bias, weight, bias = layers
-    hidden = x @ hidden_weight + hidden_bias  # (batch, hidden)
+    hidden: Array = x @ hidden_weight + hidden_bias  # (batch, hidden)
     kept = (hidden > 0) & (rng.random(hidden.shape, np.float32) >= DROPOUT)
-    passed = kept / np.float32(1 - DROPOUT)  # what a unit's value is multiplied by
+    passed: Array = kept.astype(np.float32) / np.float32(1 - DROPOUT)  # what a unit's value is multiplied by
     hidden *= passed
     logits = hidden @ weight + bias  # (batch, classes)
     logits -= logits.max(axis=1, keepdims=True)
-    error = np.exp(logits)
+    error: Array = np.exp(logits)
     error /= error.sum(axis=1, keepdims=True)
     error -= truth
     error *= weights[:, None] / np.float32(len(x))
-    below = (error @ weight.T) * passed
+    below: Array = (error @ weight.T) * passed
     return x.T @ below, below.sum(axis=0), hidden.T @ error, error.sum(axis=0)
