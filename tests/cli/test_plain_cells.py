@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from whatsit.model.format import FILES
-from whatsit.serving.database import Asked
-from whatsit.serving.feedback import Keepsakes
+from whatsit.serving.database import AnsweredImage
+from whatsit.serving.feedback import FeedbackStore
 from whatsit.serving.metrics import Metrics
 from whatsit.text import PLAIN_CELLS
 
@@ -48,11 +48,11 @@ def test_train_and_evaluate(shell: Shell, at_home: Path, own: str, tmp_path: Pat
 
 @pytest.mark.parametrize("plain", [False, True])
 def test_feedback(shell: Shell, tmp_path: Path, plain: bool) -> None:
-    keepsakes = Keepsakes(tmp_path / "kept", 10_000, Metrics())
+    feedback_store = FeedbackStore(tmp_path / "kept", 10_000, Metrics())
     answer = {"id": "1", "label": "cat", "probability": 0.9, "unsure": False}
-    keepsakes.keep(Asked("1", "2026-01-01T00:00:01", "pets", 1, "", b"\xff\xd8\xff photo", answer))
-    asyncio.run(keepsakes.correct("1", "=cat"))
-    keepsakes.close()
+    feedback_store.keep(AnsweredImage("1", "2026-01-01T00:00:01", "pets", 1, "", b"\xff\xd8\xff photo", answer))
+    asyncio.run(feedback_store.correct("1", "=cat"))
+    feedback_store.close()
     out = tmp_path / "corrections.csv"
     assert shell("feedback", tmp_path / "kept", "-o", out, *(["--plain-cells"] if plain else [])).code == 0
     assert column(out, "label") == ({"=cat"} if plain else {"'=cat"})

@@ -27,8 +27,8 @@ Connect = Callable[[], Awaitable[Client]]
 async def listening(model: Trained) -> AsyncIterator[Connect]:
     options = ServeOptions(port=0, quiet=True, max_connections=MOST, header_timeout=FOR_A_HEAD, keep_alive=1.0)
     service = Service(find_source(model.folder), options)
-    door, clients = listen(HOST, 0), []
-    port, server = door.getsockname()[1], Server(config_of(service.app, options), door)
+    listener, clients = listen(HOST, 0), []
+    port, server = listener.getsockname()[1], Server(config_of(service.app, options), listener)
     task = asyncio.create_task(server.listen())
 
     async def connect() -> Client:

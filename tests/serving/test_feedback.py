@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from whatsit.errors import WhatsitError
-from whatsit.serving.database import DATABASE, IMAGES, Asked, image_name
-from whatsit.serving.feedback import Keepsakes, training_command, write_corrections
+from whatsit.serving.database import DATABASE, IMAGES, AnsweredImage, image_name
+from whatsit.serving.feedback import FeedbackStore, training_command, write_corrections
 from whatsit.serving.metrics import Metrics
 from whatsit.training.run import Trained
 
@@ -28,10 +28,10 @@ pytestmark = pytest.mark.slow
 SIZE = 1000  # bytes of each image here
 
 
-def asked(number: int, data: bytes | None = None) -> Asked:
+def answered(number: int, data: bytes | None = None) -> AnsweredImage:
     answer: dict[str, Any] = {"id": str(number), "label": "cat", "probability": 0.9, "unsure": False}
     image = data if data is not None else b"\xff\xd8\xff" + number.to_bytes(4, "big") * ((SIZE - 3) // 4 + 1)
-    return Asked(str(number), f"2026-01-01T00:00:{number:02}", "pets", 1, "", image[:SIZE], answer)
+    return AnsweredImage(str(number), f"2026-01-01T00:00:{number:02}", "pets", 1, "", image[:SIZE], answer)
 
 
 def kept(folder: Path) -> list[str]:
@@ -44,21 +44,21 @@ def images(folder: Path) -> set[str]:
 
 
 def test_the_oldest_go_first_and_corrections_last(tmp_path: Path) -> None:
-    keepsakes = Keepsakes(tmp_path, 3 * SIZE, Metrics())
-    keepsakes.keep(asked(0))
-    asyncio.run(keepsakes.correct("0", "dog"))
+    feedback_store = FeedbackStore(tmp_path, 3 * SIZE, Metrics())
+    feedback_store.keep(answered(0))
+    asyncio.run(feedback_store.correct("0", "dog"))
     for number in range(1, 8):
-        keepsakes.keep(asked(number))
-    keepsakes.close()
+        feedback_store.keep(answered(number))
+    feedback_store.close()
     assert kept(tmp_path) == ["0", "6", "7"]
-    assert images(tmp_path) == {image_name(asked(number).data) for number in (0, 6, 7)}
+    assert images(tmp_path) == {image_name(answered(number).data) for number in (0, 6, 7)}
 
 
 def test_the_bound_holds_across_restarts(tmp_path: Path) -> None:
     for number in range(5):
-        keepsakes = Keepsakes(tmp_path, 2 * SIZE, Metrics())
-        keepsakes.keep(asked(number))
-        keepsakes.close()
+        feedback_store = FeedbackStore(tmp_path, 2 * SIZE, Metrics())
+        feedback_store.keep(answered(number))
+        feedback_store.close()
     assert kept(tmp_path) == ["3", "4"]
     assert len(images(tmp_path)) == 2
 
@@ -70,10 +70,10 @@ def test_the_command_that_trains_on_corrections_works_when_pasted(
     kept, photos, manifest = tmp_path / "kept", Path("my photos"), Path("corrections.csv")
 
     def command(*trained_on: str) -> str:
-        keepsakes = Keepsakes(kept, 10 * SIZE, Metrics())
-        keepsakes.keep(replace(asked(1), trained_on=trained_on))
-        asyncio.run(keepsakes.correct("1", "dog"))
-        keepsakes.close()
+        feedback_store = FeedbackStore(kept, 10 * SIZE, Metrics())
+        feedback_store.keep(replace(answered(1), trained_on=trained_on))
+        asyncio.run(feedback_store.correct("1", "dog"))
+        feedback_store.close()
         return training_command(kept, manifest)
 
     assert command() == "whatsit train PHOTOS corrections.csv"
@@ -89,28 +89,28 @@ def test_the_command_that_trains_on_corrections_works_when_pasted(
 
 
 def test_one_image_asked_about_twice_is_kept_once(tmp_path: Path) -> None:
-    keepsakes = Keepsakes(tmp_path, 10 * SIZE, Metrics())
+    feedback_store = FeedbackStore(tmp_path, 10 * SIZE, Metrics())
     for number in range(3):
-        keepsakes.keep(asked(number, data=b"GIF89a the same"))
-    keepsakes.close()
+        feedback_store.keep(answered(number, data=b"GIF89a the same"))
+    feedback_store.close()
     assert kept(tmp_path) == ["0", "1", "2"]
     (name,) = images(tmp_path)
     assert name.endswith(".gif")
 
 
 def test_correcting_what_is_not_kept(tmp_path: Path) -> None:
-    keepsakes = Keepsakes(tmp_path, 10 * SIZE, Metrics())
+    feedback_store = FeedbackStore(tmp_path, 10 * SIZE, Metrics())
     with pytest.raises(KeyError):
-        asyncio.run(keepsakes.correct("nobody's", "dog"))
-    keepsakes.close()
+        asyncio.run(feedback_store.correct("nobody's", "dog"))
+    feedback_store.close()
 
 
 def test_corrections_on_another_drive_are_named_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As Windows has it: from C: no way leads to D:."""
-    keepsakes = Keepsakes(tmp_path, 9 * SIZE, Metrics())
-    keepsakes.keep(asked(0))
-    asyncio.run(keepsakes.correct("0", "dog"))
-    keepsakes.close()
+    feedback_store = FeedbackStore(tmp_path, 9 * SIZE, Metrics())
+    feedback_store.keep(answered(0))
+    asyncio.run(feedback_store.correct("0", "dog"))
+    feedback_store.close()
     monkeypatch.setattr(os.path, "relpath", lambda path, start: ntpath.relpath(r"D:\kept\a.gif", r"C:\Users\me"))
     assert write_corrections(tmp_path, tmp_path / "corrections.csv") == 1
     with (tmp_path / "corrections.csv").open(newline="") as file:
@@ -122,7 +122,7 @@ def test_corrections_on_another_drive_are_named_whole(tmp_path: Path, monkeypatc
 def test_nothing_to_write(tmp_path: Path) -> None:
     with pytest.raises(WhatsitError, match="--keep"):
         write_corrections(tmp_path, tmp_path / "corrections.csv")
-    Keepsakes(tmp_path, SIZE, Metrics()).close()
+    FeedbackStore(tmp_path, SIZE, Metrics()).close()
     with pytest.raises(WhatsitError, match="nothing was corrected"):
         write_corrections(tmp_path, tmp_path / "corrections.csv")
 
@@ -130,45 +130,45 @@ def test_nothing_to_write(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / DATABASE).write_text("no database " * 100, encoding="utf-8")
     with pytest.raises(WhatsitError, match="cannot be opened"):
-        Keepsakes(tmp_path, SIZE, Metrics())
+        FeedbackStore(tmp_path, SIZE, Metrics())
 
 
 @pytest.fixture
-def keepsakes(tmp_path: Path) -> Iterator[Keepsakes]:
+def feedback_store(tmp_path: Path) -> Iterator[FeedbackStore]:
     """With room for three images, in `tmp_path/kept`."""
-    keepsakes = Keepsakes(tmp_path / "kept", 3 * SIZE, Metrics())
-    yield keepsakes
-    keepsakes.close()
+    feedback_store = FeedbackStore(tmp_path / "kept", 3 * SIZE, Metrics())
+    yield feedback_store
+    feedback_store.close()
 
 
-def correct(keepsakes: Keepsakes, number: int, label: str = "dog") -> None:
+def correct(feedback_store: FeedbackStore, number: int, label: str = "dog") -> None:
     """What waits before it is written when this returns."""
-    asyncio.run(keepsakes.correct(str(number), label))
+    asyncio.run(feedback_store.correct(str(number), label))
 
 
 def test_an_older_answer_about_the_same_image_does_not_drag_a_correction_along(tmp_path: Path) -> None:
-    keepsakes = Keepsakes(tmp_path, 3 * SIZE, Metrics())
-    same = asked(0).data
+    feedback_store = FeedbackStore(tmp_path, 3 * SIZE, Metrics())
+    same = answered(0).data
     for number in (0, 1):  # one image, asked about twice; the second answer is corrected
-        keepsakes.keep(asked(number, same))
-    correct(keepsakes, 1)
+        feedback_store.keep(answered(number, same))
+    correct(feedback_store, 1)
     for number in range(2, 9):
-        keepsakes.keep(asked(number))
-    keepsakes.close()
+        feedback_store.keep(answered(number))
+    feedback_store.close()
     assert kept(tmp_path) == ["1", "7", "8"]
-    assert images(tmp_path) == {image_name(same), *(image_name(asked(number).data) for number in (7, 8))}
+    assert images(tmp_path) == {image_name(same), *(image_name(answered(number).data) for number in (7, 8))}
     assert write_corrections(tmp_path, tmp_path / "corrections.csv") == 1
 
 
 def test_room_full_of_corrections_takes_no_answer_and_says_so(
-    keepsakes: Keepsakes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    feedback_store: FeedbackStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(3):
-        keepsakes.keep(asked(number))
-        correct(keepsakes, number)
-    keepsakes.keep(asked(3))
+        feedback_store.keep(answered(number))
+        correct(feedback_store, number)
+    feedback_store.keep(answered(3))
     with pytest.raises(KeyError):
-        correct(keepsakes, 3)
+        correct(feedback_store, 3)
     assert kept(tmp_path / "kept") == ["0", "1", "2"]
     assert "corrections fill all the room. Give more: --keep-mb" in caplog.text
 
@@ -184,7 +184,7 @@ def delete_it_with_what_is_beside_it(folder: Path) -> None:
 
 def replace_database(folder: Path) -> None:
     delete_it_with_what_is_beside_it(folder)
-    other = Keepsakes(folder.parent / "other", SIZE, Metrics())
+    other = FeedbackStore(folder.parent / "other", SIZE, Metrics())
     other.close()
     shutil.move(folder.parent / "other" / DATABASE, folder / DATABASE)
 
@@ -221,20 +221,20 @@ POSIX = pytest.mark.skipif(os.name != "posix", reason="an open file cannot be de
 @POSIX
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_a_correction_of_what_is_gone_is_refused_and_the_next_one_kept(
-    trouble: Callable[[Path], None], keepsakes: Keepsakes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    trouble: Callable[[Path], None], feedback_store: FeedbackStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tmp_path / "kept"
-    keepsakes.keep(asked(0))
-    correct(keepsakes, 0)
+    feedback_store.keep(answered(0))
+    correct(feedback_store, 0)
     trouble(folder)
     with pytest.raises(WhatsitError, match=r"a correction was not kept: .* while the server ran"):
-        correct(keepsakes, 0, "cat")
+        correct(feedback_store, 0, "cat")
     said = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
     assert any("It is made anew" in line for line in said), said
     with pytest.raises(WhatsitError if trouble is remove_images else KeyError):  # its row is there, its image is not
-        correct(keepsakes, 0, "cat")
-    keepsakes.keep(asked(1))
-    correct(keepsakes, 1, "bird")
+        correct(feedback_store, 0, "cat")
+    feedback_store.keep(answered(1))
+    correct(feedback_store, 1, "bird")
     assert write_corrections(folder, tmp_path / "corrections.csv") == (2 if trouble is remove_images else 1)
     with (tmp_path / "corrections.csv").open(encoding="utf-8") as file:
         assert {"bird"} <= {row["label"] for row in csv.DictReader(file)}
@@ -243,87 +243,87 @@ def test_a_correction_of_what_is_gone_is_refused_and_the_next_one_kept(
 @POSIX
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_answers_are_kept_on_and_the_size_holds(
-    trouble: Callable[[Path], None], keepsakes: Keepsakes, tmp_path: Path
+    trouble: Callable[[Path], None], feedback_store: FeedbackStore, tmp_path: Path
 ) -> None:
     folder = tmp_path / "kept"
     for number in range(2):
-        keepsakes.keep(asked(number))
-    correct(keepsakes, 1)
+        feedback_store.keep(answered(number))
+    correct(feedback_store, 1)
     trouble(folder)
     for number in range(10, 16):
-        keepsakes.keep(asked(number))
-    correct(keepsakes, 15)
+        feedback_store.keep(answered(number))
+    correct(feedback_store, 15)
     assert {"14", "15"} <= set(kept(folder))
     assert len(images(folder)) <= 3
-    assert {image_name(asked(number).data) for number in (14, 15)} <= images(folder)
+    assert {image_name(answered(number).data) for number in (14, 15)} <= images(folder)
 
 
-def test_a_file_that_is_no_database_any_more(keepsakes: Keepsakes, tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_any_more(feedback_store: FeedbackStore, tmp_path: Path) -> None:
     folder = tmp_path / "kept"
-    keepsakes.keep(asked(0))
-    correct(keepsakes, 0)
+    feedback_store.keep(answered(0))
+    correct(feedback_store, 0)
     (tmp_path / "spoilt").write_bytes(b"no database " * 1000)
     delete_it_with_what_is_beside_it(folder)
     (tmp_path / "spoilt").replace(folder / DATABASE)
     for _ in range(2):
         with pytest.raises(WhatsitError, match=r"a correction was not kept: .* cannot be opened"):
-            correct(keepsakes, 0)
+            correct(feedback_store, 0)
     (folder / DATABASE).unlink()
     with pytest.raises(WhatsitError, match="not kept"):
-        correct(keepsakes, 0)
-    keepsakes.keep(asked(1))
-    correct(keepsakes, 1)
+        correct(feedback_store, 0)
+    feedback_store.keep(answered(1))
+    correct(feedback_store, 1)
     assert kept(folder) == ["1"]
 
 
 def test_images_that_no_answer_names_count_and_go_first(tmp_path: Path) -> None:
     """As a deleted database leaves them, or a kill between an image and its row, or within an image."""
     for number in range(3):
-        data = asked(number).data
+        data = answered(number).data
         path = tmp_path / IMAGES / image_name(data)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
         os.utime(path, (number, number))
     (path.parent / f".{path.name}.x1y2").write_bytes(bytes(SIZE))
-    keepsakes = Keepsakes(tmp_path, 4 * SIZE, Metrics())
-    keepsakes.keep(asked(10))
-    correct(keepsakes, 10)
-    names = [image_name(asked(number).data) for number in (0, 1, 2, 10)]
+    feedback_store = FeedbackStore(tmp_path, 4 * SIZE, Metrics())
+    feedback_store.keep(answered(10))
+    correct(feedback_store, 10)
+    names = [image_name(answered(number).data) for number in (0, 1, 2, 10)]
     assert images(tmp_path) == {*names[1:], f"{names[2][:3]}.{names[2][3:]}.x1y2"}
-    keepsakes.keep(asked(2))  # it is named again, so it stays
+    feedback_store.keep(answered(2))  # it is named again, so it stays
     for number in (11, 12):
-        keepsakes.keep(asked(number))
-    keepsakes.close()
-    assert images(tmp_path) == {image_name(asked(number).data) for number in (2, 10, 11, 12)}
+        feedback_store.keep(answered(number))
+    feedback_store.close()
+    assert images(tmp_path) == {image_name(answered(number).data) for number in (2, 10, 11, 12)}
 
 
-async def correct_often(keepsakes: Keepsakes) -> None:
+async def correct_often(feedback_store: FeedbackStore) -> None:
     """More often than the database's own pages have room left for."""
     for _ in range(1000):
-        await keepsakes.correct("0", "a long label" * 16_000)
+        await feedback_store.correct("0", "a long label" * 16_000)
 
 
 def test_a_full_disk_takes_no_correction_and_leaves_no_half(
-    keepsakes: Keepsakes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    feedback_store: FeedbackStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """By SQLite's own bound on its pages, beyond which it says what it says of a full disk."""
     folder = tmp_path / "kept"
-    keepsakes.keep(asked(0))
-    correct(keepsakes, 0)
-    keepsakes._kept._database.execute("PRAGMA max_page_count = 1")  # as many as there are already
+    feedback_store.keep(answered(0))
+    correct(feedback_store, 0)
+    feedback_store._database._database.execute("PRAGMA max_page_count = 1")  # as many as there are already
     with pytest.raises(WhatsitError, match=r"a correction was not kept: .*full"):
-        asyncio.run(correct_often(keepsakes))
-    answer = asked(1)
-    keepsakes.keep(replace(answer, answer={**answer.answer, "words": "a long answer" * 16_000}))
+        asyncio.run(correct_often(feedback_store))
+    answer = answered(1)
+    feedback_store.keep(replace(answer, answer={**answer.answer, "words": "a long answer" * 16_000}))
     with pytest.raises(WhatsitError, match=r"full"):
-        asyncio.run(correct_often(keepsakes))
+        asyncio.run(correct_often(feedback_store))
     assert "an answer was not kept: database or disk is full" in caplog.text
-    assert images(folder) == {image_name(asked(0).data)}
-    keepsakes._kept._database.execute("PRAGMA max_page_count = 1000000")
-    keepsakes.keep(asked(2))
-    correct(keepsakes, 2)
+    assert images(folder) == {image_name(answered(0).data)}
+    feedback_store._database._database.execute("PRAGMA max_page_count = 1000000")
+    feedback_store.keep(answered(2))
+    correct(feedback_store, 2)
     assert kept(folder) == ["0", "2"]
-    assert images(folder) == {image_name(asked(number).data) for number in (0, 2)}
+    assert images(folder) == {image_name(answered(number).data) for number in (0, 2)}
 
 
 def ask(server: Running, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
@@ -332,7 +332,7 @@ def ask(server: Running, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
 
 
 @POSIX
-def test_over_http_a_lost_correction_is_503(model: Trained, asked: list[bytes], tmp_path: Path) -> None:
+def test_over_http_a_lost_correction_is_503(model: Trained, answered: list[bytes], tmp_path: Path) -> None:
     folder = tmp_path / "kept"
     with serving(model.folder, "--quiet", "--keep", str(folder)) as server:
 
@@ -342,12 +342,12 @@ def test_over_http_a_lost_correction_is_503(model: Trained, asked: list[bytes], 
             assert status == 200
             return json.dumps({"id": said["predictions"][0]["id"], "label": "shells"}).encode()
 
-        first = prediction(asked[0])
+        first = prediction(answered[0])
         assert ask(server, "/feedback", first)[0] == 200
         delete_it_with_what_is_beside_it(folder)
         status, said = ask(server, "/feedback", first)
         assert (status, said) == (503, {"error": "the correction was not kept. The server's log says why"})
-        assert ask(server, "/feedback", prediction(asked[1]))[0] == 200
+        assert ask(server, "/feedback", prediction(answered[1]))[0] == 200
         assert ask(server, "/feedback", first)[0] == 404
     assert any(f"{DATABASE} was deleted while the server ran" in line for line in server.log)
     assert write_corrections(folder, tmp_path / "corrections.csv") == 1

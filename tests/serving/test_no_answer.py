@@ -19,7 +19,7 @@ from whatsit.model.format import FILES, read_model, write_core
 from whatsit.model.golden import check_answers, check_golden, golden_bytes
 from whatsit.model.versions.store import Repository
 from whatsit.serving.app import Service
-from whatsit.serving.manager import Keeper, opener
+from whatsit.serving.manager import ModelManager, opener
 from whatsit.serving.metrics import Metrics
 from whatsit.serving.sources import RepositorySource, find_source
 from whatsit.training.run import Trained
@@ -151,10 +151,10 @@ def test_a_model_without_finite_golden_answers_does_not_answer(mute: Path, repos
     with pytest.raises(ModelFolderError, match="has no answer to golden image 1"):
         Service(find_source(mute), ServeOptions()).prepare()
     shutil.copytree(mute, repository.root / NAME / "3")
-    keeper = Keeper(RepositorySource(repository), opener(ServeOptions()), Metrics())
-    failure = keeper.refresh().models[NAME].failures[3]
+    manager = ModelManager(RepositorySource(repository), opener(ServeOptions()), Metrics())
+    failure = manager.refresh().models[NAME].failures[3]
     assert "has no answer to golden image 1" in failure.reason
-    assert keeper.catalogue.find(NAME).number == 1
+    assert manager.catalogue.find(NAME).number == 1
 
 
 def test_such_a_model_is_not_added(mute: Path, repository: Repository) -> None:

@@ -21,9 +21,9 @@ from whatsit.config import ServeOptions, TrainOptions
 from whatsit.model.versions.store import Repository
 from whatsit.serving.app import Service
 from whatsit.serving.http import RETRY_AFTER, STATUS
-from whatsit.serving.middleware import Gate
+from whatsit.serving.middleware import Middleware
 from whatsit.serving.request import STALL
-from whatsit.serving.sources import Wanted
+from whatsit.serving.sources import DesiredModel
 from whatsit.training.run import Trained
 
 from .documented import Document, Example, Operation, Shown
@@ -76,13 +76,13 @@ def test_it_is_openapi(document: Document) -> None:
 
 
 class NoModels:
-    def wanted(self) -> Mapping[str, Wanted]:
+    def desired(self) -> Mapping[str, DesiredModel]:
         return {}
 
 
-def routes(gate: Gate) -> set[tuple[str, str]]:
+def routes(middleware: Middleware) -> set[tuple[str, str]]:
     """Method and path; HEAD goes with GET."""
-    router = gate._app
+    router = middleware._app
     assert isinstance(router, Router)
     found = set()
     for route in router.routes:
@@ -96,7 +96,7 @@ def test_every_route_is_there_and_no_other() -> None:
     service.close()
     assert {(one.method, one.path) for one in OPERATIONS.values()} == routes(service.app)
     assert {(one.method, one.path) for one in ADMIN.operations()} == routes(service.admin)
-    free = {PAGE_SCRIPT.sub("/{script}.js", path) for path in service.app._free}
+    free = {PAGE_SCRIPT.sub("/{script}.js", path) for path in service.app._public_paths}
     assert {one.path for one in OPERATIONS.values() if not one.needs_key} == free
 
 

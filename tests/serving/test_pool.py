@@ -13,7 +13,7 @@ from patience import PATIENCE
 
 import whatsit
 from whatsit.model.classifier import Classifier
-from whatsit.serving.http import Refused
+from whatsit.serving.http import HTTPError
 from whatsit.serving.manager import Version
 from whatsit.serving.metrics import Metrics
 from whatsit.serving.pool import Pool
@@ -47,7 +47,7 @@ async def blocked(pool: Pool, version: Version, threads: int) -> AsyncIterator[C
         begun.release()
         go.wait(PATIENCE)
 
-    tasks = [asyncio.create_task(pool.call(version, work, soon())) for _ in range(threads)]
+    tasks = [asyncio.create_task(pool.run(version, work, soon())) for _ in range(threads)]
     for _ in range(threads):
         await asyncio.to_thread(begun.acquire)
     try:
@@ -120,10 +120,10 @@ def test_a_full_queue_refuses_all_of_a_request(version: Version, asked: list[byt
             async with blocked(one, version, 1):
                 waiting = asyncio.create_task(one.classify(version, asked[:2], soon()))
                 await asyncio.sleep(0)
-                one.check_room(1)
-                with pytest.raises(Refused) as refused:
+                one.check_capacity(1)
+                with pytest.raises(HTTPError) as error:
                     await one.classify(version, asked[:2], soon())
-                assert (refused.value.status, refused.value.retry_after) == (429, 1)
+                assert (error.value.status, error.value.retry_after) == (429, 1)
             assert len(await waiting) == 2
 
     run(ask())
@@ -142,13 +142,13 @@ def test_what_is_late_or_gone_is_never_decoded(
                 late = asyncio.create_task(one.classify(version, asked[1:2], time.monotonic() + 0.05))
                 await asyncio.sleep(0)
                 gone.cancel()
-                with pytest.raises(Refused) as refused:
+                with pytest.raises(HTTPError) as error:
                     await late
-                assert (refused.value.reason, refused.value.status) == ("deadline", 503)
-                one.check_room(2)  # their places are free
+                assert (error.value.reason, error.value.status) == ("deadline", 503)
+                one.check_capacity(2)  # their places are free
             with pytest.raises(asyncio.CancelledError):
                 await gone
-            await one.call(version, lambda: None, soon())  # the queue is empty by now
+            await one.run(version, lambda: None, soon())  # the queue is empty by now
 
     run(ask())
     assert decoded == []
@@ -174,6 +174,6 @@ def test_one_failing_image_of_a_batch_fails_alone(
                 await asyncio.sleep(0)
                 go()
                 outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-            assert [isinstance(outcome, Refused) for outcome in outcomes] == [False, True, False, False]
+            assert [isinstance(outcome, HTTPError) for outcome in outcomes] == [False, True, False, False]
 
     run(ask())

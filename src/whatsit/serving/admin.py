@@ -12,18 +12,18 @@ from starlette.routing import Route
 
 from whatsit.errors import WhatsitError
 from whatsit.model.versions.store import Repository
-from whatsit.serving.context import Desk
-from whatsit.serving.http import Refused, Reply, json_reply, parse_json
-from whatsit.serving.manager import Catalogue, Keeper
+from whatsit.serving.context import ServerContext
+from whatsit.serving.http import HTTPError, Response, json_response, parse_json
+from whatsit.serving.manager import Catalogue, ModelManager
 from whatsit.serving.metrics import CONTENT_TYPE
-from whatsit.serving.request import Call, post
+from whatsit.serving.request import Request, post
 
 
 class Admin:
     """The handlers. repository: None where a lone model is served."""
 
-    def __init__(self, keeper: Keeper, repository: Repository | None) -> None:
-        self._keeper = keeper
+    def __init__(self, manager: ModelManager, repository: Repository | None) -> None:
+        self._manager = manager
         self._repository = repository
 
     def routes(self) -> list[Route]:
@@ -33,35 +33,35 @@ class Admin:
             post("/reload", self.reload),
         ]
 
-    async def default(self, call: Call) -> Reply:
-        body = parse_json(await call.body(lambda: None))
+    async def default(self, request: Request) -> Response:
+        body = parse_json(await request.body(lambda: None))
         version = body.get("version")
         if type(version) is not int:
-            raise Refused("bad_input", 'expected {"version": a number}')
-        name = call.path["name"]
+            raise HTTPError("bad_input", 'expected {"version": a number}')
+        name = request.path["name"]
         return await self._change(lambda repository: repository.set_default(name, version))
 
-    async def rollback(self, call: Call) -> Reply:
-        name = call.path["name"]
+    async def rollback(self, request: Request) -> Response:
+        name = request.path["name"]
         return await self._change(lambda repository: repository.rollback(name))
 
-    async def reload(self, call: Call) -> Reply:
+    async def reload(self, request: Request) -> Response:
         """Looks at the repository now, and answers when what it found serves."""
-        return json_reply(_state(await asyncio.to_thread(self._keeper.refresh)))
+        return json_response(_state(await asyncio.to_thread(self._manager.refresh)))
 
-    async def _change(self, change: Callable[[Repository], object]) -> Reply:
+    async def _change(self, change: Callable[[Repository], object]) -> Response:
         repository = self._repository
         if repository is None:
-            raise Refused("conflict", "a lone model is served, not a repository")
+            raise HTTPError("conflict", "a lone model is served, not a repository")
 
         def work() -> Catalogue:
             change(repository)
-            return self._keeper.refresh()
+            return self._manager.refresh()
 
         try:
-            return json_reply(_state(await asyncio.to_thread(work)))
+            return json_response(_state(await asyncio.to_thread(work)))
         except WhatsitError as error:
-            raise Refused("conflict", str(error)) from None
+            raise HTTPError("conflict", str(error)) from None
 
 
 def _state(catalogue: Catalogue) -> dict[str, dict[str, object]]:
@@ -78,15 +78,15 @@ def _state(catalogue: Catalogue) -> dict[str, dict[str, object]]:
 class Health:
     """The handlers."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, context: ServerContext) -> None:
+        self._context = context
 
-    async def live(self, call: Call) -> Reply:
-        return json_reply({"live": True})
+    async def live(self, request: Request) -> Response:
+        return json_response({"live": True})
 
-    async def ready(self, call: Call) -> Reply:
-        self._desk.check_ready()
-        return json_reply({"ready": True})
+    async def ready(self, request: Request) -> Response:
+        self._context.check_ready()
+        return json_response({"ready": True})
 
-    async def metrics(self, call: Call) -> Reply:
-        return Reply(self._desk.metrics.text(), CONTENT_TYPE)
+    async def metrics(self, request: Request) -> Response:
+        return Response(self._context.metrics.text(), CONTENT_TYPE)

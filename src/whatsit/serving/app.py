@@ -10,18 +10,18 @@ from whatsit.embedding.devices import find_device
 from whatsit.errors import ModelFolderError
 from whatsit.machine import cores
 from whatsit.serving.admin import Admin, Health
-from whatsit.serving.context import Desk
-from whatsit.serving.feedback import Keepsakes
-from whatsit.serving.http import Refused, Reply
-from whatsit.serving.manager import Keeper, opener
+from whatsit.serving.context import ServerContext
+from whatsit.serving.feedback import FeedbackStore
+from whatsit.serving.http import HTTPError, Response
+from whatsit.serving.manager import ModelManager, opener
 from whatsit.serving.metrics import Metrics
-from whatsit.serving.middleware import Gate
+from whatsit.serving.middleware import Middleware
 from whatsit.serving.pool import Pool
 from whatsit.serving.protocols.kserve import OpenInference
-from whatsit.serving.protocols.own import ForPeople, Predict
+from whatsit.serving.protocols.own import PageHandlers, Predict
 from whatsit.serving.protocols.tensorflow import TensorFlowServing
-from whatsit.serving.request import Call, get, post
-from whatsit.serving.sources import RepositorySource, Source
+from whatsit.serving.request import Request, get, post
+from whatsit.serving.sources import ModelSource, RepositorySource
 
 SCRIPTS = ("page", "answer", "ask", "card", "correction", "dom", "models")
 STATIC = {  # the same for every whatsit, so they need no key: path → (file, kind)
@@ -36,20 +36,20 @@ LIVE = "/livez"
 class Service:
     """`app` and `admin` are ASGI applications; `keeper` says what answers."""
 
-    def __init__(self, source: Source, options: ServeOptions) -> None:
+    def __init__(self, source: ModelSource, options: ServeOptions) -> None:
         """Raises WhatsitError where the folder for feedback cannot be written."""
         self.source = source
         self.options = options
         self.metrics = Metrics()
-        self.keeper = Keeper(source, opener(options), self.metrics)
-        self.keepsakes = Keepsakes(options.keep, options.keep_bytes, self.metrics) if options.keep else None
+        self.manager = ModelManager(source, opener(options), self.metrics)
+        self.feedback_store = FeedbackStore(options.keep, options.keep_bytes, self.metrics) if options.keep else None
         batch = options.max_batch or find_device(options.device).batch
         self.pool = Pool(cores(), options.max_waiting, batch, self.metrics)
-        self._desk = Desk(options, self.metrics, self.pool, lambda: self.keeper.catalogue)
-        routes = _routes(self._desk, self.keepsakes)
-        self.app = Gate(_router(routes), self._desk, free=frozenset({*STATIC, LIVE}))
+        self._context = ServerContext(options, self.metrics, self.pool, lambda: self.manager.catalogue)
+        routes = _routes(self._context, self.feedback_store)
+        self.app = Middleware(_router(routes), self._context, public_paths=frozenset({*STATIC, LIVE}))
         repository = source.repository if isinstance(source, RepositorySource) else None
-        self.admin = Gate(_router(Admin(self.keeper, repository).routes()), self._desk)
+        self.admin = Middleware(_router(Admin(self.manager, repository).routes()), self._context)
 
     def prepare(self) -> None:
         """Before it listens: a repository is opened in the background, a lone model now.
@@ -58,30 +58,30 @@ class Service:
         """
         if isinstance(self.source, RepositorySource):
             return
-        for model in self.keeper.refresh().models.values():
+        for model in self.manager.refresh().models.values():
             for failure in model.failures.values():
                 raise ModelFolderError(failure.reason)
 
     def drain(self) -> None:
         """From now on it is not ready, and asks its clients to open no further request on their connections."""
-        self._desk.draining = True
+        self._context.draining = True
 
     def close(self) -> None:
-        self.keeper.stop()
+        self.manager.stop()
         self.pool.close()
-        if self.keepsakes:
-            self.keepsakes.close()
+        if self.feedback_store:
+            self.feedback_store.close()
 
 
-def _routes(desk: Desk, keepsakes: Keepsakes | None) -> list[Route]:
-    people, health = ForPeople(desk, keepsakes), Health(desk)
+def _routes(context: ServerContext, feedback_store: FeedbackStore | None) -> list[Route]:
+    page, health = PageHandlers(context, feedback_store), Health(context)
     return [
-        post("/predict", Predict(desk, keepsakes).predict),
-        *TensorFlowServing(desk).routes(),
-        *OpenInference(desk).routes(),
-        post("/explain", people.explain),
-        post("/feedback", people.feedback),
-        get("/models", people.models),
+        post("/predict", Predict(context, feedback_store).predict),
+        *TensorFlowServing(context).routes(),
+        *OpenInference(context).routes(),
+        post("/explain", page.explain),
+        post("/feedback", page.feedback),
+        get("/models", page.models),
         get(LIVE, health.live),
         get("/readyz", health.ready),
         get("/metrics", health.metrics),
@@ -90,17 +90,17 @@ def _routes(desk: Desk, keepsakes: Keepsakes | None) -> list[Route]:
 
 
 def _router(routes: list[Route]) -> Router:
-    return Router(routes, redirect_slashes=False, default=_nothing_here)
+    return Router(routes, redirect_slashes=False, default=_not_found)
 
 
-async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
-    raise Refused("unknown", "nothing is here. What there is: /openapi.json")
+async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    raise HTTPError("unknown", "nothing is here. What there is: /openapi.json")
 
 
 def _static(path: str, file: str, kind: str) -> Route:
-    reply = Reply(resources.files("whatsit.serving").joinpath(file).read_bytes(), kind)
+    response = Response(resources.files("whatsit.serving").joinpath(file).read_bytes(), kind)
 
-    async def answer(call: Call) -> Reply:
-        return reply
+    async def answer(request: Request) -> Response:
+        return response
 
     return get(path, answer)

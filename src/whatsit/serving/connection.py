@@ -24,7 +24,7 @@ class Connection(HttpToolsProtocol):
         self._field_bytes = 0  # as they were understood: a whole head may come at once
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(Corked(transport, self.loop))  # type: ignore[arg-type]
+        super().connection_made(BufferedTransport(transport, self.loop))  # type: ignore[arg-type]
         if len(self.connections) > self.max_connections:
             transport.abort()
         else:
@@ -97,7 +97,7 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
 
 
-class Corked:
+class BufferedTransport:
     """A transport that sends at once what is written within one turn of the event loop.
 
     uvicorn writes an answer's head and body apart: two system calls, and two times that the client is woken, on
@@ -131,11 +131,11 @@ class Corked:
         return getattr(self._transport, name)
 
 
-def bounded(most: int, timeout: float) -> type[Connection]:
+def limited_connection(most: int, timeout: float) -> type[Connection]:
     """most: connections at once; timeout: seconds for a request's head."""
 
-    class Bounded(Connection):
+    class LimitedConnection(Connection):
         max_connections = most
         header_timeout = timeout
 
-    return Bounded
+    return LimitedConnection

@@ -9,11 +9,11 @@ from typing import TypeVar
 from whatsit.config import ServeOptions
 from whatsit.embedding.session import DETAILS
 from whatsit.model.prediction import Classified
-from whatsit.serving.http import Refused
+from whatsit.serving.http import HTTPError
 from whatsit.serving.manager import Catalogue, Version
 from whatsit.serving.metrics import Metrics
 from whatsit.serving.pool import ImageData, Pool
-from whatsit.serving.request import Call
+from whatsit.serving.request import Request
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ LARGE = 64 * 1024  # bytes of a body that take more than a millisecond to parse
 
 
 @dataclass(eq=False)
-class Desk:
+class ServerContext:
     """What every handler works with. `draining` is set when the server is about to stop."""
 
     options: ServeOptions
@@ -36,60 +36,62 @@ class Desk:
     def check_ready(self) -> None:
         """Raises Refused where no request should be sent here."""
         if self.draining:
-            raise Refused("not_ready", "the server is about to stop")
+            raise HTTPError("not_ready", "the server is about to stop")
         if not self.catalogue().ready:
-            raise Refused("not_ready", "not every model is ready")
+            raise HTTPError("not_ready", "not every model is ready")
 
-    def find(self, call: Call, model: str | None, version: str | None = None, alias: str | None = None) -> Version:
+    def find(
+        self, request: Request, model: str | None, version: str | None = None, alias: str | None = None
+    ) -> Version:
         """The version that answers this call, from now to its end. Raises Refused."""
-        call.version = self.catalogue().find(model, version, alias)
-        return call.version
+        request.version = self.catalogue().find(model, version, alias)
+        return request.version
 
-    async def body(self, call: Call) -> bytes:
+    async def body(self, request: Request) -> bytes:
         """Raises Refused, before a byte is read where the queue is full."""
-        return await call.body(self.pool.check_room)
+        return await request.body(self.pool.check_capacity)
 
-    async def read(self, call: Call, parse: Callable[[bytes], T]) -> T:
+    async def read(self, request: Request, parse: Callable[[bytes], T]) -> T:
         """The body, parsed: a large one on a thread that parses one at a time, so that neither the event loop waits
         for it nor memory holds two. Raises Refused."""
-        body = await self.body(call)
+        body = await self.body(request)
         if len(body) < LARGE:
             return parse(body)
         return await asyncio.get_running_loop().run_in_executor(self._parsing, parse, body)
 
-    async def classify(self, call: Call, images: Sequence[ImageData]) -> list[Classified]:
+    async def classify(self, request: Request, images: Sequence[ImageData]) -> list[Classified]:
         """Raises Refused, also where the model failed on all that can be read; and Gone where the client leaves in a
         long wait."""
-        assert call.version is not None
+        assert request.version is not None
         self.check_count(len(images))
-        answers = await self.pool.classify(call.version, images, call.deadline, call.gone)
+        answers = await self.pool.classify(request.version, images, request.deadline, request.disconnected)
         if any(answer.failed for answer in answers) and all(answer.error is not None for answer in answers):
-            raise _could_not(next(answer for answer in answers if answer.failed))
+            raise _model_failure(next(answer for answer in answers if answer.failed))
         return answers
 
-    async def classify_all_or_none(self, call: Call, images: Sequence[ImageData]) -> list[Classified]:
+    async def classify_all_or_none(self, request: Request, images: Sequence[ImageData]) -> list[Classified]:
         """Raises Refused where an image is bad, too."""
-        answers = await self.classify(call, images)
+        answers = await self.classify(request, images)
         for number, answer in enumerate(answers):
             if answer.failed:
-                raise _could_not(answer)
+                raise _model_failure(answer)
             if answer.error is not None:
-                raise Refused("bad_input", f"instance {number}: {answer.error}")
+                raise HTTPError("bad_input", f"instance {number}: {answer.error}")
         return answers
 
     def check_count(self, images: int) -> None:
         """Raises Refused."""
         if images == 0:
-            raise Refused("bad_input", "no image in the request")
+            raise HTTPError("bad_input", "no image in the request")
         if images > self.options.max_instances:
-            raise Refused(
+            raise HTTPError(
                 "too_large", f"{images} images in one request, at most {self.options.max_instances} are taken"
             )
 
 
-def _could_not(answer: Classified) -> Refused:
+def _model_failure(answer: Classified) -> HTTPError:
     """The model's own failure is no client's fault. What a library says of it is for the log alone."""
-    return Refused("failed", f"this version could not answer. {without_details(answer.error or '')}")
+    return HTTPError("failed", f"this version could not answer. {without_details(answer.error or '')}")
 
 
 def without_details(error: str) -> str:

@@ -39,7 +39,7 @@ SUFFIX = {"jpeg": ".jpg"}  # the other kinds are their own
 
 
 @dataclass(frozen=True)
-class Asked:
+class AnsweredImage:
     """One image and its answer."""
 
     id: str
@@ -52,7 +52,7 @@ class Asked:
     trained_on: tuple[str, ...] = ()  # the words that named the model's photos on the command line, where known
 
     @classmethod
-    def of(cls, answer: dict[str, Any], version: "Version", data: bytes) -> "Asked":
+    def of(cls, answer: dict[str, Any], version: "Version", data: bytes) -> "AnsweredImage":
         without = {key: value for key, value in answer.items() if key != "similar"}
         return cls(
             answer["id"],
@@ -66,7 +66,7 @@ class Asked:
         )
 
 
-class Kept:
+class FeedbackDatabase:
     """Opens or makes the folder. Raises WhatsitError where it cannot be written."""
 
     def __init__(self, folder: Path, most_bytes: int) -> None:
@@ -87,32 +87,32 @@ class Kept:
         if (database, images) == self._opened:
             return None
         is_images = self._opened is not None and database == self._opened[0]
-        gone = (images if is_images else database) is None
+        is_deleted = (images if is_images else database) is None
         what = f"the folder {IMAGES!r}" if is_images else DATABASE
         with suppress(sqlite3.Error):
             self._database.close()  # before the new one is made: it deletes files of that name beside it
         self._open()
-        return f"{what} was {'deleted' if gone else 'replaced'} while the server ran, and what it held is gone"
+        return f"{what} was {'deleted' if is_deleted else 'replaced'} while the server ran, and what it held is gone"
 
-    def insert(self, asked: Asked) -> None:
+    def insert(self, answered: AnsweredImage) -> None:
         """Raises WhatsitError or sqlite3.Error where it cannot be written, or corrections leave it no room.
 
         Then nothing of it is kept.
         """
-        name, size = image_name(asked.data), len(asked.data)
-        path, answer = self._images / name, asked.answer
+        name, size = image_name(answered.data), len(answered.data)
+        path, answer = self._images / name, answered.answer
         is_new = not path.exists()
         if is_new:
-            write_atomically(path, asked.data)
+            write_atomically(path, answered.data)
             self._bytes += size
         row = (
-            *(asked.id, asked.at, asked.model, asked.version, asked.checksum, name, size),
+            *(answered.id, answered.at, answered.model, answered.version, answered.checksum, name, size),
             *(answer["label"], answer["probability"], answer["unsure"], json.dumps(answer)),
         )
         try:
             with self._database:
                 self._database.execute(f"INSERT OR REPLACE INTO asked VALUES ({'?, ' * len(row)}NULL, NULL)", row)
-                trained = (asked.model, asked.version, json.dumps(asked.trained_on))
+                trained = (answered.model, answered.version, json.dumps(answered.trained_on))
                 self._database.execute("INSERT OR REPLACE INTO trained VALUES (?, ?, ?)", trained)
         except BaseException:
             if is_new:
@@ -121,7 +121,7 @@ class Kept:
         self._orphans.pop(name, None)
         while self._bytes > self._most and (self._drop_orphan() or self._drop_answer()):
             pass
-        if self._database.execute("SELECT 1 FROM asked WHERE id = ?", (asked.id,)).fetchone() is None:
+        if self._database.execute("SELECT 1 FROM asked WHERE id = ?", (answered.id,)).fetchone() is None:
             raise WhatsitError("corrections fill all the room. Give more: --keep-mb, or take them out of the folder")
 
     def correct(self, identity: str, label: str) -> None:

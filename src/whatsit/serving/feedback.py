@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from whatsit.data.read import source_name
 from whatsit.errors import WhatsitError
 from whatsit.files import default_folder, write_atomically
-from whatsit.serving.database import DATABASE, IMAGES, Asked, Kept, connect
+from whatsit.serving.database import DATABASE, IMAGES, AnsweredImage, FeedbackDatabase, connect
 from whatsit.text import clean_label, csv_cell
 
 if TYPE_CHECKING:  # `whatsit feedback` needs none of the server's libraries
@@ -38,29 +38,29 @@ WAITING = 256  # what waits to be written; beyond, it is not kept
 @dataclass(frozen=True)
 class _Task:
     what: str
-    work: Callable[[Kept], None]
+    work: Callable[[FeedbackDatabase], None]
     done: Callable[[Exception | None], None]
     of_the_past: bool = False  # whether it is about what is kept already
 
 
-class Keepsakes:
+class FeedbackStore:
     """Opens or makes the folder. Raises WhatsitError where it cannot be written."""
 
     def __init__(self, folder: Path, most_bytes: int, metrics: "Metrics") -> None:
         self._metrics = metrics
         self._tasks: queue.Queue[_Task | None] = queue.Queue(WAITING)
-        self._kept = Kept(folder, most_bytes)
-        self._thread = threading.Thread(target=self._write, name="keepsakes", daemon=True)
+        self._database = FeedbackDatabase(folder, most_bytes)
+        self._thread = threading.Thread(target=self._write, name="feedback-store", daemon=True)
         self._thread.start()
 
-    def keep(self, asked: Asked) -> None:
+    def keep(self, answer: AnsweredImage) -> None:
         """Returns at once."""
 
         def done(error: Exception | None) -> None:
             self._metrics.kept.labels("failed" if error else "kept").inc()
 
         try:
-            self._tasks.put_nowait(_Task("an answer", lambda kept: kept.insert(asked), done))
+            self._tasks.put_nowait(_Task("an answer", lambda database: database.insert(answer), done))
         except queue.Full:
             self._metrics.kept.labels("dropped").inc()
 
@@ -76,7 +76,7 @@ class Keepsakes:
 
         label = clean_label(label)
         try:
-            task = _Task("a correction", lambda kept: kept.correct(identity, label), done, of_the_past=True)
+            task = _Task("a correction", lambda database: database.correct(identity, label), done, of_the_past=True)
             self._tasks.put_nowait(task)
         except queue.Full:
             raise WhatsitError("the disk is too slow: the correction was not kept. Try again") from None
@@ -86,7 +86,7 @@ class Keepsakes:
         """Writes what waits, then ends."""
         self._tasks.put(None)
         self._thread.join()
-        self._kept.close()
+        self._database.close()
 
     def _write(self) -> None:
         while (task := self._tasks.get()) is not None:
@@ -94,11 +94,11 @@ class Keepsakes:
 
     def _outcome(self, task: _Task) -> Exception | None:
         try:
-            if lost := self._kept.renew():
+            if lost := self._database.renew():
                 log.error("%s. It is made anew", lost)
                 if task.of_the_past:
                     raise WhatsitError(lost)
-            task.work(self._kept)
+            task.work(self._database)
         except KeyError as error:
             return error
         except (WhatsitError, OSError, sqlite3.Error) as error:
@@ -165,11 +165,11 @@ def training_command(folder: Path, manifest: Path) -> str:
         return shlex.join(["whatsit", "train", "PHOTOS", str(manifest)])
     options = next((place for place, word in enumerate(words) if word.startswith("--")), len(words))
     sources = [*words[:options], *([] if str(manifest) in words else [str(manifest)])]
-    output = _free(default_folder(source_name(Path(words[0]))))
+    output = _output_option(default_folder(source_name(Path(words[0]))))
     return shlex.join(["whatsit", "train", *sources, *words[options:], *output])
 
 
-def _free(folder: Path) -> list[str]:
+def _output_option(folder: Path) -> list[str]:
     """Nothing to type where the model's folder is free, else another name."""
     if not folder.exists():
         return []

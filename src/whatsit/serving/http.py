@@ -35,7 +35,7 @@ STATUS = {
 RETRY_AFTER = {"overload": 1, "deadline": 2, "failed": 5, "not_ready": 2}  # seconds
 
 
-class Refused(WhatsitError):  # noqa: N818 (no error of the server's: an answer)
+class HTTPError(WhatsitError):
     """reason: one of `STATUS`. The message goes to the client, so it names nothing of this machine."""
 
     def __init__(self, reason: str, message: str, allow: str | None = None) -> None:
@@ -60,7 +60,7 @@ MOST_LISTS = 1_000_000  # lists and objects: each takes 60 bytes of memory and m
 
 
 @dataclass(frozen=True)
-class Reply:
+class Response:
     """A whole answer."""
 
     body: bytes
@@ -75,24 +75,24 @@ class Reply:
         await send({"type": "http.response.body", "body": self.body})
 
 
-def json_reply(value: Any, status: int = 200) -> Reply:
+def json_response(value: Any, status: int = 200) -> Response:
     """NumPy arrays become lists, float32 in as few digits as tell it apart."""
-    return Reply(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY), status=status)
+    return Response(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY), status=status)
 
 
-def refusal_body(refused: Refused) -> bytes:
+def error_body(error: HTTPError) -> bytes:
     """The same in all three protocols."""
-    return orjson.dumps({"error": str(refused)})
+    return orjson.dumps({"error": str(error)})
 
 
 def parse_json(body: bytes) -> dict[str, Any]:
     """An object. Raises Refused."""
     if body.count(b"[") + body.count(b"{") > MOST_LISTS:
-        raise Refused("too_large", f"more than {MOST_LISTS:,} lists and objects in the body")
+        raise HTTPError("too_large", f"more than {MOST_LISTS:,} lists and objects in the body")
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise Refused("bad_input", f"the body is no JSON: {error}") from None
+        raise HTTPError("bad_input", f"the body is no JSON: {error}") from None
     if not isinstance(value, dict):
-        raise Refused("bad_input", f"the body is a JSON {type(value).__name__}, expected an object")
+        raise HTTPError("bad_input", f"the body is a JSON {type(value).__name__}, expected an object")
     return value

@@ -24,9 +24,9 @@ from whatsit.model.golden import check_golden
 from whatsit.model.load import IMAGENET, load
 from whatsit.model.similar import Similar
 from whatsit.model.versions.layout import DEFAULT, PREVIOUS
-from whatsit.serving.http import Refused
+from whatsit.serving.http import HTTPError
 from whatsit.serving.metrics import Metrics
-from whatsit.serving.sources import Place, Source, Stamp, Wanted
+from whatsit.serving.sources import DesiredModel, ModelSource, Stamp, VersionFolder
 from whatsit.text import some
 
 NO_GRAPH = ""  # the checksum of the built-in classifier, which has no folder
@@ -75,7 +75,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Model:
+class ServedModel:
     """The versions of one model that answer, and what they are called."""
 
     name: str
@@ -88,20 +88,20 @@ class Model:
         """Raises Refused."""
         if version is not None:
             return self._numbered(version)
-        wanted = alias or DEFAULT
-        if wanted not in self.aliases:
-            if wanted == DEFAULT:
-                raise Refused("not_ready", f"model {self.name!r}: its default version is not ready")
-            raise Refused("unknown", f"model {self.name!r} has no such alias. It has: {some(list(self.aliases), 10)}")
-        return self.versions[self.aliases[wanted]]
+        desired = alias or DEFAULT
+        if desired not in self.aliases:
+            if desired == DEFAULT:
+                raise HTTPError("not_ready", f"model {self.name!r}: its default version is not ready")
+            raise HTTPError("unknown", f"model {self.name!r} has no such alias. It has: {some(list(self.aliases), 10)}")
+        return self.versions[self.aliases[desired]]
 
     def _numbered(self, text: str) -> Version:
         number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
         if number in self.failures:
-            raise Refused("not_ready", f"model {self.name!r}, version {number}: did not pass its checks")
+            raise HTTPError("not_ready", f"model {self.name!r}, version {number}: did not pass its checks")
         if number not in self.versions:
             have = ", ".join(map(str, self.versions))
-            raise Refused("unknown", f"model {self.name!r}: no such version answers here. There are: {have}")
+            raise HTTPError("unknown", f"model {self.name!r}: no such version answers here. There are: {have}")
         return self.versions[number]
 
     def aliases_of(self, number: int) -> list[str]:
@@ -110,13 +110,13 @@ class Model:
 
 @dataclass(frozen=True)
 class Catalogue:
-    models: Mapping[str, Model] = field(default_factory=lambda: MappingProxyType({}))
+    models: Mapping[str, ServedModel] = field(default_factory=lambda: MappingProxyType({}))
 
-    def model(self, name: str) -> Model:
+    def model(self, name: str) -> ServedModel:
         """Raises Refused."""
         if name not in self.models:
             have = some(list(self.models), 10) if self.models else "none yet"
-            raise Refused("unknown", f"no such model answers here. There are: {have}")
+            raise HTTPError("unknown", f"no such model answers here. There are: {have}")
         return self.models[name]
 
     def find(self, name: str | None, version: str | None = None, alias: str | None = None) -> Version:
@@ -125,14 +125,14 @@ class Catalogue:
         Raises Refused.
         """
         if version is not None and alias is not None:
-            raise Refused("bad_input", "give a version or an alias, not both")
+            raise HTTPError("bad_input", "give a version or an alias, not both")
         return self.model(name if name is not None else self._only()).find(version, alias)
 
     def _only(self) -> str:
         if not self.models:
-            raise Refused("not_ready", "no model is ready yet")
+            raise HTTPError("not_ready", "no model is ready yet")
         if len(self.models) > 1:
-            raise Refused("bad_input", f"say which model: there are {some(list(self.models), 10)}")
+            raise HTTPError("bad_input", f"say which model: there are {some(list(self.models), 10)}")
         return next(iter(self.models))
 
     @property
@@ -140,7 +140,7 @@ class Catalogue:
         """Whether there is a model, and each has a default that answers."""
         return bool(self.models) and all(DEFAULT in model.aliases for model in self.models.values())
 
-    def versions(self) -> Iterator[tuple[Model, Version]]:
+    def versions(self) -> Iterator[tuple[ServedModel, Version]]:
         for model in self.models.values():
             for version in model.versions.values():
                 yield model, version
@@ -149,10 +149,10 @@ class Catalogue:
 log = logging.getLogger("whatsit.serving")
 
 
-class Keeper:
+class ModelManager:
     """`catalogue` is the one reference that a swap replaces."""
 
-    def __init__(self, source: Source, open_version: Open, metrics: Metrics) -> None:
+    def __init__(self, source: ModelSource, open_version: Open, metrics: Metrics) -> None:
         self.catalogue = Catalogue()
         self._source = source
         self._open = open_version
@@ -165,17 +165,17 @@ class Keeper:
     def refresh(self) -> Catalogue:
         """Does what the source says, and returns when it is done. Safe for threads; each waits for its turn."""
         with self._refreshing:
-            if self._changed(self._source.wanted()):
+            if self._update(self._source.desired()):
                 give_back_memory()  # of what no longer answers; its last request may still be on its way
             return self.catalogue
 
-    def _changed(self, wanted: Mapping[str, Wanted]) -> bool:
+    def _update(self, desired: Mapping[str, DesiredModel]) -> bool:
         """Brings the catalogue up to what is wanted; whether anything was swapped."""
         swaps = self._swaps
-        for name in self.catalogue.models.keys() - wanted.keys():
+        for name in self.catalogue.models.keys() - desired.keys():
             log.info("model %s is no longer served", name)
             self._swap({n: m for n, m in self.catalogue.models.items() if n != name})
-        for name, one in wanted.items():
+        for name, one in desired.items():
             self._refresh_model(name, one)
         return self._swaps > swaps
 
@@ -191,41 +191,41 @@ class Keeper:
                 if self._stop.wait(every):
                     return
 
-        thread = threading.Thread(target=run, name="keeper", daemon=True)
+        thread = threading.Thread(target=run, name="model-manager", daemon=True)
         thread.start()
         return thread
 
     def stop(self) -> None:
         self._stop.set()
 
-    def _refresh_model(self, name: str, wanted: Wanted) -> None:
-        if wanted.problem is not None:
-            if self._problems.get(name) != wanted.problem:
-                log.error("model %s stays as it is: %s", name, wanted.problem)
-            self._problems[name] = wanted.problem
+    def _refresh_model(self, name: str, desired: DesiredModel) -> None:
+        if desired.problem is not None:
+            if self._problems.get(name) != desired.problem:
+                log.error("model %s stays as it is: %s", name, desired.problem)
+            self._problems[name] = desired.problem
             return
         self._problems.pop(name, None)
         old = self.catalogue.models.get(name)
-        new = self._renewed(name, wanted, old)
+        new = self._updated(name, desired, old)
         if old is None or new != old:
-            self._say(old, new)
+            self._log_change(old, new)
             self._swap({**self.catalogue.models, name: new})
 
-    def _renewed(self, name: str, wanted: Wanted, old: Model | None) -> Model:
+    def _updated(self, name: str, desired: DesiredModel, old: ServedModel | None) -> ServedModel:
         versions: dict[int, Version] = {}
         failures: dict[int, Failure] = {}
-        for number, place in wanted.places.items():
+        for number, place in desired.versions.items():
             if old and number in old.versions and old.stamps[number] == place.stamp:
                 versions[number] = old.versions[number]
             elif old and number in old.failures and old.failures[number].stamp == place.stamp:
                 failures[number] = old.failures[number]
             else:
-                self._try(name, number, place, versions, failures)
-        stamps = {number: place.stamp for number, place in wanted.places.items()}
-        return _settled(name, versions, failures, stamps, wanted.aliases, old)
+                self._open_version(name, number, place, versions, failures)
+        stamps = {number: place.stamp for number, place in desired.versions.items()}
+        return _resolve_aliases(name, versions, failures, stamps, desired.aliases, old)
 
-    def _try(
-        self, name: str, number: int, place: Place, versions: dict[int, Version], failures: dict[int, Failure]
+    def _open_version(
+        self, name: str, number: int, place: VersionFolder, versions: dict[int, Version], failures: dict[int, Failure]
     ) -> None:
         try:
             versions[number] = self._open(name, number, place.folder)
@@ -237,7 +237,7 @@ class Keeper:
             log.error("model %s, version %d is not served: %s", name, number, failures[number].reason)
         self._metrics.loads.labels("failed" if number in failures else "opened").inc()
 
-    def _say(self, old: Model | None, new: Model) -> None:
+    def _log_change(self, old: ServedModel | None, new: ServedModel) -> None:
         before = old.aliases.get(DEFAULT) if old else None
         now = new.aliases.get(DEFAULT)
         if now is None:
@@ -246,7 +246,7 @@ class Keeper:
             golden = new.versions[now].golden
             log.info("model %s: version %d answers now (%d golden answers agree)", new.name, now, golden)
 
-    def _swap(self, models: Mapping[str, Model]) -> None:
+    def _swap(self, models: Mapping[str, ServedModel]) -> None:
         self._swaps += 1
         self.catalogue = Catalogue(MappingProxyType({name: models[name] for name in sorted(models)}))
         rows = [
@@ -256,17 +256,17 @@ class Keeper:
         self._metrics.show_models(rows)
 
 
-def _settled(
+def _resolve_aliases(
     name: str,
     versions: dict[int, Version],
     failures: dict[int, Failure],
     stamps: dict[int, tuple[int, ...]],
-    wanted: Mapping[str, int],
-    old: Model | None,
-) -> Model:
+    desired: Mapping[str, int],
+    old: ServedModel | None,
+) -> ServedModel:
     """An alias whose version fails stays where it was; a default that never was falls back to the previous one."""
-    aliases = {alias: number for alias, number in wanted.items() if number in versions}
-    for alias in wanted.keys() - aliases.keys():
+    aliases = {alias: number for alias, number in desired.items() if number in versions}
+    for alias in desired.keys() - aliases.keys():
         if old and alias in old.aliases:
             number = old.aliases[alias]
             aliases[alias] = number
@@ -275,4 +275,4 @@ def _settled(
         aliases[DEFAULT] = aliases[PREVIOUS]
     ordered = {number: versions[number] for number in sorted(versions)}
     kept = {number: stamps[number] for number in ordered}
-    return Model(name, ordered, dict(sorted(aliases.items())), kept, failures)
+    return ServedModel(name, ordered, dict(sorted(aliases.items())), kept, failures)

@@ -57,7 +57,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
-NONE = ""  # no model, or none that there is
+NO_MODEL = ""  # no model, or none that there is
 
 
 class Metrics:

@@ -21,10 +21,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from whatsit.config import ServeOptions
 from whatsit.errors import WhatsitError
-from whatsit.serving.context import Desk
-from whatsit.serving.http import Refused, refusal_body
-from whatsit.serving.metrics import NONE
-from whatsit.serving.request import KEY, Budget, Call, Gone
+from whatsit.serving.context import ServerContext
+from whatsit.serving.http import HTTPError, error_body
+from whatsit.serving.metrics import NO_MODEL
+from whatsit.serving.request import KEY, BufferLimit, ClientDisconnected, Request
 
 OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 
@@ -71,7 +71,7 @@ access = logging.getLogger("whatsit.access")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
-NO_HOST = frozenset("@,/ ")  # what a URL could have around a host, and what joins two of them
+NOT_IN_HOST = frozenset("@,/ ")  # what a URL could have around a host, and what joins two of them
 
 
 LINGER = 2.0  # seconds in which the rest of a refused body is read and thrown away, so that the answer is seen
@@ -91,18 +91,18 @@ HEADERS = [
 ]
 
 
-class Gate:
+class Middleware:
     """An ASGI application around another."""
 
-    def __init__(self, app: ASGIApp, desk: Desk, *, free: frozenset[str] = frozenset()) -> None:
+    def __init__(self, app: ASGIApp, context: ServerContext, *, public_paths: frozenset[str] = frozenset()) -> None:
         """free: paths that need no key."""
-        options = desk.options
+        options = context.options
         self._app = app
-        self._desk = desk
+        self._context = context
         self._options = options
-        self._metrics = desk.metrics
-        self._free = free
-        self._budget = Budget(options.max_buffered)
+        self._metrics = context.metrics
+        self._public_paths = public_paths
+        self._budget = BufferLimit(options.max_buffered)
         self._hosts = {*OWN_NAMES, options.host.strip("[]").lower(), *(h.lower() for h in options.allowed_hosts)}
         self._is_open = not is_loopback(options.host)
         self._key = options.api_key.encode() if options.api_key else None
@@ -111,78 +111,83 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        call = Call(scope, receive, self._options, self._budget)
-        if REQUEST_ID.fullmatch(given := call.headers.get("x-request-id", "")):
-            call.id = given
-        scope[KEY], scope["app"] = call, self  # with an app, the router raises what it refuses
-        out = _Out(call, send, self._desk.draining)
+        request = Request(scope, receive, self._options, self._budget)
+        if REQUEST_ID.fullmatch(given := request.headers.get("x-request-id", "")):
+            request.id = given
+        scope[KEY], scope["app"] = request, self  # with an app, the router raises what it refuses
+        out = _ResponseSender(request, send, self._context.draining)
         try:
-            self._check(call)
+            self._authorize(request)
             await self._app(scope, receive, out)
-        except Gone:
-            call.reason = "gone"
-        except Refused as refused:
-            await self._refuse(call, out, refused)
+        except ClientDisconnected:
+            request.reason = "gone"
+        except HTTPError as error:
+            await self._send_error(request, out, error)
         except HTTPException as error:  # the router's only one
-            await self._refuse(call, out, _wrong_method(error))
+            await self._send_error(request, out, _method_error(error))
         except Exception:
-            log.exception("request %s: an error of the server's own", call.id)
-            await self._refuse(call, out, Refused("failed", "the server made a mistake. Its log says more"))
+            log.exception("request %s: an error of the server's own", request.id)
+            await self._send_error(request, out, HTTPError("failed", "the server made a mistake. Its log says more"))
         finally:
-            self._tell(call, out.status)
-            call.release()
+            self._record(request, out.status)
+            request.release()
 
-    def _check(self, call: Call) -> None:
-        host, origin = call.headers.get("host", ""), call.headers.get("origin")
+    def _authorize(self, request: Request) -> None:
+        host, origin = request.headers.get("host", ""), request.headers.get("origin")
         if not self._is_known(_host(host)):
-            raise Refused("host", "this server does not go by that name. Its operator can allow it: --allow-host")
+            raise HTTPError("host", "this server does not go by that name. Its operator can allow it: --allow-host")
         if origin is not None and _netloc(origin) != host.lower():
-            raise Refused("origin", "another site's page may not ask this server")
-        if self._key is not None and call.scope["path"] not in self._free:
-            scheme, _, given = call.headers.get("authorization", "").partition(" ")
+            raise HTTPError("origin", "another site's page may not ask this server")
+        if self._key is not None and request.scope["path"] not in self._public_paths:
+            scheme, _, given = request.headers.get("authorization", "").partition(" ")
             if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._key):
-                raise Refused("key", "this server wants a key: Authorization: Bearer KEY")
+                raise HTTPError("key", "this server wants a key: Authorization: Bearer KEY")
 
     def _is_known(self, host: str) -> bool:
         """A page of another site can make a browser ask this address by a name of its own (DNS rebinding), yet not by
         an address; so where others are to reach this server, any address will do."""
         return host in self._hosts or (self._is_open and is_address(host))
 
-    async def _refuse(self, call: Call, out: "_Out", refused: Refused) -> None:
+    async def _send_error(self, request: Request, out: "_ResponseSender", error: HTTPError) -> None:
         """Answers; and where the body was not read, reads on for a while, as closing at once would lose the answer."""
-        call.reason = refused.reason
-        self._metrics.refused.labels(refused.reason).inc()
+        request.reason = error.reason
+        self._metrics.refused.labels(error.reason).inc()
         if out.status:  # the answer had begun: all that is left is to end the connection
             return
-        is_large = call.announced > self._options.max_body or "transfer-encoding" in call.headers
-        lingers = is_large and not call.body_read
-        body, headers = refusal_body(refused), _headers_of(refused)
+        is_large = request.content_length > self._options.max_body or "transfer-encoding" in request.headers
+        lingers = is_large and not request.body_read
+        body, headers = error_body(error), _headers_of(error)
         headers.append((b"content-length", str(len(body)).encode()))
         if lingers:
             headers.append((b"connection", b"close"))
-        await out({"type": "http.response.start", "status": refused.status, "headers": headers})
+        await out({"type": "http.response.start", "status": error.status, "headers": headers})
         await out({"type": "http.response.body", "body": body, "more_body": lingers})
         if lingers:
-            await _discard(call)
+            await _discard(request)
             await out({"type": "http.response.body", "body": b""})
 
-    def _tell(self, call: Call, status: int) -> None:
-        seconds = time.monotonic() - call.started
-        model = call.version.model if call.version else NONE
-        number = str(call.version.number) if call.version else NONE
+    def _record(self, request: Request, status: int) -> None:
+        seconds = time.monotonic() - request.started
+        model = request.version.model if request.version else NO_MODEL
+        number = str(request.version.number) if request.version else NO_MODEL
         self._metrics.requests.labels(model, number, str(status or "gone")).inc()
         self._metrics.duration.observe(seconds)
         if not self._options.quiet:
-            facts = {"id": call.id, "method": call.scope["method"], "path": call.scope["path"], "status": status}
-            answered = {"model": model, "version": number, "ms": round(1000 * seconds, 1), "reason": call.reason}
+            facts = {
+                "id": request.id,
+                "method": request.scope["method"],
+                "path": request.scope["path"],
+                "status": status,
+            }
+            answered = {"model": model, "version": number, "ms": round(1000 * seconds, 1), "reason": request.reason}
             access.info("", extra={"request": {**facts, **answered}})
 
 
-class _Out:
+class _ResponseSender:
     """Adds the headers that every answer has, and remembers the status."""
 
-    def __init__(self, call: Call, send: Send, draining: bool) -> None:
-        self._call = call
+    def __init__(self, request: Request, send: Send, draining: bool) -> None:
+        self._request = request
         self._send = send
         self._draining = draining
         self.status = 0
@@ -194,8 +199,8 @@ class _Out:
         await self._send(message)
 
     def _own(self) -> list[tuple[bytes, bytes]]:
-        version = self._call.version
-        headers = [(b"x-request-id", self._call.id.encode())]
+        version = self._request.version
+        headers = [(b"x-request-id", self._request.id.encode())]
         if version:
             headers += [(b"x-model-name", version.model.encode()), (b"x-model-version", str(version.number).encode())]
         if self._draining:
@@ -203,17 +208,17 @@ class _Out:
         return headers
 
 
-def _wrong_method(error: HTTPException) -> Refused:
-    return Refused("method", "not by this method: see /openapi.json", (error.headers or {}).get("Allow"))
+def _method_error(error: HTTPException) -> HTTPError:
+    return HTTPError("method", "not by this method: see /openapi.json", (error.headers or {}).get("Allow"))
 
 
-def _headers_of(refused: Refused) -> list[tuple[bytes, bytes]]:
+def _headers_of(error: HTTPError) -> list[tuple[bytes, bytes]]:
     headers = [(b"content-type", b"application/json")]
-    if refused.retry_after:
-        headers.append((b"retry-after", str(refused.retry_after).encode()))
-    if refused.allow:
-        headers.append((b"allow", refused.allow.encode()))
-    if refused.reason == "key":
+    if error.retry_after:
+        headers.append((b"retry-after", str(error.retry_after).encode()))
+    if error.allow:
+        headers.append((b"allow", error.allow.encode()))
+    if error.reason == "key":
         headers.append((b"www-authenticate", b"Bearer"))
     return headers
 
@@ -221,7 +226,7 @@ def _headers_of(refused: Refused) -> list[tuple[bytes, bytes]]:
 def _host(text: str) -> str:
     """`[::1]:8000` → `::1`."""
     with suppress(ValueError):
-        if not set(text) & NO_HOST:
+        if not set(text) & NOT_IN_HOST:
             return urlsplit(f"//{text}").hostname or ""
     return ""
 
@@ -233,8 +238,8 @@ def _netloc(origin: str) -> str:
     return ""
 
 
-async def _discard(call: Call) -> None:
+async def _discard(request: Request) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(LINGER):
-            while (await call.receive()).get("more_body", False):
+            while (await request.receive()).get("more_body", False):
                 pass

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from whatsit.errors import ImageError
 from whatsit.model.prediction import Classified
-from whatsit.serving.http import Refused
+from whatsit.serving.http import HTTPError
 from whatsit.serving.manager import Version
 from whatsit.serving.metrics import Metrics
 
@@ -29,7 +29,7 @@ log = logging.getLogger("whatsit.serving")
 
 ImageData: TypeAlias = bytes | NDArray[Any]  # a file's bytes, or pixels (H, W, 3) or (H, W)
 Work: TypeAlias = Callable[[], Any]
-Leaving: TypeAlias = Callable[[], Awaitable[Exception]]
+Disconnect: TypeAlias = Callable[[], Awaitable[Exception]]
 
 LONG_WAIT = 0.25  # seconds
 
@@ -60,39 +60,39 @@ class Pool:
         for thread in self._threads:
             thread.start()
 
-    def check_room(self, images: int = 1) -> None:
+    def check_capacity(self, images: int = 1) -> None:
         """Raises Refused where so many more images would not find a place in the queue."""
         if images > self._max_waiting:
-            raise Refused("too_large", f"{images} images in one request, and the queue holds {self._max_waiting}")
+            raise HTTPError("too_large", f"{images} images in one request, and the queue holds {self._max_waiting}")
         if len(self._waiting) + images > self._max_waiting:
-            raise Refused("overload", f"busy: {len(self._waiting)} images are waiting. Try again in a second")
+            raise HTTPError("overload", f"busy: {len(self._waiting)} images are waiting. Try again in a second")
 
     async def classify(
-        self, version: Version, images: Sequence[ImageData], deadline: float, leaving: Leaving | None = None
+        self, version: Version, images: Sequence[ImageData], deadline: float, disconnect: Disconnect | None = None
     ) -> list[Classified]:
         """An answer, or the image's error, for each. Raises Refused for all: full, too late, or failed.
 
         leaving: ends when nobody waits for the answers any more, with the exception to raise here.
         """
-        answers: list[Classified] = await self._all(version, images, deadline, leaving)
+        answers: list[Classified] = await self._all(version, images, deadline, disconnect)
         return answers
 
-    async def call(self, version: Version, work: Work, deadline: float) -> Any:
+    async def run(self, version: Version, work: Work, deadline: float) -> Any:
         """Other work on one image. Raises what it raises, and Refused."""
         return (await self._all(version, [work], deadline, None))[0]
 
     async def _all(
-        self, version: Version, works: Sequence[ImageData | Work], deadline: float, leaving: Leaving | None
+        self, version: Version, works: Sequence[ImageData | Work], deadline: float, disconnect: Disconnect | None
     ) -> list[Any]:
-        self.check_room(len(works))
+        self.check_capacity(len(works))
         loop = asyncio.get_running_loop()
         jobs = [Job(version, work, deadline, loop.create_future()) for work in works]
         with self._change:
             self._waiting.extend(jobs)
             self._change.notify(len(jobs))
-        late = Refused("deadline", "not answered in time: the server is busy. Try again")
-        end = loop.call_later(max(0.0, deadline - time.monotonic()), _give_up, jobs, late)
-        watch = _Watch(jobs, leaving) if leaving else None
+        late = HTTPError("deadline", "not answered in time: the server is busy. Try again")
+        end = loop.call_later(max(0.0, deadline - time.monotonic()), _fail_first, jobs, late)
+        watch = _DisconnectWatcher(jobs, disconnect) if disconnect else None
         try:
             return [await job.future for job in jobs]
         except BaseException:
@@ -131,7 +131,7 @@ class Pool:
         jobs = self._take()
         alive = [job for job in jobs if not job.future.cancelled()]
         late = [job for job in alive if job.deadline < time.monotonic()]
-        self._settle(late, [Refused("deadline", "waited too long: the server is busy. Try again")] * len(late))
+        self._settle(late, [HTTPError("deadline", "waited too long: the server is busy. Try again")] * len(late))
         if ready := [job for job in alive if job not in late]:
             self._settle(ready, self._outcomes(ready))
         return bool(jobs)
@@ -146,7 +146,7 @@ class Pool:
             first = self._waiting.popleft()
             share = min(self._max_batch, 1 + len(self._waiting) // len(self._threads))
             jobs = [first]
-            while len(jobs) < share and self._waiting and _go_together(first, self._waiting[0]):
+            while len(jobs) < share and self._waiting and _same_batch(first, self._waiting[0]):
                 jobs.append(self._waiting.popleft())
             return jobs
 
@@ -163,7 +163,7 @@ class Pool:
             if len(jobs) > 1:
                 return [outcome for job in jobs for outcome in self._outcomes([job])]
             log.exception("model %s, version %d could not answer", jobs[0].version.model, jobs[0].version.number)
-            return [Refused("failed", "this version could not answer. The server's log says why")]
+            return [HTTPError("failed", "this version could not answer. The server's log says why")]
 
     def _answers(self, version: Version, images: Sequence[Any]) -> list[Classified]:
         pixels: list[NDArray[np.uint8]] = []
@@ -180,8 +180,8 @@ class Pool:
                 errors.append(str(error))
             self._metrics.decode.observe(time.monotonic() - start)
         start = time.monotonic()
-        said = version.classifier.answer_pixels(np.stack(pixels)) if pixels else []
-        rows = (replace(one, note=note) if note else one for one, note in zip(said, notes, strict=True))
+        predicted = version.classifier.answer_pixels(np.stack(pixels)) if pixels else []
+        rows = (replace(one, note=note) if note else one for one, note in zip(predicted, notes, strict=True))
         self._metrics.inference.observe(time.monotonic() - start)
         answers = [next(rows) if error is None else Classified(None, error=error) for error in errors]
         for answer in answers:
@@ -195,18 +195,18 @@ class Pool:
         if jobs:
             pairs = list(zip(jobs, outcomes, strict=True))
             try:
-                jobs[0].future.get_loop().call_soon_threadsafe(_deliver, pairs)
+                jobs[0].future.get_loop().call_soon_threadsafe(_set_results, pairs)
             except RuntimeError:  # the loop has ended: forced, so nobody waits
                 return
 
 
-class _Watch:
+class _DisconnectWatcher:
     """Sees to it that the images of a client who leaves are dropped; from the moment that the wait becomes long, as
     a task for each request would cost more than it saves."""
 
-    def __init__(self, jobs: Sequence[Job], leaving: Leaving) -> None:
+    def __init__(self, jobs: Sequence[Job], disconnect: Disconnect) -> None:
         self._jobs = jobs
-        self._leaving = leaving
+        self._disconnect = disconnect
         self._loop = asyncio.get_running_loop()
         self._begin = self._loop.call_later(LONG_WAIT, self._look)
         self._task: asyncio.Task[None] | None = None
@@ -215,7 +215,7 @@ class _Watch:
         self._task = self._loop.create_task(self._until_gone())
 
     async def _until_gone(self) -> None:
-        _give_up(self._jobs, await self._leaving())
+        _fail_first(self._jobs, await self._disconnect())
 
     def end(self) -> None:
         self._begin.cancel()
@@ -223,7 +223,7 @@ class _Watch:
             self._task.cancel()
 
 
-def _give_up(jobs: Sequence[Job], reason: Exception) -> None:
+def _fail_first(jobs: Sequence[Job], reason: Exception) -> None:
     """The first that is not done, which is the one that is awaited, tells the reason."""
     for job in jobs:
         if not job.future.done():
@@ -231,11 +231,11 @@ def _give_up(jobs: Sequence[Job], reason: Exception) -> None:
             return
 
 
-def _go_together(one: Job, other: Job) -> bool:
+def _same_batch(one: Job, other: Job) -> bool:
     return one.version is other.version and not callable(one.work) and not callable(other.work)
 
 
-def _deliver(pairs: list[tuple[Job, Any]]) -> None:
+def _set_results(pairs: list[tuple[Job, Any]]) -> None:
     for job, outcome in pairs:
         if job.future.done():
             continue

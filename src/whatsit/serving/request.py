@@ -17,20 +17,20 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from whatsit.config import ServeOptions
-from whatsit.serving.http import Refused, Reply
+from whatsit.serving.http import HTTPError, Response
 from whatsit.serving.manager import Version
 
-KEY = "whatsit.call"  # where the call lies in the ASGI scope
+KEY = "whatsit.request"  # the key of the Request in the ASGI scope
 
 
 STALL = 5.0  # seconds without a byte of the body
 
 
-class Gone(Exception):  # noqa: N818 (no error: the client hung up, and nobody is left to tell)
+class ClientDisconnected(Exception):  # noqa: N818 (no error: the client hung up, and nobody is left to tell)
     """The client has left."""
 
 
-class Budget:
+class BufferLimit:
     """Bytes of all bodies together. Only the event loop's thread counts."""
 
     def __init__(self, most: int) -> None:
@@ -39,7 +39,7 @@ class Budget:
     def take(self, count: int) -> None:
         """Raises Refused."""
         if count > self._left:
-            raise Refused("overload", "busy: too much is being sent at once. Try again in a second")
+            raise HTTPError("overload", "busy: too much is being sent at once. Try again in a second")
         self._left -= count
 
     def give(self, count: int) -> None:
@@ -47,20 +47,20 @@ class Budget:
 
 
 @dataclass(eq=False)
-class Call:
+class Request:
     """What the handlers share about a request."""
 
     scope: Scope
     receive: Receive
     options: ServeOptions
-    budget: Budget
+    budget: BufferLimit
     id: str = field(default_factory=lambda: f"{random.getrandbits(128):032x}")  # no secret
     started: float = field(default_factory=time.monotonic)
     deadline: float = 0.0
     version: Version | None = None  # that answers
     reason: str | None = None  # why not
     body_read: bool = False
-    _held: int = 0
+    _buffered: int = 0
 
     def __post_init__(self) -> None:
         self.headers = _headers(self.scope)
@@ -76,26 +76,26 @@ class Call:
     def query(self) -> QueryParams:
         return QueryParams(self.scope["query_string"])
 
-    async def body(self, check_room: Callable[[], None]) -> bytes:
+    async def body(self, check_capacity: Callable[[], None]) -> bytes:
         """The whole body; `check_room` is asked before a byte of it is read. Raises Refused, Gone.
 
         The deadline counts from its last byte.
         """
-        check_room()
+        check_capacity()
         if self.headers.get("content-encoding", "identity").lower() != "identity":
-            raise Refused("encoding", "the body is compressed. Send it as it is, without Content-Encoding")
-        if self.announced > self.options.max_body:
+            raise HTTPError("encoding", "the body is compressed. Send it as it is, without Content-Encoding")
+        if self.content_length > self.options.max_body:
             raise self._too_large()
         try:
             data = await self._whole_body()
         except TimeoutError:
-            raise Refused("slow_body", "the body came too slowly") from None
+            raise HTTPError("slow_body", "the body came too slowly") from None
         self.body_read = True
         self.deadline = time.monotonic() + self.options.deadline
         return data
 
     @property
-    def announced(self) -> int:
+    def content_length(self) -> int:
         """Content-Length in bytes; 0 where it is not told."""
         text = self.headers.get("content-length", "0")
         return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
@@ -109,32 +109,32 @@ class Call:
             while more:
                 message = await self.receive()
                 if message["type"] == "http.disconnect":
-                    raise Gone
+                    raise ClientDisconnected
                 chunk = message.get("body", b"")
-                self._hold(len(chunk))
+                self._buffer(len(chunk))
                 chunks.append(chunk)
                 more = message.get("more_body", False)
                 patience.reschedule(min(end, clock() + STALL))
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    def _hold(self, count: int) -> None:
+    def _buffer(self, count: int) -> None:
         self.budget.take(count)
-        self._held += count
-        if self._held > self.options.max_body:
+        self._buffered += count
+        if self._buffered > self.options.max_body:
             raise self._too_large()
 
-    def _too_large(self) -> Refused:
-        return Refused("too_large", f"the body is larger than {self.options.max_body:,} bytes")
+    def _too_large(self) -> HTTPError:
+        return HTTPError("too_large", f"the body is larger than {self.options.max_body:,} bytes")
 
-    async def gone(self) -> Exception:
+    async def disconnected(self) -> Exception:
         """Ends when the client leaves; once the body is read, ASGI has nothing else to tell."""
         await self.receive()
-        return Gone()
+        return ClientDisconnected()
 
     def release(self) -> None:
         """Gives back what the body held, and the version: an idle connection remembers its last call."""
-        self.budget.give(self._held)
-        self._held = 0
+        self.budget.give(self._buffered)
+        self._buffered = 0
         self.version = None
 
 
@@ -147,29 +147,29 @@ def _headers(scope: Scope) -> dict[str, str]:
     return headers
 
 
-def call_of(scope: Any) -> Call:
+def request_of(scope: Any) -> Request:
     """The call that the gate put into an ASGI scope."""
-    call: Call = scope[KEY]
-    return call
+    request: Request = scope[KEY]
+    return request
 
 
-Handle: TypeAlias = Callable[[Call], Awaitable[Reply]]
+Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 class _Endpoint:
     """As an ASGI application, which the router passes on to as it is."""
 
-    def __init__(self, handle: Handle) -> None:
+    def __init__(self, handle: Handler) -> None:
         self._handle = handle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        reply = await self._handle(call_of(scope))
-        await reply.send(send)
+        response = await self._handle(request_of(scope))
+        await response.send(send)
 
 
-def get(path: str, handle: Handle) -> Route:
+def get(path: str, handle: Handler) -> Route:
     return Route(path, _Endpoint(handle), methods=["GET"])
 
 
-def post(path: str, handle: Handle) -> Route:
+def post(path: str, handle: Handler) -> Route:
     return Route(path, _Endpoint(handle), methods=["POST"])

@@ -14,8 +14,8 @@ import uvicorn
 from whatsit.config import ServeOptions
 from whatsit.errors import WhatsitError
 from whatsit.serving.app import Service
-from whatsit.serving.connection import bounded
-from whatsit.serving.middleware import Gate
+from whatsit.serving.connection import limited_connection
+from whatsit.serving.middleware import Middleware
 
 BACKLOG = 256  # connections that the kernel holds until they are accepted
 FORCED = 1  # exit code
@@ -25,14 +25,14 @@ ADMIN_HOST = "127.0.0.1"
 class Server(uvicorn.Server):
     """Signals are `serve`'s; and what the kernel holds when the door is closed is let in first."""
 
-    def __init__(self, config: uvicorn.Config, door: socket.socket) -> None:
+    def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
         """door: that listens. uvicorn has a duplicate, which it closes some time after it is told to."""
         super().__init__(config)
-        self._door = door
+        self._listener = listener
 
     async def listen(self) -> None:
         """Until `should_exit`."""
-        await self.serve([self._door.dup()])
+        await self.serve([self._listener.dup()])
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -41,11 +41,11 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
             server.close()
-        for accepted in close_door(self._door):
-            await self._let_in(accepted)
+        for accepted in close_listener(self._listener):
+            await self._accept(accepted)
         await super().shutdown(sockets)
 
-    async def _let_in(self, accepted: socket.socket) -> None:
+    async def _accept(self, accepted: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         accepted.setblocking(False)
         await loop.connect_accepted_socket(
@@ -56,14 +56,14 @@ class Server(uvicorn.Server):
         )
 
 
-def close_door(door: socket.socket) -> list[socket.socket]:
+def close_listener(listener: socket.socket) -> list[socket.socket]:
     """The connections that wait. Between the last of them and the closing are two system calls: whoever connects
     just then is sent away with what he asked, and no server can help it."""
     waiting = []
     with contextlib.suppress(OSError):
         while True:
-            waiting.append(door.accept()[0])
-    door.close()
+            waiting.append(listener.accept()[0])
+    listener.close()
     return waiting
 
 
@@ -89,21 +89,21 @@ def serve(service: Service, started: Callable[[str], None]) -> int:
     Raises WhatsitError where it cannot listen, or has a lone model that must not answer.
     """
     options = service.options
-    doors = [(service.app, listen(options.host, options.port))]
+    listeners = [(service.app, listen(options.host, options.port))]
     if options.admin_port is not None:
-        doors.append((service.admin, listen(ADMIN_HOST, options.admin_port)))
+        listeners.append((service.admin, listen(ADMIN_HOST, options.admin_port)))
     service.prepare()
     gc.collect()
     gc.freeze()  # what was imported stays, so that no later collection walks over it
-    servers = [Server(config_of(app, options), door) for app, door in doors]
+    servers = [Server(config_of(app, options), listener) for app, listener in listeners]
     with asyncio.Runner(loop_factory=servers[0].config.get_loop_factory()) as runner:
-        return runner.run(_serve(service, servers, lambda: started(_url(options.host, doors[0][1]))))
+        return runner.run(_serve(service, servers, lambda: started(_url(options.host, listeners[0][1]))))
 
 
 async def _serve(service: Service, servers: list[Server], started: Callable[[], None]) -> int:
     loop, stopping = asyncio.get_running_loop(), False
 
-    def close_doors() -> None:
+    def request_exit() -> None:
         for server in servers:
             server.should_exit = True
 
@@ -115,12 +115,12 @@ async def _serve(service: Service, servers: list[Server], started: Callable[[], 
             return
         stopping = True
         service.drain()
-        loop.call_later(delay, close_doors)
+        loop.call_later(delay, request_exit)
 
     _on_signal(signal.SIGTERM, loop, lambda: stop(service.options.shutdown_delay))
     _on_signal(signal.SIGINT, loop, lambda: stop(0))
     started()
-    service.keeper.watch(service.options.poll)
+    service.manager.watch(service.options.poll)
     await asyncio.gather(*(server.listen() for server in servers))
     if any(server.force_exit for server in servers):
         return FORCED
@@ -135,10 +135,10 @@ def _on_signal(number: int, loop: asyncio.AbstractEventLoop, act: Callable[[], N
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(act))
 
 
-def config_of(app: Gate, options: ServeOptions) -> uvicorn.Config:
+def config_of(app: Middleware, options: ServeOptions) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=bounded(options.max_connections, options.header_timeout),
+        http=limited_connection(options.max_connections, options.header_timeout),
         ws="none",
         lifespan="off",
         log_config=None,

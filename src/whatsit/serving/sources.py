@@ -15,7 +15,7 @@ Stamp = tuple[int, ...]  # what changes when a folder is replaced
 
 
 @dataclass(frozen=True)
-class Place:
+class VersionFolder:
     """A version that should answer."""
 
     folder: Path | None
@@ -23,18 +23,18 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class DesiredModel:
     """What should answer for one model; or why that cannot be told."""
 
-    places: Mapping[int, Place] = field(default_factory=dict)
+    versions: Mapping[int, VersionFolder] = field(default_factory=dict)
     aliases: Mapping[str, int] = field(default_factory=dict)
     problem: str | None = None
 
 
-class Source(Protocol):
+class ModelSource(Protocol):
     """Looked at again and again; cheap, and never raises."""
 
-    def wanted(self) -> Mapping[str, Wanted]:
+    def desired(self) -> Mapping[str, DesiredModel]:
         """By the model's name."""
 
 
@@ -44,17 +44,19 @@ class RepositorySource:
     def __init__(self, repository: Repository) -> None:
         self.repository = repository
 
-    def wanted(self) -> Mapping[str, Wanted]:
+    def desired(self) -> Mapping[str, DesiredModel]:
         return {name: self._one(name) for name in self.repository.names()}
 
-    def _one(self, name: str) -> Wanted:
+    def _one(self, name: str) -> DesiredModel:
         try:
             aliases = self.repository.aliases(name)
             numbers = {*aliases.values(), *self.repository.versions(name)[-1:]}
             folders = {number: self.repository.folder(name, number) for number in sorted(numbers)}
-            return Wanted({number: Place(folder, stamp(folder)) for number, folder in folders.items()}, aliases)
+            return DesiredModel(
+                {number: VersionFolder(folder, stamp(folder)) for number, folder in folders.items()}, aliases
+            )
         except WhatsitError as error:
-            return Wanted(problem=str(error))
+            return DesiredModel(problem=str(error))
 
 
 class FolderSource:
@@ -66,18 +68,20 @@ class FolderSource:
         self._number = 1
         self._stamp = stamp(folder)
 
-    def wanted(self) -> Mapping[str, Wanted]:
+    def desired(self) -> Mapping[str, DesiredModel]:
         now = stamp(self._folder)
         if now and now != self._stamp:
             self._number, self._stamp = self._number + 1, now
-        return {self._name: Wanted({self._number: Place(self._folder, self._stamp)}, {DEFAULT: self._number})}
+        return {
+            self._name: DesiredModel({self._number: VersionFolder(self._folder, self._stamp)}, {DEFAULT: self._number})
+        }
 
 
 class BuiltInSource:
     """The 1000 classes of ImageNet, before any training."""
 
-    def wanted(self) -> Mapping[str, Wanted]:
-        return {IMAGENET: Wanted({1: Place(None, ())}, {DEFAULT: 1})}
+    def desired(self) -> Mapping[str, DesiredModel]:
+        return {IMAGENET: DesiredModel({1: VersionFolder(None, ())}, {DEFAULT: 1})}
 
 
 def stamp(folder: Path) -> Stamp:
@@ -89,7 +93,7 @@ def stamp(folder: Path) -> Stamp:
     return tuple(number for state in states for number in (state.st_mtime_ns, state.st_size, state.st_ino))
 
 
-def find_source(place: str | Path) -> Source:
+def find_source(place: str | Path) -> ModelSource:
     """Raises WhatsitError where the place is neither a repository nor a model folder."""
     folder = Path(place)
     if str(place) == IMAGENET and not folder.exists():

@@ -15,10 +15,10 @@ from urllib.parse import unquote
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from whatsit.serving.context import Desk
-from whatsit.serving.http import Refused
+from whatsit.serving.context import ServerContext
+from whatsit.serving.http import HTTPError
 from whatsit.serving.manager import Version
-from whatsit.serving.request import Call
+from whatsit.serving.request import Request
 
 DATA_URL = re.compile(r"\s*data:([^,]{0,200}),", re.IGNORECASE)
 
@@ -36,7 +36,7 @@ def decoded(text: str, where: str) -> bytes:
     """Raises Refused. A blank within a line is refused: it may have been a plus sign, which forms turn into one."""
     if head := DATA_URL.match(text):
         if not head[1].lower().rstrip().endswith(";base64"):
-            raise Refused("bad_input", f"{where}: a data: URL that is not in base64")
+            raise HTTPError("bad_input", f"{where}: a data: URL that is not in base64")
         text = unquote(text[head.end() :])
     plain = BREAKS.sub("", text.strip()).translate(URL_SAFE)
     padding = len(plain) - len(plain.rstrip("="))
@@ -47,7 +47,7 @@ def decoded(text: str, where: str) -> bytes:
             raise ValueError("too much padding")
         return base64.b64decode(plain, validate=True)
     except (binascii.Error, ValueError):
-        raise Refused("bad_input", f"{where}: damaged base64") from None
+        raise HTTPError("bad_input", f"{where}: damaged base64") from None
 
 
 MULTIPART = "multipart/form-data"
@@ -65,7 +65,7 @@ class Part:
     data: bytes = b""
 
 
-class _Collector:
+class _FormCollector:
     """What the parser calls: pieces of headers and of data, in order."""
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class _Collector:
 
     def on_part_begin(self) -> None:
         if len(self.parts) >= MOST_PARTS:
-            raise Refused("too_large", f"more than {MOST_PARTS} parts in one request")
+            raise HTTPError("too_large", f"more than {MOST_PARTS} parts in one request")
         self.parts.append(Part())
         self._pieces = []
 
@@ -111,17 +111,17 @@ def files_of(body: bytes, content_type: str) -> list[Part]:
     _, options = parse_options_header(content_type)
     boundary = options.get(b"boundary")
     if not boundary or len(boundary) > 70:  # RFC 2046, 5.1.1
-        raise Refused("bad_input", "multipart without a boundary of 1 to 70 characters")
-    collector = _Collector()
+        raise HTTPError("bad_input", "multipart without a boundary of 1 to 70 characters")
+    collector = _FormCollector()
     callbacks = {name: getattr(collector, name) for name in dir(collector) if name.startswith("on_")}
     try:
         parser = MultipartParser(boundary, callbacks)  # type: ignore[arg-type]
         parser.write(body)
         parser.finalize()
     except FormParserError as error:
-        raise Refused("bad_input", f"damaged multipart body: {error}") from None
+        raise HTTPError("bad_input", f"damaged multipart body: {error}") from None
     if not collector.whole:
-        raise Refused("bad_input", "damaged multipart body: it ends before its last boundary")
+        raise HTTPError("bad_input", "damaged multipart body: it ends before its last boundary")
     return [part for part in collector.parts if part.filename is not None]
 
 
@@ -131,32 +131,32 @@ JSON_ELSEWHERE = (
 )
 
 
-def named_version(desk: Desk, call: Call) -> Version:
+def named_version(context: ServerContext, request: Request) -> Version:
     """By `?model=…&version=…` or `&alias=…`; without them the default of the only model. Raises Refused."""
-    query = call.query
-    return desk.find(call, query.get("model"), query.get("version"), query.get("alias"))
+    query = request.query
+    return context.find(request, query.get("model"), query.get("version"), query.get("alias"))
 
 
-async def photos(desk: Desk, call: Call) -> list[Part]:
+async def photos(context: ServerContext, request: Request) -> list[Part]:
     """At least one. Raises Refused."""
-    kind = call.headers.get("content-type", "")
+    kind = request.headers.get("content-type", "")
     if kind.partition(";")[0].strip().lower() == MULTIPART:
-        parts = await desk.read(call, lambda body: files_of(body, kind))
+        parts = await context.read(request, lambda body: files_of(body, kind))
         if not parts:
-            raise Refused("bad_input", "no file in the form. Send one as curl does: -F image=@photo.jpg")
+            raise HTTPError("bad_input", "no file in the form. Send one as curl does: -F image=@photo.jpg")
     else:
-        parts = [Part(data=await desk.body(call))]
+        parts = [Part(data=await context.body(request))]
         if parts[0].data[:1] in (b"{", b"["):  # no image begins so
-            raise Refused("bad_input", JSON_ELSEWHERE)
-    desk.check_count(len(parts))
+            raise HTTPError("bad_input", JSON_ELSEWHERE)
+    context.check_count(len(parts))
     return parts
 
 
-def number(call: Call, name: str, default: int, low: int, high: int) -> int:
+def number(request: Request, name: str, default: int, low: int, high: int) -> int:
     """Of the query. Raises Refused."""
-    text = call.query.get(name)
+    text = request.query.get(name)
     if text is None:
         return default
     if not re.fullmatch(r"[0-9]{1,7}", text) or not low <= int(text) <= high:
-        raise Refused("bad_input", f"{name}: expected a number from {low} to {high:,}")
+        raise HTTPError("bad_input", f"{name}: expected a number from {low} to {high:,}")
     return int(text)

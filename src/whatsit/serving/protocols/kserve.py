@@ -15,12 +15,12 @@ from starlette.routing import Route
 
 from whatsit import __version__
 from whatsit.model.prediction import Classified
-from whatsit.serving.context import Desk
-from whatsit.serving.http import Refused, Reply, json_reply
+from whatsit.serving.context import ServerContext
+from whatsit.serving.http import HTTPError, Response, json_response
 from whatsit.serving.manager import Version
 from whatsit.serving.pool import ImageData
 from whatsit.serving.protocols.tensors import INPUT, Tensor, images_of, parameters, split
-from whatsit.serving.request import Call, get, post
+from whatsit.serving.request import Request, get, post
 
 BINARY = "application/octet-stream"
 HEADER_LENGTH = "inference-header-content-length"
@@ -35,8 +35,8 @@ LONGEST_ID = 200  # characters
 class OpenInference:
     """The handlers."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, context: ServerContext) -> None:
+        self._context = context
 
     def routes(self) -> list[Route]:
         routes: list[Route] = [
@@ -52,33 +52,33 @@ class OpenInference:
             ]
         return routes
 
-    async def server(self, call: Call) -> Reply:
-        return json_reply(
+    async def server(self, request: Request) -> Response:
+        return json_response(
             {"name": "whatsit", "version": __version__, "extensions": ["binary_tensor_data", "classification"]}
         )
 
-    async def live(self, call: Call) -> Reply:
-        return json_reply({"live": True})
+    async def live(self, request: Request) -> Response:
+        return json_response({"live": True})
 
-    async def ready(self, call: Call) -> Reply:
-        self._desk.check_ready()
-        return json_reply({"ready": True})
+    async def ready(self, request: Request) -> Response:
+        self._context.check_ready()
+        return json_response({"ready": True})
 
-    async def model_ready(self, call: Call) -> Reply:
-        version = self._desk.find(call, **call.path)
-        return json_reply({"name": version.model, "ready": True})
+    async def model_ready(self, request: Request) -> Response:
+        version = self._context.find(request, **request.path)
+        return json_response({"name": version.model, "ready": True})
 
-    async def metadata(self, call: Call) -> Reply:
-        version = self._desk.find(call, **call.path)
+    async def metadata(self, request: Request) -> Response:
+        version = self._context.find(request, **request.path)
         facts = version.facts
         widths = {PROBABILITIES: [len(facts.labels)], EMBEDDING: [facts.backbone["dim"]]}
-        model = self._desk.catalogue().model(version.model)
+        model = self._context.catalogue().model(version.model)
         outputs: list[dict[str, Any]] = [
             {"name": name, "datatype": KINDS.get(name, "FP32"), "shape": [-1, *widths.get(name, [])]}
             for name in OUTPUTS
         ]
         outputs[0]["parameters"] = {"labels": facts.labels}
-        return json_reply(
+        return json_response(
             {
                 "name": version.model,
                 "versions": [str(number) for number in model.versions],
@@ -88,20 +88,20 @@ class OpenInference:
             }
         )
 
-    async def infer(self, call: Call) -> Reply:
-        version = self._desk.find(call, **call.path)
-        length = call.headers.get(HEADER_LENGTH)
-        identity, wanted, images = await self._desk.read(call, lambda body: _asked(body, length))
-        answers = await self._desk.classify_all_or_none(call, images)
-        tensors = [_tensor(one, answers, version) for one in wanted]
+    async def infer(self, request: Request) -> Response:
+        version = self._context.find(request, **request.path)
+        length = request.headers.get(HEADER_LENGTH)
+        identity, requested, images = await self._context.read(request, lambda body: _parse(body, length))
+        answers = await self._context.classify_all_or_none(request, images)
+        tensors = [_tensor(one, answers, version) for one in requested]
         head: dict[str, Any] = {"model_name": version.model, "model_version": str(version.number)}
         if identity:
             head["id"] = identity
-        return _reply(head, tensors, [one.binary for one in wanted])
+        return _response(head, tensors, [one.binary for one in requested])
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RequestedOutput:
     """An output that was asked for."""
 
     name: str
@@ -109,49 +109,49 @@ class Wanted:
     binary: bool
 
 
-def _asked(body: bytes, length: str | None) -> tuple[str, list[Wanted], list[ImageData]]:
+def _parse(body: bytes, length: str | None) -> tuple[str, list[RequestedOutput], list[ImageData]]:
     """(the request's id, its outputs, its images). Of the JSON nothing else is kept while the images wait."""
-    asked = split(body, length)
-    identity = asked.header.get("id")
+    request = split(body, length)
+    identity = request.header.get("id")
     if identity is None:
         identity = ""
     if not isinstance(identity, str) or len(identity) > LONGEST_ID:
-        raise Refused("bad_input", f"id: expected a text of up to {LONGEST_ID} characters")
-    return identity, _wanted(asked.header), images_of(asked)
+        raise HTTPError("bad_input", f"id: expected a text of up to {LONGEST_ID} characters")
+    return identity, _requested_outputs(request.header), images_of(request)
 
 
-def _wanted(header: dict[str, Any]) -> list[Wanted]:
+def _requested_outputs(header: dict[str, Any]) -> list[RequestedOutput]:
     """Without a choice: all."""
     outputs, of_all = header.get("outputs"), parameters(header)
     if outputs is None or outputs == []:
         outputs = [{"name": name, "parameters": of_all} for name in OUTPUTS]
     if not isinstance(outputs, list) or not all(isinstance(one, dict) for one in outputs):
-        raise Refused("bad_input", "outputs: expected a list of objects")
+        raise HTTPError("bad_input", "outputs: expected a list of objects")
     for one in outputs:
         if one.get("name") not in OUTPUTS:
-            raise Refused("bad_input", f"outputs: there are {', '.join(OUTPUTS)}")
+            raise HTTPError("bad_input", f"outputs: there are {', '.join(OUTPUTS)}")
     all_binary = of_all.get("binary_data_output") is True
     return list({one["name"]: _output(one["name"], parameters(one), all_binary) for one in outputs}.values())
 
 
-def _output(name: str, options: dict[str, Any], all_binary: bool) -> Wanted:
+def _output(name: str, options: dict[str, Any], all_binary: bool) -> RequestedOutput:
     classes = options.get("classification", 0)
     if type(classes) is not int or classes < 0:
-        raise Refused("bad_input", "classification: expected a number of classes")
-    return Wanted(name, classes, options.get("binary_data", all_binary) is True)
+        raise HTTPError("bad_input", "classification: expected a number of classes")
+    return RequestedOutput(name, classes, options.get("binary_data", all_binary) is True)
 
 
-def _tensor(wanted: Wanted, answers: list[Classified], version: Version) -> Tensor:
-    name, shape = wanted.name, (len(answers),)
+def _tensor(requested: RequestedOutput, answers: list[Classified], version: Version) -> Tensor:
+    name, shape = requested.name, (len(answers),)
     if name == NOTE:
         return Tensor(name, [answer.note or "" for answer in answers], shape)
     if name in (UNSURE, REASON):
         reasons = [answer.reason(version.facts.unsure) for answer in answers]
         return Tensor(name, reasons if name == REASON else np.array([reason != "" for reason in reasons]), shape)
     rows = np.stack([np.asarray(getattr(answer, name), np.float32) for answer in answers])
-    if not wanted.classes or name != PROBABILITIES:
+    if not requested.classes or name != PROBABILITIES:
         return Tensor(name, rows, rows.shape)
-    top = min(wanted.classes, rows.shape[1])
+    top = min(requested.classes, rows.shape[1])
     return Tensor(name, _classes(rows, top, version.facts.labels), (len(rows), top))
 
 
@@ -161,7 +161,7 @@ def _classes(rows: NDArray[np.float32], top: int, labels: tuple[str, ...]) -> li
     return [f"{row[k]:f}:{k}:{labels[k]}" for row, best in zip(rows, order, strict=True) for k in best]
 
 
-def _reply(head: dict[str, Any], tensors: list[Tensor], binary: list[bool]) -> Reply:
+def _response(head: dict[str, Any], tensors: list[Tensor], binary: list[bool]) -> Response:
     outputs, behind = [], []
     for tensor, is_binary in zip(tensors, binary, strict=True):
         if is_binary:
@@ -171,6 +171,6 @@ def _reply(head: dict[str, Any], tensors: list[Tensor], binary: list[bool]) -> R
         else:
             outputs.append(tensor.as_json())
     if not behind:
-        return json_reply({**head, "outputs": outputs})
+        return json_response({**head, "outputs": outputs})
     front = orjson.dumps({**head, "outputs": outputs}, option=orjson.OPT_SERIALIZE_NUMPY)
-    return Reply(b"".join([front, *behind]), BINARY, headers=((HEADER_LENGTH, str(len(front))),))
+    return Response(b"".join([front, *behind]), BINARY, headers=((HEADER_LENGTH, str(len(front))),))

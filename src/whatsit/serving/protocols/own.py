@@ -18,12 +18,12 @@ from typing import Any
 from whatsit import __version__
 from whatsit.errors import ImageError, WhatsitError
 from whatsit.model.prediction import Classified, Prediction
-from whatsit.serving.context import Desk, without_details
-from whatsit.serving.database import Asked
-from whatsit.serving.feedback import Keepsakes
-from whatsit.serving.http import Refused, Reply, json_reply, parse_json
-from whatsit.serving.manager import Model, Version
-from whatsit.serving.request import Call
+from whatsit.serving.context import ServerContext, without_details
+from whatsit.serving.database import AnsweredImage
+from whatsit.serving.feedback import FeedbackStore
+from whatsit.serving.http import HTTPError, Response, json_response, parse_json
+from whatsit.serving.manager import ServedModel, Version
+from whatsit.serving.request import Request
 from whatsit.serving.uploads import Part, named_version, number, photos
 
 MOST_SIMILAR = 12
@@ -38,25 +38,25 @@ LONGEST_NAME = 200  # characters of a file's name that an answer repeats
 class Predict:
     """The handler. keepsakes: where questions and answers are kept; None where they are not."""
 
-    def __init__(self, desk: Desk, keepsakes: Keepsakes | None) -> None:
-        self._desk = desk
-        self._keepsakes = keepsakes
+    def __init__(self, context: ServerContext, feedback_store: FeedbackStore | None) -> None:
+        self._context = context
+        self._feedback_store = feedback_store
 
-    async def predict(self, call: Call) -> Reply:
-        top = number(call, "top", 5, 1, MOST_CLASSES)
-        similar = number(call, "similar", 0, 0, MOST_SIMILAR)
-        version = named_version(self._desk, call)
-        parts = await photos(self._desk, call)
-        answers = await self._desk.classify(call, [part.data for part in parts])
+    async def predict(self, request: Request) -> Response:
+        top = number(request, "top", 5, 1, MOST_CLASSES)
+        similar = number(request, "similar", 0, 0, MOST_SIMILAR)
+        version = named_version(self._context, request)
+        parts = await photos(self._context, request)
+        answers = await self._context.classify(request, [part.data for part in parts])
         items = [_item(version, *pair, top, similar) for pair in zip(parts, answers, strict=True)]
-        if self._keepsakes:
-            _keep(self._keepsakes, version, parts, items)
-        whole = {"id": call.id, "model": version.model, "version": version.number, "predictions": items}
+        if self._feedback_store:
+            _store_answers(self._feedback_store, version, parts, items)
+        whole = {"id": request.id, "model": version.model, "version": version.number, "predictions": items}
         if any("error" not in item for item in items):
-            return json_reply(whole)
-        call.reason = "bad_input"
+            return json_response(whole)
+        request.reason = "bad_input"
         error = items[0]["error"] if len(items) == 1 else "no image of the request can be read"
-        return json_reply({**whole, "error": error}, status=400)
+        return json_response({**whole, "error": error}, status=400)
 
 
 def _item(version: Version, part: Part, answer: Classified, top: int, similar: int) -> dict[str, Any]:
@@ -77,12 +77,14 @@ def _item(version: Version, part: Part, answer: Classified, top: int, similar: i
     return item
 
 
-def _keep(keepsakes: Keepsakes, version: Version, parts: list[Part], items: list[dict[str, Any]]) -> None:
+def _store_answers(
+    feedback_store: FeedbackStore, version: Version, parts: list[Part], items: list[dict[str, Any]]
+) -> None:
     """Gives each answer an id of its own, which no other client can know, by which it can be corrected."""
     for part, item in zip(parts, items, strict=True):
         if "error" not in item:
             item["id"] = uuid.uuid4().hex
-            keepsakes.keep(Asked.of(item, version, part.data))
+            feedback_store.keep(AnsweredImage.of(item, version, part.data))
 
 
 def _data_uri(jpeg: bytes) -> str:
@@ -146,54 +148,58 @@ JPEG_QUALITY = 85
 LONGEST_LABEL = 200  # characters of a correction
 
 
-class ForPeople:
+class PageHandlers:
     """The handlers. keepsakes: where questions and answers are kept; None where they are not."""
 
-    def __init__(self, desk: Desk, keepsakes: Keepsakes | None) -> None:
-        self._desk = desk
-        self._keepsakes = keepsakes
+    def __init__(self, context: ServerContext, feedback_store: FeedbackStore | None) -> None:
+        self._context = context
+        self._feedback_store = feedback_store
 
-    async def models(self, call: Call) -> Reply:
-        models = [_described(model) for model in self._desk.catalogue().models.values()]
-        options = self._desk.options
+    async def models(self, request: Request) -> Response:
+        models = [_described(model) for model in self._context.catalogue().models.values()]
+        options = self._context.options
         limits = {"max_body": options.max_body, "max_instances": options.max_instances}
-        return json_reply(
-            {"whatsit": __version__, "keeps": self._keepsakes is not None, "limits": limits, "models": models}
+        return json_response(
+            {"whatsit": __version__, "keeps": self._feedback_store is not None, "limits": limits, "models": models}
         )
 
-    async def explain(self, call: Call) -> Reply:
+    async def explain(self, request: Request) -> Response:
         """The photo, reddened where the evidence for a class lies (JPEG)."""
-        version = named_version(self._desk, call)
-        label = call.query.get("label")
+        version = named_version(self._context, request)
+        label = request.query.get("label")
         if label is not None and label not in version.facts.labels:
-            raise Refused("bad_input", "no such class in this model")
-        parts = await photos(self._desk, call)
+            raise HTTPError("bad_input", "no such class in this model")
+        parts = await photos(self._context, request)
         if len(parts) != 1:
-            raise Refused("bad_input", "one image at a time")
+            raise HTTPError("bad_input", "one image at a time")
 
         def draw() -> bytes:
             return _overlay(version, parts[0].data, label)
 
         try:
-            return Reply(await self._desk.pool.call(version, draw, call.deadline), "image/jpeg")
+            return Response(await self._context.pool.run(version, draw, request.deadline), "image/jpeg")
         except ImageError as error:
-            raise Refused("bad_input", str(error)) from None
+            raise HTTPError("bad_input", str(error)) from None
 
-    async def feedback(self, call: Call) -> Reply:
+    async def feedback(self, request: Request) -> Response:
         """A person says what an image really shows."""
-        said = await self._desk.read(call, parse_json)
-        if self._keepsakes is None:
-            raise Refused("conflict", "this server keeps no answers, so it takes no corrections")
-        asked, label = said.get("id"), said.get("label")
-        if not isinstance(asked, str) or not isinstance(label, str) or not 0 < len(label.strip()) <= LONGEST_LABEL:
-            raise Refused("bad_input", 'expected {"id": the id of a prediction, "label": what it is}')
+        correction = await self._context.read(request, parse_json)
+        if self._feedback_store is None:
+            raise HTTPError("conflict", "this server keeps no answers, so it takes no corrections")
+        prediction_id, label = correction.get("id"), correction.get("label")
+        if (
+            not isinstance(prediction_id, str)
+            or not isinstance(label, str)
+            or not 0 < len(label.strip()) <= LONGEST_LABEL
+        ):
+            raise HTTPError("bad_input", 'expected {"id": the id of a prediction, "label": what it is}')
         try:
-            await self._keepsakes.correct(asked, label.strip())
+            await self._feedback_store.correct(prediction_id, label.strip())
         except KeyError:
-            raise Refused("unknown", "no such prediction is kept") from None
+            raise HTTPError("unknown", "no such prediction is kept") from None
         except WhatsitError:  # which is in the log, with what a client need not know
-            raise Refused("failed", "the correction was not kept. The server's log says why") from None
-        return json_reply({"id": asked, "label": label.strip()})
+            raise HTTPError("failed", "the correction was not kept. The server's log says why") from None
+        return json_response({"id": prediction_id, "label": label.strip()})
 
 
 def _overlay(version: Version, data: bytes, label: str | None) -> bytes:
@@ -206,7 +212,7 @@ def _overlay(version: Version, data: bytes, label: str | None) -> bytes:
     return file.getvalue()
 
 
-def _described(model: Model) -> dict[str, Any]:
+def _described(model: ServedModel) -> dict[str, Any]:
     versions = [
         {
             "version": number,

@@ -13,10 +13,10 @@ from starlette.routing import Route
 
 from whatsit.decide import Rule
 from whatsit.model.prediction import Classified
-from whatsit.serving.context import Desk
-from whatsit.serving.http import Refused, Reply, json_reply, parse_json
-from whatsit.serving.manager import Model
-from whatsit.serving.request import Call, get, post
+from whatsit.serving.context import ServerContext
+from whatsit.serving.http import HTTPError, Response, json_response, parse_json
+from whatsit.serving.manager import ServedModel
+from whatsit.serving.request import Request, get, post
 from whatsit.serving.uploads import decoded
 
 LONGEST_KEY = 200  # characters
@@ -29,8 +29,8 @@ OUTPUTS = {"prediction": "DT_INT64", "scores": "DT_FLOAT", "unsure": "DT_BOOL", 
 class TensorFlowServing:
     """The handlers."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, context: ServerContext) -> None:
+        self._context = context
 
     def routes(self) -> list[Route]:
         """With a version, with an alias (a label, in TensorFlow Serving's words), and with neither."""
@@ -44,45 +44,45 @@ class TensorFlowServing:
             routes.append(get(path, self.status))
         return routes
 
-    async def predict(self, call: Call) -> Reply:
-        rule = self._desk.find(call, **call.path).facts.unsure
-        keys, images = await self._desk.read(call, self._asked)
-        rows = [_values(answer, rule) for answer in await self._desk.classify_all_or_none(call, images)]
+    async def predict(self, request: Request) -> Response:
+        rule = self._context.find(request, **request.path).facts.unsure
+        keys, images = await self._context.read(request, self._parse)
+        rows = [_outputs_of(answer, rule) for answer in await self._context.classify_all_or_none(request, images)]
         if keys is None:
-            return json_reply({"outputs": {name: [row[name] for row in rows] for name in OUTPUTS}})
-        return json_reply({"predictions": [{**key, **row} for key, row in zip(keys, rows, strict=True)]})
+            return json_response({"outputs": {name: [row[name] for row in rows] for name in OUTPUTS}})
+        return json_response({"predictions": [{**key, **row} for key, row in zip(keys, rows, strict=True)]})
 
-    def _asked(self, body: bytes) -> tuple[list[dict[str, Any]] | None, list[bytes]]:
+    def _parse(self, body: bytes) -> tuple[list[dict[str, Any]] | None, list[bytes]]:
         """(keys, images); None for keys where columns are asked. Of the JSON nothing else is kept while the images
         wait: it may take 35 times its bytes."""
-        asked = parse_json(body)
-        if asked.get("signature_name", SIGNATURE) not in (SIGNATURE, ""):
-            raise Refused("bad_input", f"signature_name: expected {SIGNATURE!r} or none")
-        if "inputs" in asked:
-            if "instances" in asked:
-                raise Refused("bad_input", 'expected "instances" or "inputs", not both')
-            column = _column(asked["inputs"])
-            self._desk.check_count(len(column))
+        request_json = parse_json(body)
+        if request_json.get("signature_name", SIGNATURE) not in (SIGNATURE, ""):
+            raise HTTPError("bad_input", f"signature_name: expected {SIGNATURE!r} or none")
+        if "inputs" in request_json:
+            if "instances" in request_json:
+                raise HTTPError("bad_input", 'expected "instances" or "inputs", not both')
+            column = _column(request_json["inputs"])
+            self._context.check_count(len(column))
             return None, [_encoded(one, f"input {place}") for place, one in enumerate(column)]
-        instances = asked.get("instances")
+        instances = request_json.get("instances")
         if not isinstance(instances, list):
-            raise Refused("bad_input", 'expected {"instances": [{"b64": …}, …]}')
-        self._desk.check_count(len(instances))
+            raise HTTPError("bad_input", 'expected {"instances": [{"b64": …}, …]}')
+        self._context.check_count(len(instances))
         images = [_image(instance, place) for place, instance in enumerate(instances)]
         return [_key(instance, place) for place, instance in enumerate(instances)], images
 
-    async def status(self, call: Call) -> Reply:
+    async def status(self, request: Request) -> Response:
         """Of one version, or of all that answer or should."""
-        model = self._desk.catalogue().model(call.path["model"])
-        return json_reply({"model_version_status": _states(model, call.path)})
+        model = self._context.catalogue().model(request.path["model"])
+        return json_response({"model_version_status": _states(model, request.path)})
 
-    async def metadata(self, call: Call) -> Reply:
-        version = self._desk.find(call, **call.path)
+    async def metadata(self, request: Request) -> Response:
+        version = self._context.find(request, **request.path)
         classes = len(version.facts.labels)
         inputs = {INPUT: _tensor("DT_STRING", -1)}
         outputs = {name: _tensor(kind, -1, *([classes] if name == "scores" else [])) for name, kind in OUTPUTS.items()}
         signature = {"inputs": inputs, "outputs": outputs, "method_name": "tensorflow/serving/predict"}
-        return json_reply(
+        return json_response(
             {
                 "model_spec": {"name": version.model, "signature_name": "", "version": str(version.number)},
                 "metadata": {"signature_def": {"signature_def": {SIGNATURE: signature}}},
@@ -90,7 +90,7 @@ class TensorFlowServing:
         )
 
 
-def _states(model: Model, chosen: dict[str, str]) -> list[dict[str, Any]]:
+def _states(model: ServedModel, chosen: dict[str, str]) -> list[dict[str, Any]]:
     if "version" in chosen or "alias" in chosen:
         return [_state(model.find(chosen.get("version"), chosen.get("alias")).number, "")]
     states = [_state(number, "") for number in model.versions]
@@ -113,12 +113,12 @@ def _column(inputs: Any) -> list[Any]:
     if isinstance(inputs, dict) and not isinstance(inputs.get("b64"), str):
         if list(inputs) != [INPUT]:
             names = ", ".join(repr(name[:LONGEST_KEY]) for name in list(inputs)[:MOST_NAMES]) or "none"
-            raise Refused("bad_input", f"inputs: expected one, named {INPUT!r}, not {names}")
+            raise HTTPError("bad_input", f"inputs: expected one, named {INPUT!r}, not {names}")
         inputs = inputs[INPUT]
     if isinstance(inputs, dict):
         return [inputs]
     if not isinstance(inputs, list):
-        raise Refused("bad_input", f'expected {{"inputs": {{"{INPUT}": [{{"b64": …}}, …]}}}}')
+        raise HTTPError("bad_input", f'expected {{"inputs": {{"{INPUT}": [{{"b64": …}}, …]}}}}')
     return inputs
 
 
@@ -131,7 +131,9 @@ def _image(instance: Any, place: int) -> bytes:
 def _encoded(encoded: Any, where: str) -> bytes:
     text = encoded.get("b64") if isinstance(encoded, dict) else None
     if not isinstance(text, str):
-        raise Refused("bad_input", f'{where}: expected {{"b64": …}} or {{"{INPUT}": {{"b64": …}}}}{_instead(encoded)}')
+        raise HTTPError(
+            "bad_input", f'{where}: expected {{"b64": …}} or {{"{INPUT}": {{"b64": …}}}}{_instead(encoded)}'
+        )
     return decoded(text, where)
 
 
@@ -147,11 +149,11 @@ def _key(instance: dict[str, Any], place: int) -> dict[str, Any]:
         return {}
     key = instance["key"]
     if isinstance(key, bool) or not isinstance(key, str | int) or len(str(key)) > LONGEST_KEY:
-        raise Refused("bad_input", f"instance {place}: its key must be a text of up to {LONGEST_KEY} characters")
+        raise HTTPError("bad_input", f"instance {place}: its key must be a text of up to {LONGEST_KEY} characters")
     return {"key": key}
 
 
-def _values(answer: Classified, rule: Rule) -> dict[str, Any]:
+def _outputs_of(answer: Classified, rule: Rule) -> dict[str, Any]:
     """Of each output."""
     reason = answer.reason(rule)
     number = int(answer.probabilities.argmax())

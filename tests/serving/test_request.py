@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from whatsit.config import ServeOptions
-from whatsit.serving.http import Refused
-from whatsit.serving.request import Budget, Call, Gone
+from whatsit.serving.http import HTTPError
+from whatsit.serving.request import BufferLimit, ClientDisconnected, Request
 
 OPTIONS = ServeOptions(max_body=100, max_buffered=250)
 
@@ -25,14 +25,14 @@ class Client:
         return {"type": "http.request", "body": self.left.pop(0), "more_body": True}
 
 
-def call(client: Client, budget: Budget | None = None, headers: Mapping[str, str] | None = None) -> Call:
+def request(client: Client, budget: BufferLimit | None = None, headers: Mapping[str, str] | None = None) -> Request:
     named = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
     scope = {"type": "http", "headers": named, "query_string": b""}
-    return Call(scope, client.receive, OPTIONS, budget or Budget(OPTIONS.max_buffered))
+    return Request(scope, client.receive, OPTIONS, budget or BufferLimit(OPTIONS.max_buffered))
 
 
 def full() -> None:
-    raise Refused("overload", "busy")
+    raise HTTPError("overload", "busy")
 
 
 @pytest.mark.parametrize(
@@ -43,30 +43,30 @@ def full() -> None:
         ("too_large", lambda: None, {"content-length": "101"}),
     ],
 )
-def test_refused_before_a_byte_is_read(reason: str, check_room: Any, headers: dict[str, str]) -> None:
+def test_refused_before_a_byte_is_read(reason: str, check_capacity: Any, headers: dict[str, str]) -> None:
     client = Client(b"x")
-    with pytest.raises(Refused) as refused:
-        asyncio.run(call(client, headers=headers).body(check_room))
-    assert refused.value.reason == reason
+    with pytest.raises(HTTPError) as error:
+        asyncio.run(request(client, headers=headers).body(check_capacity))
+    assert error.value.reason == reason
     assert client.left == [b"x"]
 
 
 def test_bytes_are_counted_as_they_come_whatever_was_announced() -> None:
     client = Client(*[b"x" * 40] * 5)
-    with pytest.raises(Refused, match="larger than 100 bytes"):
-        asyncio.run(call(client, headers={"content-length": "10"}).body(lambda: None))
+    with pytest.raises(HTTPError, match="larger than 100 bytes"):
+        asyncio.run(request(client, headers={"content-length": "10"}).body(lambda: None))
     assert len(client.left) == 2
 
 
 def test_all_bodies_share_a_budget_and_give_it_back() -> None:
-    budget = Budget(OPTIONS.max_buffered)
-    calls = [call(Client(b"x" * 90), budget) for _ in range(3)]
+    budget = BufferLimit(OPTIONS.max_buffered)
+    calls = [request(Client(b"x" * 90), budget) for _ in range(3)]
     outcomes = []
     for one in calls:
-        with pytest.raises((Gone, Refused)) as raised:
+        with pytest.raises((ClientDisconnected, HTTPError)) as raised:
             asyncio.run(one.body(lambda: None))
         outcomes.append(raised.type)
-    assert outcomes == [Gone, Gone, Refused]
+    assert outcomes == [ClientDisconnected, ClientDisconnected, HTTPError]
     for one in calls:
         one.release()
     budget.take(OPTIONS.max_buffered)
@@ -74,4 +74,4 @@ def test_all_bodies_share_a_budget_and_give_it_back() -> None:
 
 def test_two_headers_of_one_name_are_joined() -> None:
     scope = {"type": "http", "headers": [(b"host", b"a"), (b"host", b"b")], "query_string": b""}
-    assert Call(scope, Client().receive, OPTIONS, Budget(1)).headers == {"host": "a, b"}
+    assert Request(scope, Client().receive, OPTIONS, BufferLimit(1)).headers == {"host": "a, b"}
