@@ -20,7 +20,7 @@ HOST = "127.0.0.1"
 
 
 @dataclass(frozen=True)
-class Reply:
+class Response:
     status: int
     headers: Mapping[str, str]  # names in lower case; of a repeated header, the last
     body: bytes
@@ -44,14 +44,16 @@ class Running:
     def url(self) -> str:
         return f"http://{self.host}"
 
-    def ask(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Response:
         """One request on a connection of its own."""
         connection = http.client.HTTPConnection(HOST, self.port, timeout=PATIENCE)
         try:
             connection.request(method, path, body, dict(headers or {}))
             answer = connection.getresponse()
             names = {name.lower(): value for name, value in answer.getheaders()}
-            return Reply(answer.status, names, answer.read())
+            return Response(answer.status, names, answer.read())
         finally:
             connection.close()
 

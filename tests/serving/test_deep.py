@@ -22,7 +22,7 @@ from whatsit.images.colour import UNKNOWN
 from whatsit.training.run import Trained
 
 from .hostile.requests import form
-from .running import Reply, Running, serving
+from .running import Response, Running, serving
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +51,7 @@ class Served:
             for line in process("predict", self.trained.folder, *self.photos, "--json").out.splitlines()
         ]
 
-    def infer(self, body: bytes, **headers: str) -> Reply:
+    def infer(self, body: bytes, **headers: str) -> Response:
         return self.server.ask("POST", "/v2/models/photos/infer", body, headers)
 
 
@@ -87,7 +87,7 @@ def test_files_are_answered_as_predict_answers(served: Served) -> None:
     check_outputs(served, served.infer(json.dumps({"inputs": [tensor]}).encode()), expected)
 
 
-def check_outputs(served: Served, reply: Reply, expected: list[dict[str, Any]]) -> None:
+def check_outputs(served: Served, reply: Response, expected: list[dict[str, Any]]) -> None:
     assert reply.status == 200, reply.body
     outputs = {one["name"]: one for one in json.loads(reply.body)["outputs"]}
     scores = np.reshape(outputs["probabilities"]["data"], outputs["probabilities"]["shape"])

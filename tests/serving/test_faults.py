@@ -102,15 +102,15 @@ def test_swaps_and_rollbacks_under_load(
 ) -> None:
     admin = free_port()
     with serving(repository.root, "--quiet", "--admin-port", str(admin)) as server:
-        desk = Running(server.process, admin)
+        admin_server = Running(server.process, admin)
         with Clients(server.port, asked, 8).asking() as clients:
             for swap in range(SWAPS):
                 wanted = 2 - swap % 2
                 if swap < 2:
                     body = json.dumps({"version": wanted}).encode()
-                    assert desk.ask("POST", f"/models/{NAME}/default", body).status == 200
+                    assert admin_server.ask("POST", f"/models/{NAME}/default", body).status == 200
                 else:
-                    assert desk.ask("POST", f"/models/{NAME}/rollback").status == 200
+                    assert admin_server.ask("POST", f"/models/{NAME}/rollback").status == 200
                 assert served_version(server) == wanted, "what is asked after a swap is answered by the new version"
                 clients.await_count(ANSWERED, 4)
         count = check(clients.sent, offline)

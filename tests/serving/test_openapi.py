@@ -27,7 +27,7 @@ from whatsit.serving.sources import DesiredModel
 from whatsit.training.run import Trained
 
 from .documented import Document, Example, Operation, Shown
-from .running import Reply, Running, serving
+from .running import Response, Running, serving
 
 pytestmark = pytest.mark.slow
 
@@ -60,7 +60,7 @@ def server(exact: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield running
 
 
-def _ask(server: Running, example: Example) -> Reply:
+def _ask(server: Running, example: Example) -> Response:
     """A correction is of what was just asked, by the id that the server gave it."""
     body = example.body
     if example.operation == "correct" and body:
@@ -96,8 +96,8 @@ def test_every_route_is_there_and_no_other() -> None:
     service.close()
     assert {(one.method, one.path) for one in OPERATIONS.values()} == routes(service.app)
     assert {(one.method, one.path) for one in ADMIN.operations()} == routes(service.admin)
-    free = {PAGE_SCRIPT.sub("/{script}.js", path) for path in service.app._public_paths}
-    assert {one.path for one in OPERATIONS.values() if not one.needs_key} == free
+    public = {PAGE_SCRIPT.sub("/{script}.js", path) for path in service.app._public_paths}
+    assert {one.path for one in OPERATIONS.values() if not one.needs_key} == public
 
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
@@ -121,7 +121,7 @@ def test_examples_run(server: Running, example: Example) -> None:
     _check(MAIN, example.shown, _ask(server, example))
 
 
-def _check(document: Document, shown: Shown, reply: Reply) -> None:
+def _check(document: Document, shown: Shown, reply: Response) -> None:
     assert reply.status == shown.status, reply.body
     assert reply.headers["content-type"].partition(";")[0] == shown.kind
     may_lack = (VERSION if shown.status != 200 else set()) | ({BINARY} if shown.kind == "application/json" else set())
@@ -140,7 +140,7 @@ def _check(document: Document, shown: Shown, reply: Reply) -> None:
         _check_binary(document, reply)
 
 
-def _check_binary(document: Document, reply: Reply) -> None:
+def _check_binary(document: Document, reply: Response) -> None:
     length = int(reply.headers["inference-header-content-length"])
     front = json.loads(reply.body[:length])
     document.check(front, {"$ref": "#/components/schemas/V2Response"})
@@ -193,7 +193,7 @@ CAUSES = {
 }
 
 
-async def _refused(cause: Cause) -> Reply:
+async def _refused(cause: Cause) -> Response:
     service = Service(NoModels(), cause.options)
     headers = {"host": "localhost", **(cause.headers or {})}
     pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
@@ -210,7 +210,7 @@ async def _refused(cause: Cause) -> Reply:
     await (service.admin if cause.of_admin else service.app)(scope, receive, send)
     service.close()
     names = {name.decode().lower(): value.decode() for name, value in out[0]["headers"]}
-    return Reply(out[0]["status"], names, b"".join(message["body"] for message in out[1:]))
+    return Response(out[0]["status"], names, b"".join(message["body"] for message in out[1:]))
 
 
 @pytest.mark.parametrize("name", CAUSES)

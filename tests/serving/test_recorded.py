@@ -19,7 +19,7 @@ import pytest
 import whatsit
 
 from .handmade import handmade_model
-from .running import Reply, Running, serving
+from .running import Response, Running, serving
 
 pytestmark = pytest.mark.slow
 
@@ -44,7 +44,7 @@ def server(folder: Path) -> Iterator[Running]:
         yield running
 
 
-def _ask(server: Running, request: Any) -> Reply:
+def _ask(server: Running, request: Any) -> Response:
     if request["method"] == "GET":
         return server.ask("GET", request["path"])
     front, behind = json.dumps(request["json"]).encode(), b64decode(request.get("tensors", ""))
@@ -52,7 +52,7 @@ def _ask(server: Running, request: Any) -> Reply:
     return server.ask("POST", request["path"], front + behind, {"Content-Type": "application/json", **kind})
 
 
-def _parts(reply: Reply) -> tuple[Any, list[float]]:
+def _parts(reply: Response) -> tuple[Any, list[float]]:
     """The JSON, and the numbers behind it."""
     length = int(reply.headers.get(FRONT, len(reply.body)))
     return json.loads(reply.body[:length]), np.frombuffer(reply.body[length:], "<f4").tolist()

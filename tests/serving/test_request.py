@@ -25,10 +25,10 @@ class Client:
         return {"type": "http.request", "body": self.left.pop(0), "more_body": True}
 
 
-def request(client: Client, budget: BufferLimit | None = None, headers: Mapping[str, str] | None = None) -> Request:
+def request(client: Client, limit: BufferLimit | None = None, headers: Mapping[str, str] | None = None) -> Request:
     named = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
     scope = {"type": "http", "headers": named, "query_string": b""}
-    return Request(scope, client.receive, OPTIONS, budget or BufferLimit(OPTIONS.max_buffered))
+    return Request(scope, client.receive, OPTIONS, limit or BufferLimit(OPTIONS.max_buffered))
 
 
 def full() -> None:
@@ -36,7 +36,7 @@ def full() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "check_room", "headers"),
+    ("reason", "check_capacity", "headers"),
     [
         ("overload", full, {}),
         ("encoding", lambda: None, {"content-encoding": "gzip"}),
@@ -58,18 +58,18 @@ def test_bytes_are_counted_as_they_come_whatever_was_announced() -> None:
     assert len(client.left) == 2
 
 
-def test_all_bodies_share_a_budget_and_give_it_back() -> None:
-    budget = BufferLimit(OPTIONS.max_buffered)
-    calls = [request(Client(b"x" * 90), budget) for _ in range(3)]
+def test_all_bodies_share_a_limit_and_give_it_back() -> None:
+    limit = BufferLimit(OPTIONS.max_buffered)
+    requests = [request(Client(b"x" * 90), limit) for _ in range(3)]
     outcomes = []
-    for one in calls:
+    for one in requests:
         with pytest.raises((ClientDisconnected, HTTPError)) as raised:
             asyncio.run(one.body(lambda: None))
         outcomes.append(raised.type)
     assert outcomes == [ClientDisconnected, ClientDisconnected, HTTPError]
-    for one in calls:
+    for one in requests:
         one.release()
-    budget.take(OPTIONS.max_buffered)
+    limit.acquire(OPTIONS.max_buffered)
 
 
 def test_two_headers_of_one_name_are_joined() -> None:

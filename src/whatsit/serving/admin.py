@@ -1,8 +1,11 @@
-"""Changing what answers, over HTTP: on a port of its own that only this machine reaches, off unless asked for.
+"""Admin and health handlers.
+
+The admin API changes which version answers. It listens on a port of its own that only this machine reaches, and is off
+by default:
 
 POST /models/{name}/default {"version": 3}      POST /models/{name}/rollback      POST /reload
 
-Whether the server lives, whether it should be sent requests, and its figures.
+The health handlers report whether the server runs, whether it is ready for requests, and its metrics.
 """
 
 import asyncio
@@ -20,7 +23,7 @@ from whatsit.serving.request import Request, post
 
 
 class Admin:
-    """The handlers. repository: None where a lone model is served."""
+    """The admin handlers. repository: None where a single model folder is served."""
 
     def __init__(self, manager: ModelManager, repository: Repository | None) -> None:
         self._manager = manager
@@ -46,7 +49,7 @@ class Admin:
         return await self._change(lambda repository: repository.rollback(name))
 
     async def reload(self, request: Request) -> Response:
-        """Looks at the repository now, and answers when what it found serves."""
+        """Reads the repository now, and responds when the new versions are served."""
         return json_response(_state(await asyncio.to_thread(self._manager.refresh)))
 
     async def _change(self, change: Callable[[Repository], object]) -> Response:
@@ -76,7 +79,7 @@ def _state(catalogue: Catalogue) -> dict[str, dict[str, object]]:
 
 
 class Health:
-    """The handlers."""
+    """The handlers for probes and metrics."""
 
     def __init__(self, context: ServerContext) -> None:
         self._context = context

@@ -1,4 +1,7 @@
-"""All parts of the server, put together; what listens and what stops it is `run.py`."""
+"""Assembles the server: models, thread pool, feedback store, routes and middleware.
+
+`run.py` listens and stops.
+"""
 
 from importlib import resources
 
@@ -34,7 +37,7 @@ LIVE = "/livez"
 
 
 class Service:
-    """`app` and `admin` are ASGI applications; `keeper` says what answers."""
+    """`app` and `admin` are ASGI applications; `manager` holds the models."""
 
     def __init__(self, source: ModelSource, options: ServeOptions) -> None:
         """Raises WhatsitError where the folder for feedback cannot be written."""

@@ -1,5 +1,8 @@
-"""uvicorn's connection, with the bounds that it lacks: connections, size and time of a request's head, and a
-shutdown that loses nothing that is on its way.
+"""uvicorn's HTTP connection with limits that uvicorn lacks.
+
+They bound the number of connections, and the size and time of a request's head.
+
+At shutdown, a request that is on its way is still answered.
 """
 
 import asyncio
@@ -98,10 +101,10 @@ class Connection(HttpToolsProtocol):
 
 
 class BufferedTransport:
-    """A transport that sends at once what is written within one turn of the event loop.
+    """A transport that joins what is written within one turn of the event loop into one send.
 
-    uvicorn writes an answer's head and body apart: two system calls, and two times that the client is woken, on
-    processors that have images to answer.
+    uvicorn writes the head and the body of a response separately. That takes two system calls, and wakes the client
+    twice.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:

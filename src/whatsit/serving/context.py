@@ -1,4 +1,7 @@
-"""From a request's images to answers: what the three protocols share. Each brings its own way to read and to write."""
+"""What all request handlers share: options, metrics, thread pool and models; and the steps from images to answers.
+
+The three protocols differ only in how they read a request and write a response.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -22,19 +25,19 @@ LARGE = 64 * 1024  # bytes of a body that take more than a millisecond to parse
 
 @dataclass(eq=False)
 class ServerContext:
-    """What every handler works with. `draining` is set when the server is about to stop."""
+    """What every handler uses. `draining` is set when the server is about to stop."""
 
     options: ServeOptions
     metrics: Metrics
     pool: Pool
-    catalogue: Callable[[], Catalogue]  # of this moment
+    catalogue: Callable[[], Catalogue]  # the catalogue as it is now
     draining: bool = False
 
     def __post_init__(self) -> None:
         self._parsing = ThreadPoolExecutor(1, thread_name_prefix="parse")
 
     def check_ready(self) -> None:
-        """Raises Refused where no request should be sent here."""
+        """Raises HTTPError where the server should get no requests."""
         if self.draining:
             raise HTTPError("not_ready", "the server is about to stop")
         if not self.catalogue().ready:
@@ -43,25 +46,31 @@ class ServerContext:
     def find(
         self, request: Request, model: str | None, version: str | None = None, alias: str | None = None
     ) -> Version:
-        """The version that answers this call, from now to its end. Raises Refused."""
+        """The version that answers this request until its end. Raises HTTPError."""
         request.version = self.catalogue().find(model, version, alias)
         return request.version
 
     async def body(self, request: Request) -> bytes:
-        """Raises Refused, before a byte is read where the queue is full."""
+        """The request's body. Raises HTTPError; where the queue is full, before a byte is read."""
         return await request.body(self.pool.check_capacity)
 
     async def read(self, request: Request, parse: Callable[[bytes], T]) -> T:
-        """The body, parsed: a large one on a thread that parses one at a time, so that neither the event loop waits
-        for it nor memory holds two. Raises Refused."""
+        """The parsed body. Raises HTTPError.
+
+        A large body is parsed on a thread, so that the event loop does not wait. The thread parses one body at a time,
+        so that memory never holds two.
+        """
         body = await self.body(request)
         if len(body) < LARGE:
             return parse(body)
         return await asyncio.get_running_loop().run_in_executor(self._parsing, parse, body)
 
     async def classify(self, request: Request, images: Sequence[ImageData]) -> list[Classified]:
-        """Raises Refused, also where the model failed on all that can be read; and Gone where the client leaves in a
-        long wait."""
+        """An answer, or the image's error, for each image.
+
+        Raises HTTPError, also where the model failed on every readable image. Raises ClientDisconnected where the
+        client disconnects during a long wait.
+        """
         assert request.version is not None
         self.check_count(len(images))
         answers = await self.pool.classify(request.version, images, request.deadline, request.disconnected)
@@ -70,7 +79,7 @@ class ServerContext:
         return answers
 
     async def classify_all_or_none(self, request: Request, images: Sequence[ImageData]) -> list[Classified]:
-        """Raises Refused where an image is bad, too."""
+        """An answer for each image. Raises HTTPError also where one image cannot be read."""
         answers = await self.classify(request, images)
         for number, answer in enumerate(answers):
             if answer.failed:
@@ -80,7 +89,7 @@ class ServerContext:
         return answers
 
     def check_count(self, images: int) -> None:
-        """Raises Refused."""
+        """Raises HTTPError."""
         if images == 0:
             raise HTTPError("bad_input", "no image in the request")
         if images > self.options.max_instances:
@@ -90,10 +99,10 @@ class ServerContext:
 
 
 def _model_failure(answer: Classified) -> HTTPError:
-    """The model's own failure is no client's fault. What a library says of it is for the log alone."""
+    """The error for a failure of the model, which is no fault of the client. Only the log has a library's message."""
     return HTTPError("failed", f"this version could not answer. {without_details(answer.error or '')}")
 
 
 def without_details(error: str) -> str:
-    """What the model's operator reads in the log, for a client: nothing of this machine, nor of its libraries."""
+    """The error as a client may read it: without details of this machine or its libraries."""
     return "The server's log says why" if DETAILS in error else error

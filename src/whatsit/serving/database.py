@@ -1,9 +1,9 @@
-"""The folder of what is kept: one SQLite file, and beside it each image once, under its sha256.
+"""The folder of the feedback store: one SQLite file, and each image once, named by its sha256.
 
-It stays below a size: images that no answer names go first, then the oldest answers, corrections last, for those are
-people's work; an image goes with its last answer. What others do to the folder meanwhile is noticed before each write:
-a database or a folder that is gone, or another one in its place, is opened anew. It is for one thread, and knows
-nothing of HTTP.
+The folder stays below a maximum size. Images without an answer are deleted first, then the oldest answers, and
+corrected answers last, because people made the corrections. An image is deleted with its last answer. Before each
+write, the store checks whether its files were deleted or replaced by others, and opens them anew if so. This module is
+for one thread, and knows nothing of HTTP.
 """
 
 import hashlib
@@ -67,7 +67,7 @@ class AnsweredImage:
 
 
 class FeedbackDatabase:
-    """Opens or makes the folder. Raises WhatsitError where it cannot be written."""
+    """Opens or creates the folder. Raises WhatsitError where the folder cannot be written."""
 
     def __init__(self, folder: Path, most_bytes: int) -> None:
         self._folder = folder
@@ -79,9 +79,9 @@ class FeedbackDatabase:
         self._database.close()
 
     def renew(self) -> str | None:
-        """Opens anew what is gone or replaced since it was opened. What that was, in words; None where nothing was.
+        """Opens anew what was deleted or replaced since it was opened. Returns a message about it, or None.
 
-        Raises WhatsitError where it cannot be made anew; then the next call tries again.
+        Raises WhatsitError where it cannot be created again. The next call then tries again.
         """
         database, images = self._on_disk()
         if (database, images) == self._opened:
@@ -95,9 +95,10 @@ class FeedbackDatabase:
         return f"{what} was {'deleted' if is_deleted else 'replaced'} while the server ran, and what it held is gone"
 
     def insert(self, answered: AnsweredImage) -> None:
-        """Raises WhatsitError or sqlite3.Error where it cannot be written, or corrections leave it no room.
+        """Stores an image and its answer.
 
-        Then nothing of it is kept.
+        Raises WhatsitError or sqlite3.Error where they cannot be written, or corrections leave no room. Then nothing of
+        them is stored.
         """
         name, size = image_name(answered.data), len(answered.data)
         path, answer = self._images / name, answered.answer
@@ -150,7 +151,7 @@ class FeedbackDatabase:
         self._opened = self._on_disk()
 
     def _on_disk(self) -> tuple[object, object]:
-        """What tells the database and the folder of images from others of their names; None where there is none."""
+        """The identity (device, inode) of the database and of the folder of images; None where it does not exist."""
         return _identity(self._folder / DATABASE), _identity(self._images)
 
     def _sizes(self) -> dict[str, int]:

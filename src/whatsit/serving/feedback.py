@@ -1,7 +1,7 @@
-"""Keeping what was asked and answered, for those who will train the next version; off unless asked for.
+"""The feedback store: images, answers and corrections, for training the next version. Off by default.
 
-One thread writes, so an answer never waits for the disk, and a full disk costs what was to be kept, never an answer.
-What could not be kept is said: in the log, in the metrics, and to whoever sent a correction.
+One thread writes, so that no response waits for the disk. Where the disk is full, answers are not stored, but are still
+sent. The log, the metrics and the response to a correction report what was not stored.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # `whatsit feedback` needs none of the server's libraries
 
 log = logging.getLogger("whatsit.serving")
 
-WAITING = 256  # what waits to be written; beyond, it is not kept
+WAITING = 256  # most tasks in the queue; beyond that, answers are not stored
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class _Task:
     what: str
     work: Callable[[FeedbackDatabase], None]
     done: Callable[[Exception | None], None]
-    of_the_past: bool = False  # whether it is about what is kept already
+    needs_stored: bool = False  # whether it changes a stored answer
 
 
 class FeedbackStore:
-    """Opens or makes the folder. Raises WhatsitError where it cannot be written."""
+    """Opens or creates the folder. Raises WhatsitError where the folder cannot be written."""
 
     def __init__(self, folder: Path, most_bytes: int, metrics: "Metrics") -> None:
         self._metrics = metrics
@@ -54,7 +54,7 @@ class FeedbackStore:
         self._thread.start()
 
     def keep(self, answer: AnsweredImage) -> None:
-        """Returns at once."""
+        """Queues an answer to be stored, and returns at once."""
 
         def done(error: Exception | None) -> None:
             self._metrics.kept.labels("failed" if error else "kept").inc()
@@ -65,8 +65,10 @@ class FeedbackStore:
             self._metrics.kept.labels("dropped").inc()
 
     async def correct(self, identity: str, label: str) -> None:
-        """Raises KeyError where there is no such answer, and WhatsitError where it cannot be written, or where what was
-        kept is found to be gone."""
+        """Stores a correction. Raises KeyError where there is no such answer.
+
+        Raises WhatsitError where the correction cannot be written, or the stored answers were deleted.
+        """
         loop = asyncio.get_running_loop()
         settled: asyncio.Future[None] = loop.create_future()
 
@@ -76,14 +78,14 @@ class FeedbackStore:
 
         label = clean_label(label)
         try:
-            task = _Task("a correction", lambda database: database.correct(identity, label), done, of_the_past=True)
+            task = _Task("a correction", lambda database: database.correct(identity, label), done, needs_stored=True)
             self._tasks.put_nowait(task)
         except queue.Full:
             raise WhatsitError("the disk is too slow: the correction was not kept. Try again") from None
         await settled
 
     def close(self) -> None:
-        """Writes what waits, then ends."""
+        """Writes what is queued, then ends the thread."""
         self._tasks.put(None)
         self._thread.join()
         self._database.close()
@@ -96,7 +98,7 @@ class FeedbackStore:
         try:
             if lost := self._database.renew():
                 log.error("%s. It is made anew", lost)
-                if task.of_the_past:
+                if task.needs_stored:
                     raise WhatsitError(lost)
             task.work(self._database)
         except KeyError as error:

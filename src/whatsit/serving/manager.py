@@ -1,11 +1,8 @@
-"""One version of a model, opened and tried: checked, loaded, warmed up, its golden answers compared.
+"""The models that are served: versions are loaded and checked in the background, then swapped in.
 
-All versions that answer at one moment. Never changes: a swap puts a new one in its place.
-
-Keeps the catalogue as the source says: new versions are opened and tried in the background, then swapped in.
-
-A swap replaces one reference, so a request sees the old catalogue or the new one, and finishes on the version that
-it began with. A version that fails its checks leaves what served before in place.
+A version is loaded, warmed up, and must give its golden answers. A catalogue holds all versions that answer at one
+moment, and never changes. A swap replaces the reference to the catalogue, so a request sees the old catalogue or the
+new one, and finishes on the version that it began with. A version that fails its checks leaves the catalogue as it was.
 """
 
 import logging
@@ -34,13 +31,13 @@ NO_GRAPH = ""  # the checksum of the built-in classifier, which has no folder
 
 @dataclass(frozen=True, eq=False)
 class Version:
-    """What answers. Never changes; a request holds the one that it began with."""
+    """One loaded version of a model. It never changes. A request keeps the version that it began with."""
 
     model: str
     number: int
     classifier: Classifier
     checksum: str  # sha256 of the graph
-    golden: int  # images that were found to be answered as in training
+    golden: int  # images whose answers agree with those in training
     similar: Similar | None  # where the folder carries thumbnails
 
     @property
@@ -52,7 +49,7 @@ Open = Callable[[str, int, Path | None], Version]
 
 
 def opener(options: ServeOptions) -> Open:
-    """How this server opens versions."""
+    """The function by which this server opens versions."""
 
     def open_version(model: str, number: int, folder: Path | None) -> Version:
         """folder: None for the built-in classifier. Raises a WhatsitError where it must not answer."""
@@ -68,7 +65,7 @@ def opener(options: ServeOptions) -> Open:
 
 @dataclass(frozen=True)
 class Failure:
-    """A version that must not answer, and why; tried again when its folder has changed."""
+    """A version that failed its checks, and why. It is tried again when its folder has changed."""
 
     stamp: Stamp
     reason: str
@@ -76,7 +73,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class ServedModel:
-    """The versions of one model that answer, and what they are called."""
+    """The versions of one model that answer, and their aliases."""
 
     name: str
     versions: Mapping[int, Version]
@@ -85,7 +82,7 @@ class ServedModel:
     failures: Mapping[int, Failure] = field(default_factory=dict)
 
     def find(self, version: str | None, alias: str | None) -> Version:
-        """Raises Refused."""
+        """Raises HTTPError."""
         if version is not None:
             return self._numbered(version)
         desired = alias or DEFAULT
@@ -113,7 +110,7 @@ class Catalogue:
     models: Mapping[str, ServedModel] = field(default_factory=lambda: MappingProxyType({}))
 
     def model(self, name: str) -> ServedModel:
-        """Raises Refused."""
+        """Raises HTTPError."""
         if name not in self.models:
             have = some(list(self.models), 10) if self.models else "none yet"
             raise HTTPError("unknown", f"no such model answers here. There are: {have}")
@@ -122,7 +119,7 @@ class Catalogue:
     def find(self, name: str | None, version: str | None = None, alias: str | None = None) -> Version:
         """By the version's number as text, by its alias, or the default. Without a name: the only model.
 
-        Raises Refused.
+        Raises HTTPError.
         """
         if version is not None and alias is not None:
             raise HTTPError("bad_input", "give a version or an alias, not both")
@@ -150,7 +147,7 @@ log = logging.getLogger("whatsit.serving")
 
 
 class ModelManager:
-    """`catalogue` is the one reference that a swap replaces."""
+    """Keeps `catalogue` up to date with a source. `catalogue` is the one reference that a swap replaces."""
 
     def __init__(self, source: ModelSource, open_version: Open, metrics: Metrics) -> None:
         self.catalogue = Catalogue()
@@ -163,14 +160,14 @@ class ModelManager:
         self._swaps = 0
 
     def refresh(self) -> Catalogue:
-        """Does what the source says, and returns when it is done. Safe for threads; each waits for its turn."""
+        """Brings the catalogue up to date with the source, and returns the catalogue. Thread-safe."""
         with self._refreshing:
             if self._update(self._source.desired()):
                 give_back_memory()  # of what no longer answers; its last request may still be on its way
             return self.catalogue
 
     def _update(self, desired: Mapping[str, DesiredModel]) -> bool:
-        """Brings the catalogue up to what is wanted; whether anything was swapped."""
+        """Brings the catalogue to the desired state. Returns whether a model was swapped."""
         swaps = self._swaps
         for name in self.catalogue.models.keys() - desired.keys():
             log.info("model %s is no longer served", name)
@@ -180,7 +177,7 @@ class ModelManager:
         return self._swaps > swaps
 
     def watch(self, every: float) -> threading.Thread:
-        """Refreshes now and again and again, on a thread of its own, until `stop`."""
+        """Refreshes now and then every so many seconds, on a thread of its own, until `stop`."""
 
         def run() -> None:
             while True:
@@ -231,7 +228,7 @@ class ModelManager:
             versions[number] = self._open(name, number, place.folder)
         except WhatsitError as error:
             failures[number] = Failure(place.stamp, str(error))
-        except Exception as error:  # a stranger's folder: whatever it does to the loader, the others go on answering
+        except Exception as error:  # a folder of unknown content may raise anything; the other versions go on answering
             failures[number] = Failure(place.stamp, f"{type(error).__name__}: {error}")
         if number in failures:
             log.error("model %s, version %d is not served: %s", name, number, failures[number].reason)
@@ -264,7 +261,10 @@ def _resolve_aliases(
     desired: Mapping[str, int],
     old: ServedModel | None,
 ) -> ServedModel:
-    """An alias whose version fails stays where it was; a default that never was falls back to the previous one."""
+    """The model with its aliases resolved.
+
+    An alias whose version failed keeps its old version. A missing default falls back to the previous default.
+    """
     aliases = {alias: number for alias, number in desired.items() if number in versions}
     for alias in desired.keys() - aliases.keys():
         if old and alias in old.aliases:

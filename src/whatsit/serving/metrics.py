@@ -1,6 +1,6 @@
-"""What the server says on stderr: a line a request and a line an event, for people or as JSON for programs.
+"""The server's log lines on stderr, as text or as JSON; and its Prometheus metrics.
 
-What /metrics tells. Label values come from known names alone: a client cannot make new ones.
+Label values come from known names only, so that a client cannot create new ones.
 """
 
 import json

@@ -1,10 +1,10 @@
-"""Who can reach the server: an address of this machine alone, or one that others reach too.
+"""Checks on every request, and headers, log line and metrics of every response.
 
-The door: every request passes it on its way in, and every answer on its way out.
+A request must name a known Host, have no foreign Origin, and carry the API key where the server has one. A response
+gets the request's id, the version that answered, and headers that restrict what a browser does with it. An exception
+of any handler becomes an HTTP error.
 
-In: a known Host, no foreign Origin, the key where there is one. Out: a request's id, the version that answered, the
-headers that keep a browser from doing anything but show the page; one line in the log; the metrics. Whatever goes
-wrong inside becomes one of the refusals.
+`check_exposure` decides at start whether the server may listen on an address that other machines reach.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ def is_loopback(host: str) -> bool:
 
 
 def check_exposure(options: ServeOptions) -> None:
-    """Raises WhatsitError where others could reach a server without a key, unasked; and for a key nobody can send."""
+    """Raises WhatsitError where others could reach the server without a key, and for a key that no header can carry."""
     if options.api_key is not None and not (options.api_key.isascii() and options.api_key.isprintable()):
         raise WhatsitError("the API key has characters that no header can carry. Use letters and digits")
     if options.api_key == "":
@@ -92,17 +92,17 @@ HEADERS = [
 
 
 class Middleware:
-    """An ASGI application around another."""
+    """An ASGI application that wraps another."""
 
     def __init__(self, app: ASGIApp, context: ServerContext, *, public_paths: frozenset[str] = frozenset()) -> None:
-        """free: paths that need no key."""
+        """public_paths: paths that need no key."""
         options = context.options
         self._app = app
         self._context = context
         self._options = options
         self._metrics = context.metrics
         self._public_paths = public_paths
-        self._budget = BufferLimit(options.max_buffered)
+        self._buffer_limit = BufferLimit(options.max_buffered)
         self._hosts = {*OWN_NAMES, options.host.strip("[]").lower(), *(h.lower() for h in options.allowed_hosts)}
         self._is_open = not is_loopback(options.host)
         self._key = options.api_key.encode() if options.api_key else None
@@ -111,19 +111,19 @@ class Middleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request = Request(scope, receive, self._options, self._budget)
+        request = Request(scope, receive, self._options, self._buffer_limit)
         if REQUEST_ID.fullmatch(given := request.headers.get("x-request-id", "")):
             request.id = given
-        scope[KEY], scope["app"] = request, self  # with an app, the router raises what it refuses
+        scope[KEY], scope["app"] = request, self  # where the scope has an app, the router raises HTTPException
         out = _ResponseSender(request, send, self._context.draining)
         try:
-            self._authorize(request)
+            self._check(request)
             await self._app(scope, receive, out)
         except ClientDisconnected:
             request.reason = "gone"
         except HTTPError as error:
             await self._send_error(request, out, error)
-        except HTTPException as error:  # the router's only one
+        except HTTPException as error:  # the router raises it for a wrong method only
             await self._send_error(request, out, _method_error(error))
         except Exception:
             log.exception("request %s: an error of the server's own", request.id)
@@ -132,7 +132,7 @@ class Middleware:
             self._record(request, out.status)
             request.release()
 
-    def _authorize(self, request: Request) -> None:
+    def _check(self, request: Request) -> None:
         host, origin = request.headers.get("host", ""), request.headers.get("origin")
         if not self._is_known(_host(host)):
             raise HTTPError("host", "this server does not go by that name. Its operator can allow it: --allow-host")
@@ -144,15 +144,18 @@ class Middleware:
                 raise HTTPError("key", "this server wants a key: Authorization: Bearer KEY")
 
     def _is_known(self, host: str) -> bool:
-        """A page of another site can make a browser ask this address by a name of its own (DNS rebinding), yet not by
-        an address; so where others are to reach this server, any address will do."""
+        """Whether the Host header names this server.
+
+        A page of another site can make a browser send requests here under a host name of its own (DNS rebinding), but
+        not under an IP address. So a server that others may reach accepts every IP address.
+        """
         return host in self._hosts or (self._is_open and is_address(host))
 
     async def _send_error(self, request: Request, out: "_ResponseSender", error: HTTPError) -> None:
-        """Answers; and where the body was not read, reads on for a while, as closing at once would lose the answer."""
+        """Sends the error. The rest of a large body is read and discarded: closing at once would lose the error."""
         request.reason = error.reason
         self._metrics.refused.labels(error.reason).inc()
-        if out.status:  # the answer had begun: all that is left is to end the connection
+        if out.status:  # the response had begun, so the connection can only be closed
             return
         is_large = request.content_length > self._options.max_body or "transfer-encoding" in request.headers
         lingers = is_large and not request.body_read
@@ -184,7 +187,7 @@ class Middleware:
 
 
 class _ResponseSender:
-    """Adds the headers that every answer has, and remembers the status."""
+    """Adds the headers that every response has, and stores the status."""
 
     def __init__(self, request: Request, send: Send, draining: bool) -> None:
         self._request = request

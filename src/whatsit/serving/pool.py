@@ -1,10 +1,10 @@
-"""A bounded queue of images, and the threads that answer them.
+"""A bounded queue of images, and the threads that classify them.
 
-A thread takes an image from bytes to probabilities by itself: Pillow and ONNX Runtime release the interpreter's lock,
-so as many threads as cores keep every core at useful work. With `max_batch` above 1, a thread takes several waiting
-images of one version at once, never waiting for more and leaving the other threads their share.
+A thread takes an image from bytes to probabilities by itself. Pillow and ONNX Runtime release the interpreter's lock,
+so as many threads as cores keep every core busy. With `max_batch` above 1, a thread takes several waiting images of
+one version at once. It never waits for more images, and leaves the other threads their share.
 
-It knows versions and images, nothing of HTTP.
+This module knows versions and images. It knows no HTTP requests.
 """
 
 import asyncio
@@ -61,7 +61,7 @@ class Pool:
             thread.start()
 
     def check_capacity(self, images: int = 1) -> None:
-        """Raises Refused where so many more images would not find a place in the queue."""
+        """Raises HTTPError where the queue has no room for so many more images."""
         if images > self._max_waiting:
             raise HTTPError("too_large", f"{images} images in one request, and the queue holds {self._max_waiting}")
         if len(self._waiting) + images > self._max_waiting:
@@ -70,15 +70,15 @@ class Pool:
     async def classify(
         self, version: Version, images: Sequence[ImageData], deadline: float, disconnect: Disconnect | None = None
     ) -> list[Classified]:
-        """An answer, or the image's error, for each. Raises Refused for all: full, too late, or failed.
+        """An answer, or the image's error, for each. Raises HTTPError for all: full, too late, or failed.
 
-        leaving: ends when nobody waits for the answers any more, with the exception to raise here.
+        disconnect: returns when the client has disconnected, with the exception to raise here.
         """
         answers: list[Classified] = await self._all(version, images, deadline, disconnect)
         return answers
 
     async def run(self, version: Version, work: Work, deadline: float) -> Any:
-        """Other work on one image. Raises what it raises, and Refused."""
+        """Runs other work on one image. Raises what the work raises, and HTTPError."""
         return (await self._all(version, [work], deadline, None))[0]
 
     async def _all(
@@ -104,14 +104,14 @@ class Pool:
                 watch.end()
 
     def _drop(self, jobs: Sequence[Job]) -> None:
-        """Of what nobody waits for any more, nothing is begun, and its places in the queue are free."""
+        """Removes jobs that nobody waits for from the queue."""
         with self._change:
             for job in jobs:
                 if job in self._waiting:
                     self._waiting.remove(job)
         for job in jobs:
             if not job.future.cancel() and not job.future.cancelled():
-                job.future.exception()  # told already: that of the first
+                job.future.exception()  # only the first job's exception is reported
 
     def close(self) -> None:
         """No more work is begun; what threads have begun ends by itself."""
@@ -124,9 +124,9 @@ class Pool:
             pass
 
     def _work(self) -> bool:
-        """Waits for jobs and does them; False where the pool is closed.
+        """Waits for jobs and runs them. Returns False where the pool is closed.
 
-        It has its names to itself, so that a thread that waits holds no job, and with it no version that is long gone.
+        It is a function of its own, so that a waiting thread holds no reference to an old job and its version.
         """
         jobs = self._take()
         alive = [job for job in jobs if not job.future.cancelled()]
@@ -201,8 +201,10 @@ class Pool:
 
 
 class _DisconnectWatcher:
-    """Sees to it that the images of a client who leaves are dropped; from the moment that the wait becomes long, as
-    a task for each request would cost more than it saves."""
+    """Drops the images of a client that disconnects.
+
+    It begins only when the wait becomes long, because a task for each request would cost more than it saves.
+    """
 
     def __init__(self, jobs: Sequence[Job], disconnect: Disconnect) -> None:
         self._jobs = jobs
@@ -212,9 +214,9 @@ class _DisconnectWatcher:
         self._task: asyncio.Task[None] | None = None
 
     def _look(self) -> None:
-        self._task = self._loop.create_task(self._until_gone())
+        self._task = self._loop.create_task(self._until_disconnected())
 
-    async def _until_gone(self) -> None:
+    async def _until_disconnected(self) -> None:
         _fail_first(self._jobs, await self._disconnect())
 
     def end(self) -> None:
@@ -224,7 +226,7 @@ class _DisconnectWatcher:
 
 
 def _fail_first(jobs: Sequence[Job], reason: Exception) -> None:
-    """The first that is not done, which is the one that is awaited, tells the reason."""
+    """Sets the exception on the first unfinished job, which is the one that is awaited."""
     for job in jobs:
         if not job.future.done():
             job.future.set_exception(reason)

@@ -1,8 +1,8 @@
-"""One HTTP request on its way: who asked, until when it is worth answering, and what became of it.
+"""One HTTP request: its headers, its body, its deadline, and the version of the model that answers it.
 
-Reads the body within its limits, and holds the bytes against a budget that all requests share.
+The body is read within limits of size and time. All requests share one limit for buffered bytes.
 
-A path, and what answers it: a function from a call to a reply.
+`get` and `post` make a route from a path and a handler. A handler is a function from a `Request` to a `Response`.
 """
 
 import asyncio
@@ -26,39 +26,42 @@ KEY = "whatsit.request"  # the key of the Request in the ASGI scope
 STALL = 5.0  # seconds without a byte of the body
 
 
-class ClientDisconnected(Exception):  # noqa: N818 (no error: the client hung up, and nobody is left to tell)
-    """The client has left."""
+class ClientDisconnected(Exception):  # noqa: N818 (no error: no client is left to answer)
+    """The client has closed the connection."""
 
 
 class BufferLimit:
-    """Bytes of all bodies together. Only the event loop's thread counts."""
+    """The limit of bytes that the bodies of all requests may take together.
+
+    It is not thread-safe: only the event loop's thread uses it.
+    """
 
     def __init__(self, most: int) -> None:
         self._left = most
 
-    def take(self, count: int) -> None:
-        """Raises Refused."""
+    def acquire(self, count: int) -> None:
+        """Raises HTTPError."""
         if count > self._left:
             raise HTTPError("overload", "busy: too much is being sent at once. Try again in a second")
         self._left -= count
 
-    def give(self, count: int) -> None:
+    def release(self, count: int) -> None:
         self._left += count
 
 
 @dataclass(eq=False)
 class Request:
-    """What the handlers share about a request."""
+    """What the middleware and the handlers share about a request."""
 
     scope: Scope
     receive: Receive
     options: ServeOptions
-    budget: BufferLimit
+    buffer_limit: BufferLimit
     id: str = field(default_factory=lambda: f"{random.getrandbits(128):032x}")  # no secret
     started: float = field(default_factory=time.monotonic)
     deadline: float = 0.0
-    version: Version | None = None  # that answers
-    reason: str | None = None  # why not
+    version: Version | None = None  # the version that answers
+    reason: str | None = None  # why the request got no answer: a key of `STATUS`, or `gone`
     body_read: bool = False
     _buffered: int = 0
 
@@ -68,7 +71,7 @@ class Request:
 
     @property
     def path(self) -> dict[str, str]:
-        """The named parts of the path."""
+        """The path parameters, by name."""
         parts: dict[str, str] = self.scope["path_params"]
         return parts
 
@@ -77,9 +80,9 @@ class Request:
         return QueryParams(self.scope["query_string"])
 
     async def body(self, check_capacity: Callable[[], None]) -> bytes:
-        """The whole body; `check_room` is asked before a byte of it is read. Raises Refused, Gone.
+        """Reads the whole body. `check_capacity` is called before the first byte is read.
 
-        The deadline counts from its last byte.
+        The deadline is counted from the last byte. Raises HTTPError and ClientDisconnected.
         """
         check_capacity()
         if self.headers.get("content-encoding", "identity").lower() != "identity":
@@ -96,7 +99,7 @@ class Request:
 
     @property
     def content_length(self) -> int:
-        """Content-Length in bytes; 0 where it is not told."""
+        """Content-Length in bytes; 0 where the header is missing or no number."""
         text = self.headers.get("content-length", "0")
         return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
 
@@ -118,7 +121,7 @@ class Request:
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def _buffer(self, count: int) -> None:
-        self.budget.take(count)
+        self.buffer_limit.acquire(count)
         self._buffered += count
         if self._buffered > self.options.max_body:
             raise self._too_large()
@@ -127,19 +130,19 @@ class Request:
         return HTTPError("too_large", f"the body is larger than {self.options.max_body:,} bytes")
 
     async def disconnected(self) -> Exception:
-        """Ends when the client leaves; once the body is read, ASGI has nothing else to tell."""
+        """Waits until the client disconnects. Once the body is read, ASGI sends no other message."""
         await self.receive()
         return ClientDisconnected()
 
     def release(self) -> None:
-        """Gives back what the body held, and the version: an idle connection remembers its last call."""
-        self.budget.give(self._buffered)
+        """Releases the body's bytes and the version, because an idle connection keeps its last request."""
+        self.buffer_limit.release(self._buffered)
         self._buffered = 0
         self.version = None
 
 
 def _headers(scope: Scope) -> dict[str, str]:
-    """Names in lower case; values of one name joined by commas (RFC 9110, 5.3), so that two are never taken for one."""
+    """Headers by name in lower case. Values of a repeated name are joined by commas (RFC 9110, 5.3)."""
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
         key, text = name.decode("latin-1"), value.decode("latin-1")
@@ -148,7 +151,7 @@ def _headers(scope: Scope) -> dict[str, str]:
 
 
 def request_of(scope: Any) -> Request:
-    """The call that the gate put into an ASGI scope."""
+    """The request that the middleware put into an ASGI scope."""
     request: Request = scope[KEY]
     return request
 
@@ -157,7 +160,7 @@ Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 class _Endpoint:
-    """As an ASGI application, which the router passes on to as it is."""
+    """A handler as an ASGI application, which the router calls."""
 
     def __init__(self, handle: Handler) -> None:
         self._handle = handle

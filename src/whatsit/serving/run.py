@@ -1,4 +1,8 @@
-"""Listens, and stops in good order: not ready, a pause, the door closed, what was accepted answered, exit."""
+"""Listens for requests, and shuts down gracefully.
+
+At shutdown the server reports that it is not ready, waits for a delay, accepts no new connections, finishes the open
+requests, and exits.
+"""
 
 import asyncio
 import contextlib
@@ -23,10 +27,10 @@ ADMIN_HOST = "127.0.0.1"
 
 
 class Server(uvicorn.Server):
-    """Signals are `serve`'s; and what the kernel holds when the door is closed is let in first."""
+    """Leaves signals to `serve`, and accepts the connections that wait in the kernel before it closes the listener."""
 
     def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
-        """door: that listens. uvicorn has a duplicate, which it closes some time after it is told to."""
+        """listener: the listening socket. uvicorn gets a duplicate, which it closes with a delay."""
         super().__init__(config)
         self._listener = listener
 
@@ -57,8 +61,11 @@ class Server(uvicorn.Server):
 
 
 def close_listener(listener: socket.socket) -> list[socket.socket]:
-    """The connections that wait. Between the last of them and the closing are two system calls: whoever connects
-    just then is sent away with what he asked, and no server can help it."""
+    """Closes the listener, and returns the connections that waited in the kernel.
+
+    A client that connects between the last accept and the close, two system calls, is refused. No server can avoid
+    that.
+    """
     waiting = []
     with contextlib.suppress(OSError):
         while True:
@@ -84,7 +91,7 @@ def _reason(error: OSError) -> str:
 
 
 def serve(service: Service, started: Callable[[str], None]) -> int:
-    """Until SIGTERM or SIGINT; the exit code. `started` is told the address.
+    """Serves until SIGTERM or SIGINT, and returns the exit code. `started` is called with the address.
 
     Raises WhatsitError where it cannot listen, or has a lone model that must not answer.
     """

@@ -1,4 +1,7 @@
-"""Where versions come from: a repository, a lone model folder, or the built-in classifier. Opens none of them."""
+"""Where served models come from: a repository, one model folder, or the built-in classifier.
+
+A source lists which versions should be served. It loads none of them.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +19,7 @@ Stamp = tuple[int, ...]  # what changes when a folder is replaced
 
 @dataclass(frozen=True)
 class VersionFolder:
-    """A version that should answer."""
+    """The folder of a version that should be served; None for the built-in classifier."""
 
     folder: Path | None
     stamp: Stamp
@@ -24,7 +27,7 @@ class VersionFolder:
 
 @dataclass(frozen=True)
 class DesiredModel:
-    """What should answer for one model; or why that cannot be told."""
+    """The versions and aliases of one model that should be served; or the problem that keeps them from being read."""
 
     versions: Mapping[int, VersionFolder] = field(default_factory=dict)
     aliases: Mapping[str, int] = field(default_factory=dict)
@@ -32,14 +35,14 @@ class DesiredModel:
 
 
 class ModelSource(Protocol):
-    """Looked at again and again; cheap, and never raises."""
+    """A list of desired models. It is polled, so `desired` is cheap and never raises."""
 
     def desired(self) -> Mapping[str, DesiredModel]:
-        """By the model's name."""
+        """The desired models, by name."""
 
 
 class RepositorySource:
-    """Of each model, the versions that an alias names, and the newest."""
+    """A repository: of each model, the versions that an alias names, and the newest version."""
 
     def __init__(self, repository: Repository) -> None:
         self.repository = repository
@@ -60,7 +63,7 @@ class RepositorySource:
 
 
 class FolderSource:
-    """A lone model folder; trained anew in its place, it becomes the next version."""
+    """One model folder. When the folder is replaced by a new model, that becomes the next version."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

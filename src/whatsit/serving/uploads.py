@@ -1,9 +1,7 @@
-"""Base64 as clients send it → bytes: plain (RFC 4648, 4) or URL-safe (5), padded or not, in lines (RFC 2045), or as a
-data: URL (RFC 2397).
+"""Images in a request: base64, multipart forms, and raw bodies; and the query of whatsit's own requests.
 
-A multipart body → its files (RFC 7578), in memory alone: nothing that is uploaded touches a disk.
-
-What whatsit's own requests have in common: the version that the query names, and photos, raw or in a form.
+Base64 may be plain (RFC 4648, 4) or URL-safe (5), padded or not, in lines (RFC 2045), or a data: URL (RFC 2397).
+Multipart bodies (RFC 7578) are parsed in memory. No upload is written to disk.
 """
 
 import base64
@@ -33,7 +31,10 @@ MOST_PADDING = 2
 
 
 def decoded(text: str, where: str) -> bytes:
-    """Raises Refused. A blank within a line is refused: it may have been a plus sign, which forms turn into one."""
+    """The bytes of a base64 text. Raises HTTPError.
+
+    A blank within a line is an error: it may have been a plus sign, which forms turn into a blank.
+    """
     if head := DATA_URL.match(text):
         if not head[1].lower().rstrip().endswith(";base64"):
             raise HTTPError("bad_input", f"{where}: a data: URL that is not in base64")
@@ -66,7 +67,7 @@ class Part:
 
 
 class _FormCollector:
-    """What the parser calls: pieces of headers and of data, in order."""
+    """The parser's callbacks. They get pieces of headers and of data, in order."""
 
     def __init__(self) -> None:
         self.parts: list[Part] = []
@@ -107,7 +108,7 @@ class _FormCollector:
 
 
 def files_of(body: bytes, content_type: str) -> list[Part]:
-    """The files of a form, in order. Raises Refused."""
+    """The files of a form, in order. Raises HTTPError."""
     _, options = parse_options_header(content_type)
     boundary = options.get(b"boundary")
     if not boundary or len(boundary) > 70:  # RFC 2046, 5.1.1
@@ -132,13 +133,16 @@ JSON_ELSEWHERE = (
 
 
 def named_version(context: ServerContext, request: Request) -> Version:
-    """By `?model=…&version=…` or `&alias=…`; without them the default of the only model. Raises Refused."""
+    """The version that the query names: `?model=…&version=…` or `&alias=…`. Raises HTTPError.
+
+    Without these, it is the default version of the only model.
+    """
     query = request.query
     return context.find(request, query.get("model"), query.get("version"), query.get("alias"))
 
 
 async def photos(context: ServerContext, request: Request) -> list[Part]:
-    """At least one. Raises Refused."""
+    """The images of a request, at least one. Raises HTTPError."""
     kind = request.headers.get("content-type", "")
     if kind.partition(";")[0].strip().lower() == MULTIPART:
         parts = await context.read(request, lambda body: files_of(body, kind))
@@ -153,7 +157,7 @@ async def photos(context: ServerContext, request: Request) -> list[Part]:
 
 
 def number(request: Request, name: str, default: int, low: int, high: int) -> int:
-    """Of the query. Raises Refused."""
+    """A whole number from the query. Raises HTTPError."""
     text = request.query.get(name)
     if text is None:
         return default

@@ -102,7 +102,7 @@ class OpenInference:
 
 @dataclass(frozen=True)
 class RequestedOutput:
-    """An output that was asked for."""
+    """An output that the request names."""
 
     name: str
     classes: int  # as text, so many of the most probable; 0: all, as numbers
@@ -110,7 +110,7 @@ class RequestedOutput:
 
 
 def _parse(body: bytes, length: str | None) -> tuple[str, list[RequestedOutput], list[ImageData]]:
-    """(the request's id, its outputs, its images). Of the JSON nothing else is kept while the images wait."""
+    """(id, outputs, images) of a request. The rest of the JSON is freed before the images are queued."""
     request = split(body, length)
     identity = request.header.get("id")
     if identity is None:
@@ -121,7 +121,7 @@ def _parse(body: bytes, length: str | None) -> tuple[str, list[RequestedOutput],
 
 
 def _requested_outputs(header: dict[str, Any]) -> list[RequestedOutput]:
-    """Without a choice: all."""
+    """The outputs that the request names; all where it names none."""
     outputs, of_all = header.get("outputs"), parameters(header)
     if outputs is None or outputs == []:
         outputs = [{"name": name, "parameters": of_all} for name in OUTPUTS]

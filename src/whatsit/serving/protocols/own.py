@@ -1,11 +1,10 @@
-"""`POST /predict`: whatsit's own way to ask, one photo or many, each with its answer or its error.
+"""whatsit's own JSON API: `POST /predict` for programs and the page, and the page's other requests.
 
-A calibrated probability in words, for people who do not read percentages.
+`/predict` takes one image or many, and gives each its answer or its error. The page also asks for the list of models
+and for heat maps, and sends corrections.
 
-The steps are those of the Intergovernmental Panel on Climate Change (Mastrandrea et al. 2010, table 1), of which the
-upper half can be the top probability of an answer.
-
-What the page asks besides `/predict`: which models there are, heat maps, and corrections to send.
+Probabilities are also given in words. The words are those of the Intergovernmental Panel on Climate Change
+(Mastrandrea et al. 2010, table 1). The top probability of an answer lies in the upper half of that table.
 """
 
 import base64
@@ -36,7 +35,7 @@ LONGEST_NAME = 200  # characters of a file's name that an answer repeats
 
 
 class Predict:
-    """The handler. keepsakes: where questions and answers are kept; None where they are not."""
+    """The handler of `/predict`. feedback_store: None where answers are not stored."""
 
     def __init__(self, context: ServerContext, feedback_store: FeedbackStore | None) -> None:
         self._context = context
@@ -80,7 +79,7 @@ def _item(version: Version, part: Part, answer: Classified, top: int, similar: i
 def _store_answers(
     feedback_store: FeedbackStore, version: Version, parts: list[Part], items: list[dict[str, Any]]
 ) -> None:
-    """Gives each answer an id of its own, which no other client can know, by which it can be corrected."""
+    """Stores the answers. Each gets a random id, by which its client can correct it."""
     for part, item in zip(parts, items, strict=True):
         if "error" not in item:
             item["id"] = uuid.uuid4().hex
@@ -149,7 +148,7 @@ LONGEST_LABEL = 200  # characters of a correction
 
 
 class PageHandlers:
-    """The handlers. keepsakes: where questions and answers are kept; None where they are not."""
+    """The handlers of the page's other requests. feedback_store: None where answers are not stored."""
 
     def __init__(self, context: ServerContext, feedback_store: FeedbackStore | None) -> None:
         self._context = context
@@ -182,7 +181,7 @@ class PageHandlers:
             raise HTTPError("bad_input", str(error)) from None
 
     async def feedback(self, request: Request) -> Response:
-        """A person says what an image really shows."""
+        """Stores a correction: the true class of an image."""
         correction = await self._context.read(request, parse_json)
         if self._feedback_store is None:
             raise HTTPError("conflict", "this server keeps no answers, so it takes no corrections")

@@ -53,8 +53,10 @@ class TensorFlowServing:
         return json_response({"predictions": [{**key, **row} for key, row in zip(keys, rows, strict=True)]})
 
     def _parse(self, body: bytes) -> tuple[list[dict[str, Any]] | None, list[bytes]]:
-        """(keys, images); None for keys where columns are asked. Of the JSON nothing else is kept while the images
-        wait: it may take 35 times its bytes."""
+        """(keys, images); keys are None for a request by columns.
+
+        The rest of the JSON is freed before the images are queued, because it may take 35 times its bytes in memory.
+        """
         request_json = parse_json(body)
         if request_json.get("signature_name", SIGNATURE) not in (SIGNATURE, ""):
             raise HTTPError("bad_input", f"signature_name: expected {SIGNATURE!r} or none")

@@ -37,7 +37,7 @@ class InferenceRequest:
 
 
 def split(body: bytes, header_length: str | None) -> InferenceRequest:
-    """header_length: of `Inference-Header-Content-Length`; None where all is JSON. Raises Refused."""
+    """header_length: of `Inference-Header-Content-Length`; None where all is JSON. Raises HTTPError."""
     end = len(body) if header_length is None else _length(header_length, len(body))
     header = parse_json(body[:end])
     inputs = header.get("inputs")
@@ -59,7 +59,7 @@ def split(body: bytes, header_length: str | None) -> InferenceRequest:
 
 
 def parameters(one: dict[str, Any]) -> dict[str, Any]:
-    """Raises Refused."""
+    """Raises HTTPError."""
     value = one.get("parameters")
     if value is None:
         return {}
@@ -75,7 +75,7 @@ def _length(text: str, most: int) -> int:
 
 
 def images_of(request: InferenceRequest) -> list[ImageData]:
-    """The one input: encoded images (BYTES), or pixels (n, height, width, 3 or 1). Raises Refused."""
+    """The one input: encoded images (BYTES), or pixels (n, height, width, 3 or 1). Raises HTTPError."""
     if len(request.inputs) != 1 or request.inputs[0].get("name") != INPUT:
         raise HTTPError("bad_input", f"expected one input, {INPUT!r}")
     one, binary = request.inputs[0], request.binary[0]
