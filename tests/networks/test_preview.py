@@ -17,7 +17,8 @@ from whatsit.data.read import read_photos
 from whatsit.errors import DatasetError
 from whatsit.images.decode import load_for_network
 from whatsit.images.preprocessing import Preprocessing
-from whatsit.training.network.preview import GAP, LINE, MARGIN, Cell, Preview, PreviewOptions, Row, draw_sheet, preview
+from whatsit.training.network.contact_sheet import GAP, LINE, MARGIN, Cell, Row, draw_sheet
+from whatsit.training.network.preview import Preview, PreviewOptions, preview
 
 pytestmark = pytest.mark.slow
 

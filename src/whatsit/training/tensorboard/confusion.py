@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from whatsit.training.network.preview import BLACK, GREY, WHITE, elided, without_accents
+from whatsit.training.network.contact_sheet import BLACK, GREY, WHITE, elided, without_accents
 
 Colour = tuple[int, int, int]
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from whatsit.training.network.preview import BLACK, GREY, WHITE
+from whatsit.training.network.contact_sheet import BLACK, GREY, WHITE
 from whatsit.training.tensorboard.confusion import Colour, fitting, font_of
 
 COLUMNS, ROWS = 3, 3  # TensorBoard shows pictures some 350 pixels wide: more would be too small to read
