@@ -3,14 +3,16 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+OLDEST := .venv-oldest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check quick test lint format bench docs clean browser
+.PHONY: help demo check quick test test-oldest lint format bench docs clean browser
 
 help:
 	@echo "make demo    train on 2,624 photos of solar cells and show the report"
 	@echo "make check   lint, types and the quick tests, in about a minute"
 	@echo "make test    all tests, the browser's too (installs Debian's chromium where it is missing)"
+	@echo "make test-oldest   the quick tests with the oldest versions that pyproject.toml admits, in .venv-oldest"
 	@echo "make lint    ruff and mypy"
 	@echo "make format  let ruff mend what it can"
 	@echo "make bench   the measurements that need no other library"
@@ -30,6 +32,18 @@ quick: $(VENV)/.installed-dev
 
 test: $(VENV)/.installed-dev browser
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
+# The oldest version of whatever an install brings, the newest of the tools of the tests. Faults, as they depend on uvicorn.
+test-oldest: $(OLDEST)/.installed
+	$(OLDEST)/bin/python -m pytest -m "not slow" --numprocesses auto --dist worksteal
+	$(OLDEST)/bin/python -m pytest tests/serving/test_faults.py
+
+$(OLDEST)/.installed: pyproject.toml tests/oldest.py
+	@echo "Making $(OLDEST) of the oldest versions; the first time takes some minutes"
+	@$(PYTHON) -m venv --clear $(OLDEST)
+	@$(PYTHON) tests/oldest.py > $(OLDEST)/constraints.txt
+	@$(OLDEST)/bin/python -m pip install --quiet --progress-bar off --constraint $(OLDEST)/constraints.txt --editable '.[dev]'
+	@touch $@
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
@@ -51,7 +65,7 @@ docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/generate.py
 
 clean:
-	rm -rf $(VENV) demo build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) demo build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("whatsit needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'

@@ -129,6 +129,8 @@ class Classifier:
         if pixels.dtype != np.uint8 or pixels.shape[1:] != (height, width, 3):
             raise ImageError(f"array of {pixels.dtype} {pixels.shape}: expected uint8 (n, {height}, {width}, 3)")
         session = self._sessions.get(few=False)
+        if not len(pixels):  # ONNX Runtime 1.20 ends the process on an empty batch
+            return []
         from whatsit.embedding.session import rows_or_errors
 
         return [self._classified(None, row) for row in rows_or_errors(pixels, lambda some: _rows_of(session, some))]

@@ -159,6 +159,7 @@ def _in_one_pass(image: JpegImageFile, data: bytes) -> bool:
     each of them, and 3 more.
     """
     assert image.fp is not None
-    start = image.fp.tell() - (8 + 2 * image.layers)
-    header = b"\xff\xda" + (6 + 2 * image.layers).to_bytes(2, "big") + bytes([image.layers])
+    components = len(image.getbands())  # 1, 3 or 4: Pillow refuses a JPEG of any other number
+    start = image.fp.tell() - (8 + 2 * components)
+    header = b"\xff\xda" + (6 + 2 * components).to_bytes(2, "big") + bytes([components])
     return "progressive" not in image.info and data[start : start + 5] == header

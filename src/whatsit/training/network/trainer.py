@@ -18,6 +18,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from whatsit.errors import DivergedError, WhatsitError
 from whatsit.machine import cores
@@ -134,10 +135,8 @@ class _Average:
     def __call__(self, averaged: list[Tensor], current: list[Tensor], count: int | Tensor) -> None:
         """In place; all of one type and device. A GPU's count is waited for, so it is asked once a step."""
         n = int(count)
-        if averaged[0].is_floating_point():
-            torch._foreach_lerp_(averaged, current, 1 - min((1 + n) / (10 + n), 1 - 1 / self.longest))
-        else:
-            torch._foreach_copy_(averaged, current)
+        decay = min((1 + n) / (10 + n), 1 - 1 / self.longest) if averaged[0].is_floating_point() else 0.0
+        get_ema_multi_avg_fn(decay)(averaged, current, count)  # type: ignore[no-untyped-call]
 
 
 def _check(task: Task, steering: Steering, checkpoint: Path) -> None:
@@ -213,7 +212,8 @@ def precision(steering: Steering) -> Any:
         return "32-true"
     if steering.device != "cpu":
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
-    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "32-true"
+    able = torch.cpu.get_capabilities()
+    return "bf16-mixed" if able.get("avx512_bf16") or able.get("amx_tile") else "32-true"
 
 
 def autocast(device: str, precision: str) -> AbstractContextManager[object]:

@@ -120,8 +120,7 @@ NAME = "whatsit"
 
 
 BEGUN, DEFAULTS, WORKER, PLACE, FACTS, LOST = "begun", "defaults", "worker", "place", "facts", "lost"
-
-
+QUEUED = "queued"  # the values that a trial was put into the queue with
 AT_RANDOM = 6  # trials before conclusions are drawn; Optuna's 10 would be half of all
 
 
@@ -183,7 +182,7 @@ class Study:
             before = self._study.user_attrs.get(BEGUN)
             if before is None:
                 if not self._study.get_trials(deepcopy=False):
-                    self._study.enqueue_trial(dict(self.space.defaults), {DEFAULTS: True})
+                    self._enqueue(dict(self.space.defaults), {DEFAULTS: True})
                 self._study.set_user_attr(BEGUN, dict(begun))
             elif changed := [name for name in begun if begun[name] != before.get(name)]:
                 name = changed[0]
@@ -200,8 +199,8 @@ class Study:
             if started >= wanted:
                 return None
             draw = np.random.SeedSequence([self.seed % 2**32, started]).generate_state(1)
-            self._study.sampler = optuna.samplers.TPESampler(
-                n_startup_trials=AT_RANDOM, seed=int(draw[0]), constant_liar=True
+            self._study.sampler = optuna.samplers.TPESampler(  # Optuna 4 and 5 have other defaults for the last two
+                n_startup_trials=AT_RANDOM, seed=int(draw[0]), constant_liar=True, multivariate=False
             )
             trial = self._study.ask({name: _distribution(one) for name, one in self.space.ranges.items()})
             place = trial.user_attrs.get(PLACE) or f"trial-{trial.number:04}"
@@ -214,7 +213,7 @@ class Study:
         """Tells of the epochs so far, and whether the trial is worse than half of those before it were by then."""
         trial = self._open[number]
         with _quiet():
-            known = self._study._storage.get_trial(trial._trial_id).intermediate_values
+            known = self._study.get_trials(deepcopy=False)[number].intermediate_values
             for epoch in sorted(set(losses) - set(known)):
                 trial.report(losses[epoch], epoch)
             return trial.should_prune()
@@ -265,15 +264,16 @@ class Study:
             lost = (len(trial.intermediate_values), times + 1 if len(trial.intermediate_values) <= epochs else 1)
             whole = set(self.space.ranges) <= set(trial.params)
             if whole and lost[1] >= LOSSES:
-                facts = {"why": f"its process ended {LOSSES} times", "epochs": lost[0] or None, "seconds": 0.0}
-                self._study._storage.set_trial_user_attr(trial._trial_id, FACTS, facts)
-                self._study.tell(trial.number, state=TrialState.PRUNED)
+                self._study.tell(trial.number, state=TrialState.PRUNED)  # without facts, as nobody is left to set them
                 continue
-            values = trial.params if whole else trial.system_attrs.get("fixed_params")
+            values = trial.params if whole else trial.user_attrs.get(QUEUED)
             kept = {name: value for name in (DEFAULTS, PLACE) if (value := trial.user_attrs.get(name))}
             if values:
-                self._study.enqueue_trial(values, {**kept, LOST: lost})
+                self._enqueue(values, {**kept, LOST: lost})
             self._study.tell(trial.number, state=TrialState.FAIL)
+
+    def _enqueue(self, values: Values, attributes: dict[str, object]) -> None:
+        self._study.enqueue_trial(dict(values), {**attributes, QUEUED: dict(values)})
 
     def _is_alive(self, trial: FrozenTrial) -> bool:
         worker = trial.user_attrs.get(WORKER)
@@ -299,10 +299,16 @@ def _row(trial: FrozenTrial) -> Row:
         number=trial.number,
         values=trial.params,
         loss=None if pruned else trial.value,
-        facts=trial.user_attrs.get(FACTS, {}),
+        facts=trial.user_attrs.get(FACTS) or (_given_up(trial) if pruned else {}),
         defaults=bool(trial.user_attrs.get(DEFAULTS)),
         epoch_losses=losses,
     )
+
+
+def _given_up(trial: FrozenTrial) -> dict[str, Fact]:
+    """The facts of a trial that ended every process that tried it."""
+    epochs = len(trial.intermediate_values) or None
+    return {"why": f"its process ended {LOSSES} times", "epochs": epochs, "seconds": 0.0}
 
 
 def _distribution(one: Range) -> BaseDistribution:
