@@ -36,7 +36,7 @@ from tensorboard.plugins.custom_scalar import metadata as custom_scalars
 from tensorboard.plugins.hparams import api_pb2, metadata
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
-from tensorboard.summary.writer.record_writer import RecordWriter
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from whatsit.files import plain_os_errors, write_atomically
 from whatsit.images.decode import as_jpeg, as_png
@@ -48,9 +48,6 @@ from whatsit.training.tensorboard.tags import CHARTS, FINAL_TEST_ACCURACY, FINAL
 NAME = "events.out.tfevents"  # by which TensorBoard knows such files
 
 
-VERSION = "brain.Event:2"  # of the format, which TensorBoard wants to read first
-
-
 FLUSHED_EVERY = 5.0  # seconds; TensorBoard itself looks for news every 30
 
 
@@ -60,12 +57,8 @@ class Events:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         with plain_os_errors(folder):
-            files = event_files(folder)
-            self._last = last_steps(files)
-            self._writer = RecordWriter((folder / f"{NAME}.{len(files):04}").open("xb"))
-        self._flushed = time.monotonic()
-        self._write(Event(wall_time=time.time(), file_version=VERSION))
-        self.flush()
+            self._last = last_steps(event_files(folder))
+            self._writer = EventFileWriter(str(folder), flush_secs=FLUSHED_EVERY)
 
     def scalar(self, tag: str, value: float, step: int) -> None:
         self.add(Summary.Value(tag=tag, simple_value=value), step)
@@ -84,23 +77,17 @@ class Events:
         if self.has(value.tag, step):
             return
         self._last[value.tag] = step
-        self._write(Event(wall_time=time.time(), step=step, summary=Summary(value=[value])))
-        if time.monotonic() - self._flushed > FLUSHED_EVERY:
-            self.flush()
+        with plain_os_errors(self.folder):
+            self._writer.add_event(Event(wall_time=time.time(), step=step, summary=Summary(value=[value])))
 
     def flush(self) -> None:
         """TensorBoard sees all that was written so far."""
         with plain_os_errors(self.folder):
             self._writer.flush()
-        self._flushed = time.monotonic()
 
     def close(self) -> None:
         with plain_os_errors(self.folder):
             self._writer.close()
-
-    def _write(self, event: Event) -> None:
-        with plain_os_errors(self.folder):
-            self._writer.write(event.SerializeToString())
 
 
 def event_files(folder: Path) -> list[Path]:
