@@ -332,7 +332,7 @@ def ask(server: Running, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
 
 
 @POSIX
-def test_over_http_a_lost_correction_is_503(model: Trained, answered: list[bytes], tmp_path: Path) -> None:
+def test_over_http_a_lost_correction_is_503(model: Trained, asked: list[bytes], tmp_path: Path) -> None:
     folder = tmp_path / "kept"
     with serving(model.folder, "--quiet", "--keep", str(folder)) as server:
 
@@ -342,12 +342,12 @@ def test_over_http_a_lost_correction_is_503(model: Trained, answered: list[bytes
             assert status == 200
             return json.dumps({"id": said["predictions"][0]["id"], "label": "shells"}).encode()
 
-        first = prediction(answered[0])
+        first = prediction(asked[0])
         assert ask(server, "/feedback", first)[0] == 200
         delete_it_with_what_is_beside_it(folder)
         status, said = ask(server, "/feedback", first)
         assert (status, said) == (503, {"error": "the correction was not kept. The server's log says why"})
-        assert ask(server, "/feedback", prediction(answered[1]))[0] == 200
+        assert ask(server, "/feedback", prediction(asked[1]))[0] == 200
         assert ask(server, "/feedback", first)[0] == 404
     assert any(f"{DATABASE} was deleted while the server ran" in line for line in server.log)
     assert write_corrections(folder, tmp_path / "corrections.csv") == 1
