@@ -19,7 +19,7 @@ CONTENT = b"weights, as far as the hub is concerned"
 REPOSITORY = "timm/tiny.in1k"
 FETCH = """
 import sys
-from whatsit.embedding.backbones.timm import hub_file
+from whatsit.embedding.backbones.hub import hub_file
 from whatsit.errors import BackboneError
 try:
     print(hub_file(sys.argv[1], "model.safetensors").read_text())

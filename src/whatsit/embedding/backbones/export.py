@@ -23,7 +23,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from whatsit.embedding.backbones.custom import custom_extractor
-from whatsit.embedding.backbones.timm import Pretrained, feature_map, quiet
+from whatsit.embedding.backbones.hub import quiet
+from whatsit.embedding.backbones.timm import Pretrained, feature_map
 from whatsit.embedding.backbones.wrap import Description
 from whatsit.embedding.session import open_session, run
 from whatsit.errors import BackboneError

