@@ -35,20 +35,23 @@ def with_fault(graph: bytes, fault: Fault, output: str, always: bool = False) ->
     for node in model.graph.node:
         node.output[:] = ["sound" if name == output else name for name in node.output]
         node.input[:] = ["sound" if name == output else name for name in node.input]
-    tables: dict[Fault, list[float]] = {"fails": [1], "nan": [1, np.nan], "inf": [1, np.inf], "seven": [1, 7]}
+    tables: dict[Fault, list[float]] = {"fails": [1], "nan": [1, np.nan], "inf": [0, np.inf], "seven": [1, 7]}
     constants: dict[str, NDArray[Any]] = {
         "fault.white": np.array([0.0 if always else 255.0], np.float32),
         "fault.table": np.array(tables[fault], np.float32),
         "fault.axis": np.array([1], np.int64),
     }
     model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
-    model.graph.node.extend(_nodes(output))
+    model.graph.node.extend(_nodes(output, "Add" if fault == "inf" else "Mul"))
     whole: bytes = model.SerializeToString()
     return whole
 
 
-def _nodes(output: str) -> list[NodeProto]:
-    """The output times the table's first number, or its second (of which there may be none) for a white picture."""
+def _nodes(output: str, operation: Literal["Add", "Mul"]) -> list[NodeProto]:
+    """The output times the table's first number, or its second (of which there may be none) for a white picture.
+
+    Infinity is added, since a probability of 0 times infinity is no number.
+    """
     factor = "fault.factor" if output == "similarity" else "fault.column"  # (n,) or (n, 1)
     return [
         helper.make_node("Cast", ["image"], ["fault.float"], to=TensorProto.FLOAT),
@@ -57,5 +60,5 @@ def _nodes(output: str) -> list[NodeProto]:
         helper.make_node("Cast", ["fault.is_white"], ["fault.index"], to=TensorProto.INT64),
         helper.make_node("Gather", ["fault.table", "fault.index"], ["fault.factor"]),
         helper.make_node("Unsqueeze", ["fault.factor", "fault.axis"], ["fault.column"]),
-        helper.make_node("Mul", ["sound", factor], [output]),
+        helper.make_node(operation, ["sound", factor], [output]),
     ]
