@@ -58,9 +58,9 @@ def imports(path: Path) -> set[str]:
 
 
 def test_nothing_is_unpickled_but_the_backbones_own_weights_under_guard() -> None:
-    """`embedding/weights.py` reads one known file format with an unpickler that refuses all but tensors."""
+    """`embedding/backbones/efficientnet.py` reads one known file format with an unpickler that refuses all but tensors."""
     guilty = [str(path.relative_to(SOURCE)) for path in SOURCE.rglob("*.py") if imports(path) & UNPICKLERS]
-    assert guilty == ["embedding/weights.py"]
+    assert guilty == ["embedding/backbones/efficientnet.py"]
 
 
 def test_numpy_is_not_asked_to_unpickle_either() -> None:
