@@ -58,7 +58,7 @@ def imports(path: Path) -> set[str]:
 
 
 def test_nothing_is_unpickled_but_the_backbones_own_weights_under_guard() -> None:
-    """`embedding/backbones/efficientnet.py` reads one known file format with an unpickler that refuses all but tensors."""
+    """`embedding/backbones/efficientnet.py` reads one known format; its unpickler refuses all but tensors."""
     guilty = [str(path.relative_to(SOURCE)) for path in SOURCE.rglob("*.py") if imports(path) & UNPICKLERS]
     assert guilty == ["embedding/backbones/efficientnet.py"]
 
