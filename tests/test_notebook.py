@@ -45,7 +45,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> NotebookNode:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", str(Path(sys.executable).parent), prepend=":")
         patch.setenv("COLUMNS", "80")
-        patch.setenv("PYTHONWARNINGS", "ignore:IProgress not found")  # tqdm's, of a notebook without ipywidgets
         NotebookClient(book, timeout=int(PATIENCE), resources={"metadata": {"path": str(folder)}}).execute()
     return book
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from whatsit.embedding.backbones.export import pictures_of
+from whatsit.embedding.backbones.to_onnx import pictures_of
 from whatsit.embedding.session import open_session, run
 from whatsit.images.preprocessing import Preprocessing
 from whatsit.training.network.architectures import architecture

@@ -6,8 +6,8 @@ import torch
 from numpy.typing import NDArray
 
 from whatsit.embedding.backbones.efficientnet import convolutions, read_state_dict
-from whatsit.embedding.backbones.export import check_same, pictures_of
 from whatsit.embedding.backbones.registry import BACKBONES, weights_file
+from whatsit.embedding.backbones.to_onnx import check_same, pictures_of
 from whatsit.embedding.graph import float32_graph
 from whatsit.embedding.session import open_session, run
 from whatsit.images.preprocessing import Preprocessing

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from whatsit.embedding.backbones.custom import made_ready
-from whatsit.embedding.backbones.export import check_same, pictures_of, to_onnx
 from whatsit.embedding.backbones.extractor import FeatureExtractor
 from whatsit.embedding.backbones.registry import BACKBONES
+from whatsit.embedding.backbones.to_onnx import check_same, pictures_of, to_onnx
 from whatsit.embedding.backbones.wrap import Description
 from whatsit.embedding.graph import float32_graph
 from whatsit.images.preprocessing import Preprocessing
