@@ -23,9 +23,9 @@ from whatsit.data.read import read_dataset
 from whatsit.embedding.source import FreshSight
 from whatsit.images.preprocessing import Fit
 from whatsit.training.experiment import Photos, gather
-from whatsit.training.heads import FAMILIES, Problem
+from whatsit.training.heads import HEAD_TYPES, TrainingData
 from whatsit.training.preparation import better_fit, likely_fit
-from whatsit.training.selection import choose, fold_rounds
+from whatsit.training.selection import make_folds, select_head
 from whatsit.training.splits import Plan, folds_of, make_plan
 
 PLANNED_BY: Fit = "squash"
@@ -69,10 +69,10 @@ class Trial:
     def score(self, x: Vectors) -> Score:
         rows, photos = self.plan.learn, self.photos
         folds = folds_of(photos, rows, self.options.seed)
-        problem = Problem(x, photos.labels[rows], len(self.dataset.classes))
-        chosen = choose(problem, FAMILIES[self.options.head], fold_rounds(folds))
-        right = chosen.held_out_logits.argmax(axis=1) == problem.labels[chosen.held_out_rows]
-        return Score(min(chosen.losses.values()), float(right.mean()))
+        data = TrainingData(x, photos.labels[rows], len(self.dataset.classes))
+        selected = select_head(data, HEAD_TYPES[self.options.head], make_folds(folds))
+        right = selected.held_out_logits.argmax(axis=1) == data.labels[selected.held_out_rows]
+        return Score(min(selected.losses.values()), float(right.mean()))
 
     def automatic(self, precision: Precision) -> str:
         """What `--fit auto` chooses, on this plan."""

@@ -21,8 +21,8 @@ from whatsit.data.read import read_dataset
 from whatsit.embedding.source import FreshSight
 from whatsit.training.calibration import log_loss
 from whatsit.training.experiment import gather
-from whatsit.training.heads import FAMILIES, Problem
-from whatsit.training.selection import Round, choose
+from whatsit.training.heads import HEAD_TYPES, TrainingData
+from whatsit.training.selection import Fold, select_head
 from whatsit.training.splits import make_plan
 
 
@@ -33,7 +33,7 @@ class Learnable:
     x: NDArray[np.float32]  # (learn, dim)
     labels: NDArray[np.int64]
     classes: int
-    rounds: tuple[Round, ...]
+    rounds: tuple[Fold, ...]
     test_x: NDArray[np.float32]
     test_labels: NDArray[np.int64]
 
@@ -62,18 +62,18 @@ def learnable(one: PhotoSet, root: Path, scratch: Path, cache: Path | None, seed
 
 def score(head: HeadName, data: Learnable, seed: int) -> Score:
     began = time.process_time()
-    problem = Problem(data.x, data.labels, data.classes, seed=seed)
-    chosen = choose(problem, FAMILIES[head], data.rounds)
+    training_data = TrainingData(data.x, data.labels, data.classes, seed=seed)
+    selected = select_head(training_data, HEAD_TYPES[head], data.rounds)
     seconds = time.process_time() - began
-    held_out, truth = chosen.held_out_logits, data.labels[chosen.held_out_rows]
-    logits = chosen.head.logits(data.test_x)
+    held_out, truth = selected.held_out_logits, data.labels[selected.held_out_rows]
+    logits = selected.head.logits(data.test_x)
     return Score(
-        log_loss(held_out, truth, chosen.temperature),
+        log_loss(held_out, truth, selected.temperature),
         float((held_out.argmax(axis=1) == truth).mean()),
-        log_loss(logits, data.test_labels, chosen.temperature),
+        log_loss(logits, data.test_labels, selected.temperature),
         float((logits.argmax(axis=1) == data.test_labels).mean()),
         seconds,
-        chosen.strength,
+        selected.regularization,
     )
 
 

@@ -25,11 +25,11 @@ from sets import SETS, add_set_options
 from threadpoolctl import threadpool_limits
 
 from whatsit.training.calibration import log_loss, log_losses
-from whatsit.training.heads import FAMILIES, SEARCH_TOLERANCE, Solution, Standardised, fit_path
+from whatsit.training.heads import HEAD_TYPES, SEARCH_TOLERANCE, Solution, Standardised, fit_path
 
 Array = NDArray[np.float32]
 Labels = NDArray[np.int64]
-PENALTIES = FAMILIES["logistic"].strengths
+PENALTIES = HEAD_TYPES["logistic"].grid
 EXACT = 1e-11
 
 

@@ -20,8 +20,8 @@ import whatsit
 from whatsit.data.split import assign_folds
 from whatsit.errors import BackboneError, ImageError
 from whatsit.sklearn import ImageClassifier, ImageEmbedder
-from whatsit.training.heads import FAMILIES, Problem
-from whatsit.training.selection import choose, fold_rounds
+from whatsit.training.heads import HEAD_TYPES, TrainingData
+from whatsit.training.selection import make_folds, select_head
 from whatsit.training.splits import FOLDS
 
 pytestmark = pytest.mark.slow
@@ -107,10 +107,10 @@ def test_it_learns_the_head_of_whatsit_train(
     index = np.unique(labels, return_inverse=True)[1]
     digests = fitted._see(paths).digests
     folds = assign_folds(index, digests, np.arange(len(paths)), FOLDS, 0)
-    chosen = choose(Problem(x, index, 3), FAMILIES["logistic"], fold_rounds(folds))
-    assert fitted.strength_ == chosen.strength
-    assert fitted.temperature_ == chosen.temperature
-    np.testing.assert_array_equal(fitted.head_.logits(x), chosen.head.logits(x))
+    selected = select_head(TrainingData(x, index, 3), HEAD_TYPES["logistic"], make_folds(folds))
+    assert fitted.strength_ == selected.regularization
+    assert fitted.temperature_ == selected.temperature
+    np.testing.assert_array_equal(fitted.head_.logits(x), selected.head.logits(x))
 
 
 def test_it_predicts_labels_with_probabilities(fitted: ImageClassifier, paths: list[str], labels: list[str]) -> None:

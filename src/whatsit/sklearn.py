@@ -41,9 +41,9 @@ from whatsit.images.resize import fit_image
 from whatsit.images.source import read_bytes
 from whatsit.machine import cores
 from whatsit.training.calibration import softmax
-from whatsit.training.heads import FAMILIES, Problem
+from whatsit.training.heads import HEAD_TYPES, TrainingData
 from whatsit.training.preparation import range_of_images
-from whatsit.training.selection import choose, fold_rounds
+from whatsit.training.selection import make_folds, select_head
 from whatsit.training.splits import FOLDS
 
 
@@ -271,7 +271,7 @@ class ImageClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         groups = None if groups is None else column_or_1d(groups)
         check_consistent_length(images, y, groups)
         check_classification_targets(y)
-        check_choice("head", self.head, tuple(FAMILIES))
+        check_choice("head", self.head, tuple(HEAD_TYPES))
         classes, labels = np.unique(y, return_inverse=True)
         if len(classes) < 2:
             raise ValueError(f"The number of classes has to be greater than one; got {len(classes)} class")
@@ -280,10 +280,10 @@ class ImageClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         components = _components(seen, groups)
         _check_distinct(classes, labels, components)
         folds = assign_folds(labels, seen.digests, components, FOLDS, self.random_state)
-        problem = Problem(seen.vectors, labels, len(classes), self.balance, self.random_state)
-        chosen = choose(problem, FAMILIES[self.head], fold_rounds(folds))
+        data = TrainingData(seen.vectors, labels, len(classes), self.balance, self.random_state)
+        selected = select_head(data, HEAD_TYPES[self.head], make_folds(folds))
         self.classes_ = classes
-        self.head_, self.strength_, self.temperature_ = chosen.head, chosen.strength, chosen.temperature
+        self.head_, self.strength_, self.temperature_ = selected.head, selected.regularization, selected.temperature
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:

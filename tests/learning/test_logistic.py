@@ -12,11 +12,11 @@ from learning.blobs import Array, blobs
 from whatsit.model.heads import LinearHead
 from whatsit.training.calibration import softmax
 from whatsit.training.heads import (
-    FAMILIES,
+    HEAD_TYPES,
     Objective,
-    Problem,
     Solution,
     Standardised,
+    TrainingData,
     balanced_weights,
     fit_path,
 )
@@ -76,11 +76,11 @@ def test_a_warm_start_does_not_change_the_answer() -> None:
 
 def test_a_class_that_a_fold_lacks_gets_next_to_no_probability() -> None:
     x, labels = blobs(120, 20, 3)
-    problem = Problem(x, labels, 3)
+    data = TrainingData(x, labels, 3)
     rows = np.flatnonzero(labels != 2)
     for name in ("logistic", "mlp", "svm", "knn"):
-        family = FAMILIES[name]
-        (head,) = family.fit(problem, rows, family.strengths[:1], final=True)
+        head_type = HEAD_TYPES[name]
+        (head,) = head_type.fit(data, rows, head_type.grid[:1], final=True)
         probabilities = softmax(head.logits(x))
         assert np.isfinite(probabilities).all()
         assert set(probabilities.argmax(axis=1)) <= {0, 1}
@@ -120,7 +120,7 @@ def test_few_photos_are_rotated_and_nothing_is_lost() -> None:
 def test_constant_columns_are_harmless() -> None:
     x, labels = blobs(100, 20, 3)
     x[:, [0, 7]] = 5
-    head = next(FAMILIES["logistic"].fit(Problem(x, labels, 3), np.arange(100), (0.1,), final=True))
+    head = next(HEAD_TYPES["logistic"].fit(TrainingData(x, labels, 3), np.arange(100), (0.1,), final=True))
     assert isinstance(head, LinearHead)
     np.testing.assert_allclose(head.weight[[0, 7]], 0, atol=1e-6)
     shifted = x.copy()
@@ -130,5 +130,5 @@ def test_constant_columns_are_harmless() -> None:
 
 def test_equal_embeddings_leave_the_shares_of_the_classes() -> None:
     x, labels = np.ones((8, 5), np.float32), np.array([0, 0, 0, 0, 0, 0, 1, 1])
-    head = next(FAMILIES["logistic"].fit(Problem(x, labels, 2), np.arange(8), (0.1,), final=True))
+    head = next(HEAD_TYPES["logistic"].fit(TrainingData(x, labels, 2), np.arange(8), (0.1,), final=True))
     np.testing.assert_allclose(softmax(head.logits(x))[0], [0.75, 0.25], atol=1e-3)

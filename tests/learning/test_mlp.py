@@ -8,8 +8,8 @@ from scipy.optimize import check_grad
 from learning.blobs import Array, Labels, blobs, folds_of
 from whatsit.model.heads import MLPHead
 from whatsit.training import mlp
-from whatsit.training.heads import FAMILIES, Problem
-from whatsit.training.selection import choose, fold_rounds
+from whatsit.training.heads import HEAD_TYPES, TrainingData
+from whatsit.training.selection import make_folds, select_head
 
 
 def exclusive_or(n: int, seed: int = 0) -> tuple[Array, Labels]:
@@ -25,9 +25,11 @@ def exclusive_or(n: int, seed: int = 0) -> tuple[Array, Labels]:
 def test_it_learns_what_no_linear_head_can() -> None:
     x, labels = exclusive_or(600)
     new, truth = exclusive_or(400, seed=1)
-    rounds = fold_rounds(folds_of(600))
+    rounds = make_folds(folds_of(600))
     right = {
-        name: (choose(Problem(x, labels, 2), FAMILIES[name], rounds).head.logits(new).argmax(axis=1) == truth).mean()
+        name: (
+            select_head(TrainingData(x, labels, 2), HEAD_TYPES[name], rounds).head.logits(new).argmax(axis=1) == truth
+        ).mean()
         for name in ("logistic", "mlp")
     }
     assert right["logistic"] < 0.6
@@ -36,8 +38,8 @@ def test_it_learns_what_no_linear_head_can() -> None:
 
 def fitted(seed: int, epochs: float = 3, labels: Labels | None = None) -> MLPHead:
     x, given = blobs(120, 30, 3)
-    problem = Problem(x, given if labels is None else labels, 3, seed=seed)
-    (head,) = FAMILIES["mlp"].fit(problem, np.arange(120), (epochs,), final=True)
+    data = TrainingData(x, given if labels is None else labels, 3, seed=seed)
+    (head,) = HEAD_TYPES["mlp"].fit(data, np.arange(120), (epochs,), final=True)
     assert isinstance(head, MLPHead)
     return head
 
@@ -51,7 +53,7 @@ def test_a_seed_gives_the_same_bytes_and_another_seed_others() -> None:
 
 def test_a_head_is_the_same_whether_the_path_stops_before_it_or_not() -> None:
     x, labels = blobs(120, 30, 3)
-    path = list(FAMILIES["mlp"].fit(Problem(x, labels, 3, seed=3), np.arange(120), (1, 3, 5), final=False))
+    path = list(HEAD_TYPES["mlp"].fit(TrainingData(x, labels, 3, seed=3), np.arange(120), (1, 3, 5), final=False))
     assert isinstance(path[1], MLPHead)
     assert path[1].weight.tobytes() == fitted(seed=3).weight.tobytes()
 
@@ -106,7 +108,7 @@ def test_weights_of_rare_classes_count() -> None:
     x = (rng.normal(size=(300, 10)) + 0.6 * labels[:, None]).astype(np.float32)
     found = {}
     for balance in (False, True):
-        (head,) = FAMILIES["mlp"].fit(Problem(x, labels, 2, balance), np.arange(300), (12,), final=True)
+        (head,) = HEAD_TYPES["mlp"].fit(TrainingData(x, labels, 2, balance), np.arange(300), (12,), final=True)
         found[balance] = (head.logits(x).argmax(axis=1) == 1)[labels == 1].mean()
     assert found[True] > 0.8
     assert found[False] < found[True] - 0.2
@@ -116,5 +118,5 @@ def test_constant_columns_and_equal_photos_are_harmless() -> None:
     x, labels = blobs(40, 12, 2)
     x[:, [0, 5]] = 7
     for given in (x, np.ones_like(x)):
-        (head,) = FAMILIES["mlp"].fit(Problem(given, labels, 2), np.arange(40), (5,), final=True)
+        (head,) = HEAD_TYPES["mlp"].fit(TrainingData(given, labels, 2), np.arange(40), (5,), final=True)
         assert np.isfinite(head.logits(given)).all()

@@ -5,22 +5,22 @@ import pytest
 
 from learning.blobs import blobs, folds_of
 from whatsit.training.calibration import log_loss
-from whatsit.training.heads import FAMILIES, Problem
-from whatsit.training.selection import fold_rounds, trace
+from whatsit.training.heads import HEAD_TYPES, TrainingData
+from whatsit.training.selection import make_folds, trace
 
 SHAPES = {"n > dim": (400, 30, 3), "n < dim": (80, 200, 4), "two classes": (150, 40, 2)}
 
 
 @pytest.mark.parametrize("balance", [False, True])
-@pytest.mark.parametrize("strength", [1.0, 0.003])
+@pytest.mark.parametrize("regularization", [1.0, 0.003])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_it_ends_where_the_fitted_head_stands(shape: str, strength: float, balance: bool) -> None:
+def test_it_ends_where_the_fitted_head_stands(shape: str, regularization: float, balance: bool) -> None:
     n, dim, classes = SHAPES[shape]
     x, labels = blobs(n, dim, classes)
-    problem = Problem(x, labels, classes, balance)
-    one = fold_rounds(folds_of(n))[0]
-    (head,) = FAMILIES["logistic"].fit(problem, one.fit, (strength,), final=True)
-    last = trace(problem, strength, one)[-1]
+    data = TrainingData(x, labels, classes, balance)
+    one = make_folds(folds_of(n))[0]
+    (head,) = HEAD_TYPES["logistic"].fit(data, one.fit, (regularization,), final=True)
+    last = trace(data, regularization, one)[-1]
     for rows, loss, accuracy in (
         (one.fit, last.train_loss, last.train_accuracy),
         (one.held_out, last.valid_loss, last.valid_accuracy),
@@ -32,8 +32,8 @@ def test_it_ends_where_the_fitted_head_stands(shape: str, strength: float, balan
 
 def test_it_starts_at_the_shares_of_the_classes_and_falls() -> None:
     x, labels = blobs(200, 30, 4)
-    one = fold_rounds(folds_of(200))[0]
-    steps = trace(Problem(x, labels, 4), 0.03, one)
+    one = make_folds(folds_of(200))[0]
+    steps = trace(TrainingData(x, labels, 4), 0.03, one)
     assert [step.iteration for step in steps] == list(range(len(steps)))
     assert len(steps) > 5
     shares = np.bincount(labels[one.fit]) / len(one.fit)
@@ -47,5 +47,5 @@ def test_it_starts_at_the_shares_of_the_classes_and_falls() -> None:
 @pytest.mark.parametrize("head", ["mlp", "svm", "knn"])
 def test_other_heads_have_no_course(head: str) -> None:
     x, labels = blobs(60, 10, 3)
-    family = next(family for family in FAMILIES.values() if family.name == head)
-    assert trace(Problem(x, labels, 3), 1.0, fold_rounds(folds_of(60))[0], family.name) == []
+    head_type = next(head_type for head_type in HEAD_TYPES.values() if head_type.name == head)
+    assert trace(TrainingData(x, labels, 3), 1.0, make_folds(folds_of(60))[0], head_type.name) == []

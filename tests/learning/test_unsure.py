@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from learning.blobs import blobs
-from whatsit.model.heads import MAX_REFERENCES, Familiarity, directions
-from whatsit.training.calibration import LEAST_ANSWERS, choose_threshold, in_turn, learn_familiarity
+from whatsit.model.heads import MAX_REFERENCES, OutOfDistributionScore, directions
+from whatsit.training.calibration import LEAST_ANSWERS, choose_threshold, fit_ood_score, in_turn
 
 LEVELS = st.integers(1, 12).map(lambda n: n / 12)  # few, so that there are ties
 
@@ -84,9 +84,7 @@ def test_own_copies_do_not_make_a_photo_familiar() -> None:
     labels = np.concatenate([labels, np.zeros(40, np.int64)])
     alone = np.arange(len(everything))
     copies = np.concatenate([np.arange(400), 400 + np.arange(20), 400 + np.arange(20)])
-    assert (
-        learn_familiarity(everything, labels, copies).limit < 0.9 * learn_familiarity(everything, labels, alone).limit
-    )
+    assert fit_ood_score(everything, labels, copies).limit < 0.9 * fit_ood_score(everything, labels, alone).limit
 
 
 def test_the_limit_is_drawn_from_photos_that_the_network_did_not_learn_from() -> None:
@@ -96,16 +94,16 @@ def test_the_limit_is_drawn_from_photos_that_the_network_did_not_learn_from() ->
     centres = np.stack([x[labels == k].mean(axis=0) for k in range(4)])
     x[:2000] = centres[labels[:2000]] + (x[:2000] - centres[labels[:2000]]) / 4
     new, alone = np.arange(2000, 3000), np.arange(3000)
-    known = learn_familiarity(x[:3000], labels[:3000], alone, new)
+    known = fit_ood_score(x[:3000], labels[:3000], alone, new)
     assert (known.similarity(x[3000:]) >= known.limit).mean() == pytest.approx(0.99, abs=0.012)
-    learned = learn_familiarity(x[:2000], labels[:2000], alone[:2000])
+    learned = fit_ood_score(x[:2000], labels[:2000], alone[:2000])
     assert (learned.similarity(x[3000:]) >= learned.limit).mean() < 0.9
 
 
 def test_99_of_100_photos_like_the_training_photos_pass() -> None:
     x, labels = blobs(4000, 20, 4, seed=5)
     x /= np.abs(x).max(axis=0)
-    known = learn_familiarity(x[:3000], labels[:3000], np.arange(3000))
+    known = fit_ood_score(x[:3000], labels[:3000], np.arange(3000))
     assert (known.similarity(x[3000:]) >= known.limit).mean() == pytest.approx(0.99, abs=0.01)
     foreign = np.random.default_rng(0).normal(0, 1, (500, 20)).astype(np.float32)
     assert (known.similarity(foreign) < known.limit).mean() > 0.5
@@ -116,11 +114,11 @@ def test_references_are_spread_over_the_classes() -> None:
     x = np.random.default_rng(0).normal(size=(len(labels), 8)).astype(np.float32)
     x[:, 0] = 0
     x[np.arange(len(x)), 0] = 100 * (labels == 1)
-    known = learn_familiarity(x, labels, np.arange(len(x)))
+    known = fit_ood_score(x, labels, np.arange(len(x)))
     assert known.references.shape == (MAX_REFERENCES, 8)
     assert known.references.dtype == np.float16
     assert (known.references[:, 0] > 0.9).sum() == 40  # the whole of the small class
-    np.testing.assert_array_equal(known.references, directions(x[known.rows]).astype(np.float16))
+    np.testing.assert_array_equal(known.references, directions(x[known.reference_rows]).astype(np.float16))
 
 
 def test_classes_take_turns() -> None:
@@ -130,11 +128,11 @@ def test_classes_take_turns() -> None:
 
 def test_half_precision_costs_nothing() -> None:
     x, labels = blobs(300, 64, 3)
-    known = learn_familiarity(x, labels, np.arange(300))
+    known = fit_ood_score(x, labels, np.arange(300))
     np.testing.assert_allclose(known.similarity(x), 1, atol=2e-3)
     np.testing.assert_allclose(np.linalg.norm(known.references.astype(np.float32), axis=1), 1, atol=2e-3)
 
 
 def test_an_empty_picture_is_like_nothing() -> None:
-    known = Familiarity(np.eye(3, dtype=np.float16), 0.5, np.arange(3))
+    known = OutOfDistributionScore(np.eye(3, dtype=np.float16), 0.5, np.arange(3))
     assert known.similarity(np.zeros((1, 3), np.float32))[0] == 0

@@ -20,10 +20,10 @@ from whatsit.images.preprocessing import Preprocessing
 from whatsit.model.classifier import Classifier
 from whatsit.model.export import export_graph
 from whatsit.model.format import FILES
-from whatsit.model.heads import Familiarity, Head, NeighbourHead
+from whatsit.model.heads import Head, NeighbourHead, OutOfDistributionScore
 from whatsit.model.sessions import OUTPUTS
-from whatsit.training.calibration import learn_familiarity, softmax
-from whatsit.training.heads import FAMILIES, Problem
+from whatsit.training.calibration import fit_ood_score, softmax
+from whatsit.training.heads import HEAD_TYPES, TrainingData
 
 pytestmark = pytest.mark.slow
 
@@ -49,25 +49,25 @@ def vectors(extractor: FeatureExtractor, files: list[bytes]) -> NDArray[np.float
 
 
 @pytest.fixture(scope="module")
-def problem(extractor: FeatureExtractor, paths: list[str]) -> Problem:
-    return Problem(embed(extractor, [Path(path).read_bytes() for path in paths]), np.arange(15) // 5, 3)
+def data(extractor: FeatureExtractor, paths: list[str]) -> TrainingData:
+    return TrainingData(embed(extractor, [Path(path).read_bytes() for path in paths]), np.arange(15) // 5, 3)
 
 
-def head_of(name: str, problem: Problem) -> Head:
-    family = next(family for family in FAMILIES.values() if family.name == name)
-    return next(family.fit(problem, np.arange(15), family.strengths[3:4], final=True))
+def head_of(name: str, data: TrainingData) -> Head:
+    head_type = next(head_type for head_type in HEAD_TYPES.values() if head_type.name == name)
+    return next(head_type.fit(data, np.arange(15), head_type.grid[3:4], final=True))
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", HEAD_TYPES)
 def test_graph_and_python_agree_on_every_format(
-    name: str, extractor: FeatureExtractor, problem: Problem, files: list[bytes], vectors: NDArray[np.float32]
+    name: str, extractor: FeatureExtractor, data: TrainingData, files: list[bytes], vectors: NDArray[np.float32]
 ) -> None:
-    head = head_of(name, problem)
-    known = learn_familiarity(problem.x, problem.labels, np.arange(15))
+    head = head_of(name, data)
+    known = fit_ood_score(data.x, data.labels, np.arange(15))
     graph = export_graph(extractor.graph, head, TEMPERATURE, known, 3)
     session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    for kind, data, x in zip(FORMATS, files, vectors[:, None], strict=True):
-        pixels = load_for_network(data, extractor.preprocessing)[None]
+    for kind, file, x in zip(FORMATS, files, vectors[:, None], strict=True):
+        pixels = load_for_network(file, extractor.preprocessing)[None]
         probabilities, similarity, embedding = session.run(OUTPUTS, {"image": pixels})
         np.testing.assert_allclose(embedding, x, atol=CLOSE, rtol=CLOSE, err_msg=kind)
         np.testing.assert_allclose(probabilities, softmax(head.logits(x), TEMPERATURE), atol=CLOSE, err_msg=kind)
@@ -110,8 +110,8 @@ def test_one_and_many_images_at_once_get_the_same_answer(classifier: Classifier,
     np.testing.assert_allclose(together, one_by_one, atol=1e-5)
 
 
-def test_a_published_head_finds_everything_familiar(extractor: FeatureExtractor, problem: Problem) -> None:
-    graph = export_graph(extractor.graph, head_of("logistic", problem), 1.0, None, 3)
+def test_a_published_head_finds_everything_familiar(extractor: FeatureExtractor, data: TrainingData) -> None:
+    graph = export_graph(extractor.graph, head_of("logistic", data), 1.0, None, 3)
     taken = extractor.preprocessing
     pixels = np.zeros((2, taken.height, taken.width, 3), np.uint8)
     similarity = run(open_session(graph), ["similarity"], pixels)[0]
@@ -132,10 +132,10 @@ def test_a_backbone_of_any_opset_takes_every_head(opset: int, tmp_path: Path) ->
     rng = np.random.default_rng(opset)
     pixels = rng.integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
     x = run(open_session(extractor.graph), ["embedding"], pixels)[0]
-    problem = Problem(x, np.array([0, 0, 1, 1, 2, 2]), 3)
-    known = Familiarity((x[:2] / 10).astype(np.float16), 0.0, np.arange(2))
-    for family in FAMILIES.values():
-        head = next(family.fit(problem, np.arange(6), family.strengths[-1:], final=True))
+    data = TrainingData(x, np.array([0, 0, 1, 1, 2, 2]), 3)
+    known = OutOfDistributionScore((x[:2] / 10).astype(np.float16), 0.0, np.arange(2))
+    for head_type in HEAD_TYPES.values():
+        head = next(head_type.fit(data, np.arange(6), head_type.grid[-1:], final=True))
         session = open_session(export_graph(extractor.graph, head, TEMPERATURE, known, 3))
         probabilities, similarity, _ = run(session, OUTPUTS, pixels)
         np.testing.assert_allclose(probabilities, softmax(head.logits(x), TEMPERATURE), atol=CLOSE)

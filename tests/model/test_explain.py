@@ -23,8 +23,8 @@ from whatsit.model.classifier import Classifier
 from whatsit.model.explain import OCCLUSION_GRID, Explanation, _resized, occlusion_grid
 from whatsit.model.export import export_graph
 from whatsit.model.heads import Head, LinearHead
-from whatsit.training.calibration import learn_familiarity
-from whatsit.training.heads import FAMILIES, Problem
+from whatsit.training.calibration import fit_ood_score
+from whatsit.training.heads import HEAD_TYPES, TrainingData
 
 pytestmark = pytest.mark.slow
 
@@ -90,8 +90,10 @@ def make(photos: Path) -> Make:
         extractor = feature_extractor("efficientnet-lite0", "int8", fit)
         pixels = np.stack([np.asarray(Image.open(path).resize((224, 224))) for path in some])
         x = run(open_session(extractor.graph), ["embedding"], pixels)[0]
-        family = next(family for family in FAMILIES.values() if family.name == name)
-        head = next(family.fit(Problem(x, np.arange(12) // 4, 3), np.arange(12), family.strengths[-3:], final=True))
+        head_type = next(head_type for head_type in HEAD_TYPES.values() if head_type.name == name)
+        head = next(
+            head_type.fit(TrainingData(x, np.arange(12) // 4, 3), np.arange(12), head_type.grid[-3:], final=True)
+        )
         return as_classifier(extractor.graph, head, x, extractor.preprocessing)
 
     return made
@@ -100,7 +102,7 @@ def make(photos: Path) -> Make:
 def as_classifier(backbone: bytes, head: Head, x: NDArray[np.float32], preprocessing: Preprocessing) -> Classifier:
     from whatsit.model.format import ModelFacts, Unsure
 
-    known = learn_familiarity(x, np.arange(12) // 4, np.arange(12))
+    known = fit_ood_score(x, np.arange(12) // 4, np.arange(12))
     facts = ModelFacts(
         name="made",
         labels=("leaves", "shells", "stones"),

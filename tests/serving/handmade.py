@@ -15,7 +15,7 @@ from PIL import Image
 from whatsit.images.preprocessing import Preprocessing
 from whatsit.model.export import export_graph
 from whatsit.model.format import ModelFacts, Unsure, write_core
-from whatsit.model.heads import Familiarity, LinearHead
+from whatsit.model.heads import LinearHead, OutOfDistributionScore
 
 SIDE = 4  # pixels
 LABELS = ("daisy", "dandelion", "roses", "sunflowers", "tulips", "other")
@@ -32,7 +32,7 @@ def handmade_model(folder: Path) -> Path:
         _backbone(),
         LinearHead(WEIGHT, bias.astype(np.float32)),
         1.0,
-        Familiarity(references, limit=0.5, rows=np.arange(2)),
+        OutOfDistributionScore(references, limit=0.5, reference_rows=np.arange(2)),
         len(LABELS),
     )
     facts = ModelFacts(

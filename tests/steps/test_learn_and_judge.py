@@ -7,7 +7,7 @@ import pytest
 
 from whatsit.config import HeadName, Split, TrainOptions
 from whatsit.data.groups import Related
-from whatsit.training.calibration import learn_familiarity
+from whatsit.training.calibration import fit_ood_score
 from whatsit.training.experiment import Photos
 from whatsit.training.probe import learn, threshold_of
 from whatsit.training.splits import make_plan
@@ -65,7 +65,7 @@ def test_in_cross_validation_similarity_is_to_photos_of_other_folds() -> None:
     first = [one.similarity[mine[0]] - one.rule.similarity for one in (before, after)]
     assert first[0] == pytest.approx(first[1], abs=1e-6)
     others = np.flatnonzero(plan.folds != 2)
-    expected = learn_familiarity(photos.x[others], photos.labels[others], photos.components[others])
+    expected = fit_ood_score(photos.x[others], photos.labels[others], photos.components[others])
     margin = expected.similarity(photos.x[mine]) - expected.limit
     np.testing.assert_allclose(before.similarity[mine] - before.rule.similarity, margin, atol=1e-6)
 
@@ -88,14 +88,14 @@ def test_figures_threshold_and_answers_are_by_the_whole_rule() -> None:
     photos = replace(photos, x=x)
     plan = make_plan(photos, options)
     learned = learn(photos, plan, options)
-    learned = replace(learned, familiarity=replace(learned.familiarity, limit=0.75))
+    learned = replace(learned, ood_score=replace(learned.ood_score, limit=0.75))
     verdict, result = learned.verdict(plan.judge), judge(photos, plan, learned)
     assert verdict.unlike[odd].mean() > 0.9
     assert result.answered.unlike == verdict.unlike.sum()
     assert result.answered.answered == (~verdict.unsure).sum()
     assert result.evaluation.coverage[-1].coverage == pytest.approx(1 - verdict.unlike.mean())
-    threshold = threshold_of(learned.chosen, photos.labels[plan.learn], 0.9, learned.familiarity)
-    assert threshold.coverage <= 1 - (learned.familiarity.own < 0.75).mean()
+    threshold = threshold_of(learned.selected, photos.labels[plan.learn], 0.9, learned.ood_score)
+    assert threshold.coverage <= 1 - (learned.ood_score.train_similarity < 0.75).mean()
 
 
 def test_labels_of_test_reach_nothing() -> None:
@@ -103,7 +103,7 @@ def test_labels_of_test_reach_nothing() -> None:
     plan = make_plan(photos, options)
     before, after = learn(photos, plan, options), learn(relabelled(photos, plan.judge), plan, options)
     assert np.array_equal(after.judged, before.judged)
-    assert after.chosen.strength == before.chosen.strength
+    assert after.selected.regularization == before.selected.regularization
     assert after.threshold == before.threshold
 
 

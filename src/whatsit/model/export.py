@@ -1,4 +1,4 @@
-"""Joins backbone, head, temperature and familiarity into the one graph that a model folder carries.
+"""Joins backbone, head, temperature and out-of-distribution score into the one graph of a model folder.
 
 image uint8 (n, height, width, 3) → probabilities float32 (n, classes)
                                     embedding     float32 (n, dim)
@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 
 from whatsit.embedding.graph import NodeWriter
 from whatsit.errors import WhatsitError
-from whatsit.model.heads import Familiarity, Head, LinearHead, MLPHead, NeighbourHead
+from whatsit.model.heads import Head, LinearHead, MLPHead, NeighbourHead, OutOfDistributionScore
 
 MOST_BYTES = 1.9e9  # of protobuf's 2 GiB; the rest is for the backbone
 
@@ -88,9 +88,9 @@ class _Tail(NodeWriter):
 
 
 def export_graph(
-    backbone: bytes, head: Head, temperature: float, familiarity: Familiarity | None, classes: int
+    backbone: bytes, head: Head, temperature: float, ood_score: OutOfDistributionScore | None, classes: int
 ) -> bytes:
-    """The whole model as ONNX. Without `familiarity` (a published head) every similarity is 1.
+    """The whole model as ONNX. Without `ood_score` (a published head) every similarity is 1.
 
     Raises WhatsitError where the head is larger than an ONNX file can be.
     """
@@ -98,10 +98,10 @@ def export_graph(
     model = onnx.load_from_string(backbone)
     tail = _Tail()
     tail.probabilities(tail.head(head), temperature)
-    if familiarity is None:
+    if ood_score is None:
         _always_familiar(tail)
     else:
-        tail.similarity(familiarity.references)
+        tail.similarity(ood_score.references)
     model.graph.node.extend(tail.nodes)
     model.graph.initializer.extend(tail.constants)
     for name, *width in (("similarity",), ("probabilities", classes)):

@@ -22,13 +22,14 @@ def _none() -> Array:
 
 
 @dataclass(frozen=True)
-class Familiarity:
-    """The references, and the similarity below which a photo is of something else."""
+class OutOfDistributionScore:
+    """How similar a photo is to the training photos (the references), and the limit below which it is unlike them."""
 
     references: NDArray[np.float16]  # (m, dim) of length 1
     limit: float
-    rows: NDArray[np.int64]  # (m,) which of the training photos the references are
-    own: NDArray[np.float32] = field(default_factory=_none)  # (n,) of each training photo, to others than its copies
+    reference_rows: NDArray[np.int64]  # (m,) which of the training photos the references are
+    # (n,) similarity of each training photo to the references that are not its copies
+    train_similarity: NDArray[np.float32] = field(default_factory=_none)
 
     def similarity(self, x: Array) -> Array:
         """(n, dim) → (n,) cosine to the nearest reference."""

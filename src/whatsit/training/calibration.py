@@ -1,12 +1,13 @@
-"""Temperature scaling (Guo et al. 2017): one number that makes probabilities mean what they say.
+"""Calibration of a fitted head on held-out photos: temperature, threshold of "unsure", and out-of-distribution score.
 
-The top probability from which on an answer is given: chosen on held-out photos that are judged by the whole rule.
+- Temperature scaling (Guo et al. 2017): one number that makes the probabilities match the share of right answers.
+- The threshold: the lowest top probability at which an answer is given.
+- The out-of-distribution score: the cosine similarity to the nearest of up to a thousand training photos. A head
+  divides all of space among its classes, so its probability can be high for a picture of something else. The distance
+  to the nearest training embedding shows that (Sun et al. 2022). On five sets it found foreign photos far better than
+  the top probability did (benchmarks/RESULTS.md).
 
-How like the training photos an image is: the cosine to the nearest of up to a thousand of them.
-
-A head divides all of space among its classes, so it is sure of pictures of something else entirely. The distance
-to the nearest training embedding is not fooled (Sun et al. 2022); on five sets it told foreign photos apart far
-better than the top probability did (benchmarks/RESULTS.md).
+The module does not decide about a new photo: `whatsit/decide.py` does.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.model.heads import MAX_REFERENCES, Familiarity, directions
+from whatsit.model.heads import MAX_REFERENCES, OutOfDistributionScore, directions
 
 Array = NDArray[np.float32]
 
@@ -98,7 +99,7 @@ def choose_threshold(
     """The lowest threshold whose given answers are right at least `precision` of the time.
 
     top: (n,) calibrated top probabilities of images that the head did not see; correct: (n,); familiar: (n,) whether an
-    image is like those learned from, all by default: the others get no answer, whatever their probability. Where none
+    image is like the training images, all by default: the others get no answer, whatever their probability. Where none
     with at least `LEAST_ANSWERS` reaches the precision, the one of those that comes nearest. Probabilities that are
     equal in `DIGITS` digits are answered together, and the threshold lies half a digit below them.
     """
@@ -124,18 +125,18 @@ KEPT = 0.99  # share of photos like the training photos that pass
 ROUNDING = 1e-4  # by which the graph's cosines may differ from those here; copies of one picture are to pass
 
 
-def learn_familiarity(
+def fit_ood_score(
     x: Array,
     labels: NDArray[np.int64],
     components: NDArray[np.int64],
     new: NDArray[np.int64] | None = None,
-) -> Familiarity:
+) -> OutOfDistributionScore:
     """References spread evenly over the classes; the limit from photos compared to others than their own copies.
 
     x: (n, dim) training embeddings; labels: (n,); components: (n,), equal for copies and groups; new: rows that the
-    network which made the embeddings did not learn from, where it learned from the others. A network that is taught for
-    long draws the photos of a class together (Papyan, Han & Donoho 2020), and new photos less: so the limit lets 99 %
-    of those pass, too, where there are some.
+    network which made the embeddings was not trained on, where it was trained on the others. A network that is trained
+    for long draws the photos of a class together (Papyan, Han & Donoho 2020), and new photos less: so the limit lets
+    99 % of those pass, too, where there are some.
     """
     rows = np.sort(in_turn(labels)[:MAX_REFERENCES])
     references = directions(x[rows]).astype(np.float16)
@@ -145,9 +146,9 @@ def learn_familiarity(
         cosines = directions(x[block]) @ references.astype(np.float32).T
         cosines[components[block, None] == components[rows]] = -1
         similarity[block] = cosines.max(axis=1)
-    judged = [similarity] if new is None else [similarity, similarity[new]]
-    limit = min(float(np.quantile(one, 1 - KEPT)) for one in judged) - ROUNDING
-    return Familiarity(references, limit, rows, similarity)
+    similarities = [similarity] if new is None else [similarity, similarity[new]]
+    limit = min(float(np.quantile(one, 1 - KEPT)) for one in similarities) - ROUNDING
+    return OutOfDistributionScore(references, limit, rows, similarity)
 
 
 def in_turn(labels: NDArray[np.int64]) -> NDArray[np.int64]:

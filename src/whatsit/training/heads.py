@@ -1,7 +1,8 @@
-"""The heads: embeddings → logits. What each learned is plain arrays, which the exported graph holds as they are.
+"""Head types that a probe fits on embeddings. Each maps embeddings to logits.
 
-A family knows its strengths, the values of its one hyper-parameter from strong to weak regularisation, and fits
-the whole path of them at once, so that what they share is computed once.
+A fitted head is plain arrays, which the exported graph holds as they are. A `HeadType` has one hyper-parameter. Its
+grid lists the values to try, from strong to weak regularization. `fit` goes through the grid in that order, so
+what the values share is computed once. The module does not choose a value: `selection.py` does.
 
 Multinomial logistic regression is fitted here, on standardised embeddings, along a path of penalties. Minimised is
 
@@ -205,8 +206,8 @@ ABSENT_MARGIN = -10.0  # of a class that no photo of a fold's training part show
 
 
 @dataclass(frozen=True)
-class Problem:
-    """What to learn from, and whether classes should weigh the same."""
+class TrainingData:
+    """Embeddings and labels to fit a head on, and whether all classes weigh the same."""
 
     x: Array  # (n, dim)
     labels: Labels  # (n,)
@@ -214,12 +215,12 @@ class Problem:
     balance: bool = False
     seed: int = 0  # of what is drawn at random
 
-    def subset(self, rows: Labels) -> "Problem":
+    def subset(self, rows: Labels) -> "TrainingData":
         return replace(self, x=self.x[rows], labels=self.labels[rows])
 
     @cached_property
     def space(self) -> Standardised:
-        """Standardised coordinates, made once: rounds of a search share them, as they know no labels."""
+        """Standardised coordinates, made once: all folds share them, as they do not depend on labels."""
         return Standardised.of(self.x)
 
     @cached_property
@@ -234,83 +235,81 @@ class Problem:
 
 
 class FitPath(Protocol):
-    """Fits on some rows of a problem: one head a strength, in that order, each made when asked for.
+    """Fits one head for each value of the grid on the given rows; each head is fitted when it is asked for.
 
-    What the strengths and other calls share is made at once, on the calling thread.
+    What the values share is computed at once, on the calling thread.
     """
 
-    def __call__(
-        self, problem: Problem, rows: Labels, strengths: Sequence[float], *, final: bool
-    ) -> Iterator[Head]: ...
+    def __call__(self, data: TrainingData, rows: Labels, grid: Sequence[float], *, final: bool) -> Iterator[Head]: ...
 
 
 @dataclass(frozen=True)
-class Family:
-    """A kind of head, with the values of its one hyper-parameter from strong to weak regularisation."""
+class HeadType:
+    """A kind of head, with the values of its one hyper-parameter from strong to weak regularization."""
 
     name: HeadName
-    strength_name: str  # what the field calls it
+    parameter_name: str  # what the field calls it
     probabilistic: bool  # whether its logits are log probabilities, up to a constant
-    strengths: tuple[float, ...]
+    grid: tuple[float, ...]
     fit: FitPath
 
 
-def _logistic(problem: Problem, rows: Labels, strengths: Sequence[float], *, final: bool) -> Iterator[Head]:
-    space = problem.space
+def _logistic(data: TrainingData, rows: Labels, grid: Sequence[float], *, final: bool) -> Iterator[Head]:
+    space = data.space
     path = fit_path(
         space.z[rows],
-        problem.labels[rows],
-        problem.classes,
-        strengths,
-        problem.weights(rows),
+        data.labels[rows],
+        data.classes,
+        grid,
+        data.weights(rows),
         FINAL_TOLERANCE if final else SEARCH_TOLERANCE,
     )
     return (space.head(solution.coefficients, solution.intercept) for solution in path)
 
 
-def _mlp(problem: Problem, rows: Labels, strengths: Sequence[float], *, final: bool) -> Iterator[Head]:
+def _mlp(data: TrainingData, rows: Labels, grid: Sequence[float], *, final: bool) -> Iterator[Head]:
     from whatsit.training import mlp
 
-    labels, weights = problem.labels[rows], problem.weights(rows)
-    bias = _log_priors(labels, problem.classes, weights)
-    epochs = [int(strength) for strength in strengths]
-    return mlp.fit_path(problem.x[rows], labels, bias, weights, epochs, problem.seed)
+    labels, weights = data.labels[rows], data.weights(rows)
+    bias = _log_priors(labels, data.classes, weights)
+    epochs = [int(regularization) for regularization in grid]
+    return mlp.fit_path(data.x[rows], labels, bias, weights, epochs, data.seed)
 
 
-def _svm(problem: Problem, rows: Labels, strengths: Sequence[float], *, final: bool) -> Iterator[Head]:
+def _svm(data: TrainingData, rows: Labels, grid: Sequence[float], *, final: bool) -> Iterator[Head]:
     """Linear, one against the rest (scikit-learn's LinearSVC); its margins serve as logits."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.svm import LinearSVC
 
-    z, labels, weights = problem.space.z[rows], problem.labels[rows], problem.weights(rows)
+    z, labels, weights = data.space.z[rows], data.labels[rows], data.weights(rows)
 
-    def head(strength: float) -> Head:
-        svm = LinearSVC(C=strength, dual="auto", random_state=0, max_iter=5000 if final else 1000, tol=1e-3)
+    def head(regularization: float) -> Head:
+        svm = LinearSVC(C=regularization, dual="auto", random_state=0, max_iter=5000 if final else 1000, tol=1e-3)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a near solution ranks and serves as well
             svm.fit(z, labels, sample_weight=weights)
-        coefficients = np.zeros((z.shape[1], problem.classes), np.float32)
-        intercept = np.full(problem.classes, ABSENT_MARGIN, np.float32)
+        coefficients = np.zeros((z.shape[1], data.classes), np.float32)
+        intercept = np.full(data.classes, ABSENT_MARGIN, np.float32)
         two = len(svm.classes_) == 2
         coefficients[:, svm.classes_] = np.stack([-svm.coef_[0], svm.coef_[0]], axis=1) if two else svm.coef_.T
         intercept[svm.classes_] = [-svm.intercept_[0], svm.intercept_[0]] if two else svm.intercept_
-        return problem.space.head(coefficients, intercept)
+        return data.space.head(coefficients, intercept)
 
-    return map(head, strengths)
-
-
-def _knn(problem: Problem, rows: Labels, strengths: Sequence[float], *, final: bool) -> Iterator[Head]:
-    stored = problem.directions[rows]
-    votes = np.eye(problem.classes, dtype=np.float32)[problem.labels[rows]] * problem.weights(rows)[:, None]
-    return (NeighbourHead(stored, votes, min(int(strength), len(stored))) for strength in strengths)
+    return map(head, grid)
 
 
-FAMILIES: dict[HeadName, Family] = {
+def _knn(data: TrainingData, rows: Labels, grid: Sequence[float], *, final: bool) -> Iterator[Head]:
+    stored = data.directions[rows]
+    votes = np.eye(data.classes, dtype=np.float32)[data.labels[rows]] * data.weights(rows)[:, None]
+    return (NeighbourHead(stored, votes, min(int(regularization), len(stored))) for regularization in grid)
+
+
+HEAD_TYPES: dict[HeadName, HeadType] = {
     # On standardised columns and a mean loss, the best penalty was 0.001 to 0.3 on all six sets (docs/log.md).
-    "logistic": Family(
+    "logistic": HeadType(
         "logistic", "penalty", True, tuple(10.0**p for p in (0.5, 0, -0.5, -1, -1.5, -2, -2.5, -3)), _logistic
     ),
-    "svm": Family("svm", "C", False, tuple(10.0**p for p in (-5, -4.5, -4, -3.5, -3, -2.5, -2)), _svm),
-    "mlp": Family("mlp", "epochs", True, (1, 2, 3, 5, 8, 12, 18, 27, 40, 60, 90), _mlp),
-    "knn": Family("knn", "k", True, (50, 30, 20, 10, 5, 3, 1), _knn),
+    "svm": HeadType("svm", "C", False, tuple(10.0**p for p in (-5, -4.5, -4, -3.5, -3, -2.5, -2)), _svm),
+    "mlp": HeadType("mlp", "epochs", True, (1, 2, 3, 5, 8, 12, 18, 27, 40, 60, 90), _mlp),
+    "knn": HeadType("knn", "k", True, (50, 30, 20, 10, 5, 3, 1), _knn),
 }

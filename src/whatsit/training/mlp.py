@@ -3,8 +3,8 @@
 It can learn what no linear head can, such as a class of two unlike kinds of photos. It needs no PyTorch: the forward
 pass is two matrix products, and the gradients are three more.
 
-One training gives the whole path of strengths. A strength is a number of epochs: the more epochs, the weaker the
-regularisation. The weights after 12 epochs continue from those after 8.
+One training gives the whole grid. Its values are numbers of epochs: the more epochs, the weaker the regularization. The
+weights after 12 epochs continue from those after 8.
 
 This module knows nothing of folds, temperatures or files.
 """

@@ -36,8 +36,8 @@ from whatsit.machine import cores
 from whatsit.notices import notice
 from whatsit.text import number, printable, some
 from whatsit.training.experiment import Photos
-from whatsit.training.heads import FAMILIES, Problem
-from whatsit.training.selection import choose, fold_rounds
+from whatsit.training.heads import HEAD_TYPES, TrainingData
+from whatsit.training.selection import make_folds, select_head
 from whatsit.training.splits import Plan, Rows, folds_of
 
 LOOKED_AT = 150  # photos of each kind of file: the range of half as many is the same to 2 % (docs/log.md)
@@ -244,5 +244,5 @@ def better_fit(
 def _loss(photos: Photos, rows: Rows, x: NDArray[np.float32], options: TrainOptions) -> float:
     """Cross-validated log loss of the sample, seen through some fit's vectors x (sample, dim)."""
     folds = folds_of(photos, rows, options.seed)
-    problem = Problem(x, photos.labels[rows], len(photos.dataset.classes), options.balance, options.seed)
-    return min(choose(problem, FAMILIES[options.head], fold_rounds(folds)).losses.values())
+    data = TrainingData(x, photos.labels[rows], len(photos.dataset.classes), options.balance, options.seed)
+    return min(select_head(data, HEAD_TYPES[options.head], make_folds(folds)).losses.values())

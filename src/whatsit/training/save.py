@@ -110,15 +110,15 @@ def _metrics(judged: Judged) -> dict[str, Any]:
 def model_facts(work: Work, data: str) -> ModelFacts:
     """data: as the user named it; it is kept as the words of a command line."""
     photos, learned, extractor, options = work.photos, work.learned, work.extractor, work.options
-    chosen = learned.chosen
+    selected = learned.selected
     return ModelFacts(
         name=photos.dataset.name,
         labels=photos.dataset.classes,
         preprocessing=extractor.preprocessing,
-        temperature=chosen.temperature,
+        temperature=selected.temperature,
         unsure=Unsure(
             threshold=learned.threshold.value,
-            similarity=learned.familiarity.limit,
+            similarity=learned.ood_score.limit,
             precision=options.precision,
             reached=learned.threshold.reached,
             held_out_precision=learned.threshold.precision,
@@ -241,8 +241,8 @@ def make_report(work: Work, classifier: Classifier, folder: Path, data: str) -> 
 
 
 def _how_made(facts: ModelFacts, learned: Learned) -> Mapping[str, str]:
-    backbone, chosen = facts.backbone, learned.chosen
-    chosen_on = f"{len(chosen.held_out_rows):,} held-out photos"
+    backbone, selected = facts.backbone, learned.selected
+    chosen_on = f"{len(selected.held_out_rows):,} held-out photos"
     return {
         "Backbone": f"{backbone['name']}, {backbone['precision']}, {backbone['dim']} features",
         f"Why {backbone['precision']}": str(backbone["precision_reason"]),
@@ -274,7 +274,7 @@ def _beside(work: Work, classifier: Classifier) -> dict[str, bytes]:
     candidates = judge[in_turn(photos.labels[judge])][:GOLDEN_CANDIDATES]
     beside = {FILES.golden: golden_bytes(classifier, [records[i].uri for i in candidates])}
     if work.options.thumbnails:
-        references = [records[i] for i in work.plan.learn[work.learned.familiarity.rows]]
+        references = [records[i] for i in work.plan.learn[work.learned.ood_score.reference_rows]]
         shown = [(one.uri, one.label) for one in references]
         beside[FILES.thumbnails] = thumbnails_bytes(shown, classifier.limits, value_range)
     return beside
@@ -290,8 +290,8 @@ def _suspects(work: Work) -> bytes | None:
 def publish(work: Work, folder: Path, *, data: str, overwrite: bool) -> tuple[Classifier, Report]:
     """Writes the model folder; all of it appears at once, or nothing. Raises WhatsitError where it cannot."""
     photos, plan, learned, limits = work.photos, work.plan, work.learned, work.options.limits
-    classes, chosen = photos.dataset.classes, learned.chosen
-    graph = export_graph(work.extractor.graph, chosen.head, chosen.temperature, learned.familiarity, len(classes))
+    classes, selected = photos.dataset.classes, learned.selected
+    graph = export_graph(work.extractor.graph, selected.head, selected.temperature, learned.ood_score, len(classes))
     facts = model_facts(work, data)
     classifier = Classifier(facts, graph, limits=limits)
     report = make_report(work, classifier, folder, data)
@@ -301,7 +301,7 @@ def publish(work: Work, folder: Path, *, data: str, overwrite: bool) -> tuple[Cl
     suspects = _suspects(work)
     beside = _beside(work, classifier)
     with folder_written_atomically(folder, overwrite=overwrite) as fresh:
-        (fresh / FILES.splits).write_bytes(splits_csv(photos, plan, plan.learn[learned.familiarity.rows]))
+        (fresh / FILES.splits).write_bytes(splits_csv(photos, plan, plan.learn[learned.ood_score.reference_rows]))
         (fresh / FILES.predictions).write_bytes(predictions)
         if work.judged.seen.listed:
             (fresh / FILES.leaks).write_bytes(leaks_csv(work.judged.seen))
@@ -331,7 +331,7 @@ def training_figures(work: Work) -> dict[str, object]:
         },
         "thresholds": {
             "probability": learned.threshold.value,
-            "similarity": learned.familiarity.limit,
+            "similarity": learned.ood_score.limit,
             "precision": work.options.precision,
             "reached": learned.threshold.reached,
             "held_out_precision": learned.threshold.precision,

@@ -20,7 +20,7 @@ from whatsit.embedding.source import Embeddings
 from whatsit.errors import DatasetError
 from whatsit.text import number, printable
 from whatsit.training.experiment import LeftOut, Photos, check_classes, with_vectors
-from whatsit.training.selection import Round, fold_rounds
+from whatsit.training.selection import Fold, make_folds
 
 Rows = NDArray[np.int64]
 
@@ -58,7 +58,7 @@ class Plan:
     protocol: str  # in words, for the report
     splits: tuple[str, ...]  # (n,) of each photo: train, held-out, valid, test, or fold 1 … fold 5
     learn: Rows  # the final head is fitted on these
-    rounds: tuple[Round, ...]  # how its strength is chosen; rows count within `learn`
+    rounds: tuple[Fold, ...]  # how its regularization is chosen; rows count within `learn`
     judge: Rows  # the headline comes from these; in cross-validation all
     folds: NDArray[np.int64] | None  # (n,) the fold of each photo in cross-validation
 
@@ -168,9 +168,9 @@ def folds_of(photos: Photos, rows: Rows, seed: int, folds: int = FOLDS) -> NDArr
     return assign_folds(photos.labels[rows], [digests[i] for i in rows], photos.components[rows], folds, seed)
 
 
-def _fold_rounds(photos: Photos, rows: Rows, options: TrainOptions) -> tuple[Round, ...]:
+def _fold_rounds(photos: Photos, rows: Rows, options: TrainOptions) -> tuple[Fold, ...]:
     _check_components(photos, rows, options)
-    return tuple(fold_rounds(folds_of(photos, rows, options.seed)))
+    return tuple(make_folds(folds_of(photos, rows, options.seed)))
 
 
 def _check_components(photos: Photos, rows: Rows, options: TrainOptions) -> None:
@@ -198,9 +198,9 @@ def _split_rows(splits: list[str]) -> dict[str, Rows]:
     return {name: np.flatnonzero(np.array(splits) == name) for name in ("train", "valid", "test")}
 
 
-def _valid_round(learn: Rows, rows: dict[str, Rows]) -> tuple[Round, ...]:
+def _valid_round(learn: Rows, rows: dict[str, Rows]) -> tuple[Fold, ...]:
     """Fitted on train, judged on valid; in places within `learn`, which is both."""
-    return (Round(*(np.searchsorted(learn, rows[name]) for name in ("train", "valid"))),)
+    return (Fold(*(np.searchsorted(learn, rows[name]) for name in ("train", "valid"))),)
 
 
 def _drawn(photos: Photos, options: TrainOptions) -> Plan:
@@ -277,7 +277,7 @@ def _cross_validation(photos: Photos, options: TrainOptions, why: str) -> Plan:
         f"{len(np.unique(folds))}-fold cross-validation{over}{why}",
         tuple(f"fold {fold + 1}" for fold in folds),
         everyone,
-        tuple(fold_rounds(folds)),
+        tuple(make_folds(folds)),
         everyone,
         folds,
     )
@@ -323,7 +323,7 @@ def _with_valid(photos: Photos, plan: Plan, options: TrainOptions) -> Plan:
 def _in_two(plan: Plan) -> Plan:
     """The same plan with one round: fitted on its train photos, stopped and calibrated by those held out."""
     held_out = np.array([plan.splits[i] != "train" for i in plan.learn])
-    return replace(plan, rounds=(Round(np.flatnonzero(~held_out), np.flatnonzero(held_out)),))
+    return replace(plan, rounds=(Fold(np.flatnonzero(~held_out), np.flatnonzero(held_out)),))
 
 
 def seen_anew(photos: Photos, plan: Plan, embeddings: Embeddings) -> tuple[Photos, Plan]:
@@ -357,7 +357,7 @@ def _without(photos: Photos, plan: Plan, lost: Mapping[int, str]) -> tuple[Photo
     )
     check_classes(fewer)
     learned = kept[plan.learn]
-    rounds = tuple(Round(_places(one.fit, learned), _places(one.held_out, learned)) for one in plan.rounds)
+    rounds = tuple(Fold(_places(one.fit, learned), _places(one.held_out, learned)) for one in plan.rounds)
     rounds = tuple(one for one in rounds if len(one.fit) and len(one.held_out))
     judge = _places(plan.judge, kept)
     if not (rounds and len(judge)):

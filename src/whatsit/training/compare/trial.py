@@ -37,13 +37,13 @@ from whatsit.model.export import export_graph
 from whatsit.model.heads import Head
 from whatsit.training.calibration import fit_temperature, log_loss, softmax
 from whatsit.training.compare.field import Field
-from whatsit.training.heads import FAMILIES, Problem
+from whatsit.training.heads import HEAD_TYPES, TrainingData
 from whatsit.training.history import Epoch, History
 from whatsit.training.network.build import build_for
 from whatsit.training.network.method import TrainedNetwork, teach
 from whatsit.training.network.resume import begun_with
 from whatsit.training.preparation import better_fit, likely_fit
-from whatsit.training.selection import choose
+from whatsit.training.selection import select_head
 from whatsit.training.splits import all_vectors
 
 if TYPE_CHECKING:
@@ -138,12 +138,12 @@ def _probe(options: TrainOptions, field: Field, watch: Watch) -> _Taught:
     start = time.monotonic()
     with watch("learning", None):
         labels = field.photos.labels[field.plan.learn]
-        problem = Problem(x, labels, field.classes, options.balance, options.seed)
-        chosen = choose(problem, FAMILIES[options.head], field.plan.rounds)
+        data = TrainingData(x, labels, field.classes, options.balance, options.seed)
+        selected = select_head(data, HEAD_TYPES[options.head], field.plan.rounds)
     learning = time.monotonic() - start
     with watch("taking the time", None):
         embedding = _embedding_seconds(sight.extractor(fit), field, sight.options)
-    return _Taught(chosen.held_out_logits, learning + embedding, sight.extractor(fit), chosen.head)
+    return _Taught(selected.held_out_logits, learning + embedding, sight.extractor(fit), selected.head)
 
 
 def _embedding_seconds(extractor: FeatureExtractor, field: Field, options: TrainOptions) -> float:

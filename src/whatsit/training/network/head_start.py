@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from whatsit.model.heads import LinearHead
 from whatsit.training.calibration import calibrated_losses, log_loss
-from whatsit.training.heads import FAMILIES, Problem
+from whatsit.training.heads import HEAD_TYPES, TrainingData
 from whatsit.training.history import Epoch
 from whatsit.training.network.augment.augmentation import Augmentation
 from whatsit.training.network.batches import Batches
 from whatsit.training.network.modules import Network, Start, augments, layout
 from whatsit.training.network.trainer import autocast
-from whatsit.training.selection import Round, choose, fold_rounds
+from whatsit.training.selection import Fold, make_folds, select_head
 
 COPIES = 4  # of each photo: about as much work as an epoch
 MOST = 20_000  # photos and copies: where there are many photos, copies add little but time
@@ -50,9 +50,9 @@ def start_from_probe(
     """
     n = len(labels)
     times = len(x) // n
-    problem = Problem(x[_with_copies(learned, n, times)], np.tile(labels[learned], times), network.classes, balance)
-    rounds = [Round(_with_copies(one.fit, len(learned), times), one.held_out) for one in fold_rounds(folds)]
-    head = choose(problem, FAMILIES["logistic"], rounds).head
+    data = TrainingData(x[_with_copies(learned, n, times)], np.tile(labels[learned], times), network.classes, balance)
+    rounds = [Fold(_with_copies(one.fit, len(learned), times), one.held_out) for one in make_folds(folds)]
+    head = select_head(data, HEAD_TYPES["logistic"], rounds).head
     if not isinstance(head, LinearHead):
         raise TypeError(f"a logistic head is linear, got {type(head).__name__}")
     set_head(network, head)

@@ -21,13 +21,13 @@ from whatsit.embedding.backbones.names import is_timm
 from whatsit.embedding.source import Watch, embeddings_once
 from whatsit.machine import enough_memory, memory_kept
 from whatsit.model.heads import LinearHead
-from whatsit.training.calibration import fit_temperature, learn_familiarity, softmax
+from whatsit.training.calibration import fit_ood_score, fit_temperature, softmax
 from whatsit.training.experiment import Photos, with_vectors
 from whatsit.training.history import History
 from whatsit.training.network.build import Built
 from whatsit.training.network.resume import FIND, found_rate
 from whatsit.training.probe import Learned, similarity_of, threshold_of
-from whatsit.training.selection import Chosen
+from whatsit.training.selection import SelectedHead
 from whatsit.training.splits import FOLDS, Plan, folds_of, seen_anew
 from whatsit.training.tensorboard.write import watchers
 
@@ -268,19 +268,19 @@ def _learned(
         facts["refitted"] = "on train and valid"
     labels = photos.labels[learn]
     temperature = fit_temperature(held_out, labels[split.held_out])
-    chosen = Chosen(head, 0.0, temperature, split.held_out, held_out, {})
-    familiarity = learn_familiarity(photos.x[learn], labels, photos.components[learn], new)
+    selected = SelectedHead(head, 0.0, temperature, split.held_out, held_out, {})
+    ood_score = fit_ood_score(photos.x[learn], labels, photos.components[learn], new)
     out_of_sample = np.full((len(photos.labels), len(photos.dataset.classes)), np.nan)
     out_of_sample[learn[split.held_out]] = softmax(held_out, temperature)
     out_of_sample[plan.judge] = softmax(logits[plan.judge], temperature)
     return Learned(
-        chosen=chosen,
+        selected=selected,
         head=facts,
-        threshold=threshold_of(chosen, labels, options.precision, familiarity),
-        familiarity=familiarity,
+        threshold=threshold_of(selected, labels, options.precision, ood_score),
+        ood_score=ood_score,
         judged=out_of_sample[plan.judge],
         judged_raw=softmax(logits[plan.judge]),
         out_of_sample=out_of_sample,
-        similarity=similarity_of(photos, plan, familiarity),
+        similarity=similarity_of(photos, plan, ood_score),
         history=history,
     )

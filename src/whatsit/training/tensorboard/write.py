@@ -21,7 +21,7 @@ from whatsit.images.preprocessing import Preprocessing, is_value_range
 from whatsit.machine import cores
 from whatsit.training.calibration import in_turn, log_loss, softmax
 from whatsit.training.experiment import Photos
-from whatsit.training.heads import Problem
+from whatsit.training.heads import TrainingData
 from whatsit.training.network.architectures import Recipe
 from whatsit.training.network.build import Built
 from whatsit.training.save import Work
@@ -105,14 +105,14 @@ def _write_end(events: "Events", work: Work) -> None:
     from whatsit.training.tensorboard import tags
     from whatsit.training.tensorboard.events import begin, end
 
-    learned, chosen = work.learned, work.learned.chosen
+    learned, selected = work.learned, work.learned.selected
     values = _values(work.options, work.extractor.name, work.extractor.preprocessing)
     probe = work.options.method == "probe"
-    begin(events, values | ({"head": work.options.head, "strength": chosen.strength} if probe else {}))
+    begin(events, values | ({"head": work.options.head, "strength": selected.regularization} if probe else {}))
     last = _write_course(events, work) if probe else learned.history.epochs[-1].number if learned.history else 0
-    labels = work.photos.labels[work.plan.learn][chosen.held_out_rows]
-    loss = chosen.losses.get(chosen.strength, log_loss(chosen.held_out_logits, labels))
-    accuracy = float((chosen.held_out_logits.argmax(axis=1) == labels).mean())
+    labels = work.photos.labels[work.plan.learn][selected.held_out_rows]
+    loss = selected.losses.get(selected.regularization, log_loss(selected.held_out_logits, labels))
+    accuracy = float((selected.held_out_logits.argmax(axis=1) == labels).mean())
     events.scalar(tags.FINAL_VALID_LOSS, loss, last)
     events.scalar(tags.FINAL_VALID_ACCURACY, accuracy, last)
     events.scalar(tags.FINAL_TEST_ACCURACY, work.judged.evaluation.accuracy.value, last)
@@ -126,18 +126,18 @@ def _write_course(events: "Events", work: Work) -> int:
     from whatsit.training.tensorboard.events import write_course
     from whatsit.training.tensorboard.highest_loss import SIDE, draw_worst, worst_rows, wrong_of
 
-    photos, plan, chosen, options = work.photos, work.plan, work.learned.chosen, work.options
+    photos, plan, selected, options = work.photos, work.plan, work.learned.selected, work.options
     names = photos.dataset.classes
-    problem = Problem(photos.x[plan.learn], photos.labels[plan.learn], len(names), options.balance, options.seed)
-    steps = trace(problem, chosen.strength, plan.rounds[0], options.head)
+    data = TrainingData(photos.x[plan.learn], photos.labels[plan.learn], len(names), options.balance, options.seed)
+    steps = trace(data, selected.regularization, plan.rounds[0], options.head)
     write_course(events, steps)
     last = steps[-1].iteration if steps else 0
-    labels = problem.labels[chosen.held_out_rows]
-    p = softmax(chosen.held_out_logits, chosen.temperature)
+    labels = data.labels[selected.held_out_rows]
+    p = softmax(selected.held_out_logits, selected.temperature)
     counts = confusion(labels, p.argmax(axis=1), len(names))
     events.image(tags.CONFUSION, draw_confusion(counts, names, "held-out photos"), last)
     worst = worst_rows(labels, p)
-    small = _photos(work, plan.learn[chosen.held_out_rows[worst]], SIDE)
+    small = _photos(work, plan.learn[selected.held_out_rows[worst]], SIDE)
     shown = [
         wrong_of(np.asarray(photo), int(labels[i]), p[i], names)
         for i, photo in zip(worst, small, strict=True)
@@ -167,7 +167,7 @@ def _points(work: Work) -> "Points":
     from whatsit.training.tensorboard.events import MOST, SIDE, Points
 
     photos, plan, learned = work.photos, work.plan, work.learned
-    apart = np.union1d(plan.judge, plan.learn[learned.chosen.held_out_rows])
+    apart = np.union1d(plan.judge, plan.learn[learned.selected.held_out_rows])
     mixed = np.random.default_rng(work.options.seed).permutation(apart)
     rows = mixed[in_turn(photos.labels[mixed])][:MOST]
     p, names = learned.out_of_sample[rows], photos.dataset.classes
