@@ -1,6 +1,6 @@
 """How a photo becomes a square, and in which precision: cross-validated on the photos to learn from alone.
 
-For each set, the plan of `whatsit train` is made once (by the first precision, squashed); its test photos are then
+For each set, the splits of `whatsit train` are made once (by the first precision, squashed); its test photos are then
 left alone. The photos to learn from are embedded by every fit and precision, and judged by the log loss and the
 accuracy of five-fold cross-validation at the best strength, as `steps/fit.py` does on a sample of them.
 """
@@ -22,11 +22,11 @@ from whatsit.data.dataset import Dataset
 from whatsit.data.read import read_dataset
 from whatsit.embedding.source import FreshSight
 from whatsit.images.preprocessing import Fit
-from whatsit.training.experiment import Photos, gather
+from whatsit.training.experiment import TrainingSet, make_training_set
 from whatsit.training.heads import HEAD_TYPES, TrainingData
 from whatsit.training.preparation import better_fit, likely_fit
 from whatsit.training.selection import make_folds, select_head
-from whatsit.training.splits import Plan, folds_of, make_plan
+from whatsit.training.splits import Splits, folds_of, make_splits
 
 PLANNED_BY: Fit = "squash"
 Vectors = NDArray[np.float32]
@@ -45,8 +45,8 @@ class Trial:
     """One set's photos to learn from, ready to be seen through any fit and precision."""
 
     dataset: Dataset
-    photos: Photos
-    plan: Plan
+    photos: TrainingSet
+    splits: Splits
     options: TrainOptions
     cache: Path
 
@@ -54,12 +54,12 @@ class Trial:
     def of(cls, one: PhotoSet, data: Path, precision: Precision, cache: Path) -> "Trial":
         options = one.options(TrainOptions(bits=precision))
         dataset = read_dataset(data)
-        photos = gather(dataset, FreshSight(options, cache).embed(dataset, PLANNED_BY, "embedding"))
-        return cls(dataset, photos, make_plan(photos, options), options, cache)
+        photos = make_training_set(dataset, FreshSight(options, cache).embed(dataset, PLANNED_BY, "embedding"))
+        return cls(dataset, photos, make_splits(photos, options), options, cache)
 
     def learned_from(self) -> Dataset:
         records = self.photos.records
-        return replace(self.dataset, records=tuple(records[i] for i in self.plan.learn))
+        return replace(self.dataset, records=tuple(records[i] for i in self.splits.train))
 
     def vectors(self, precision: Precision, fit: Fit) -> Vectors:
         """(learn, dim)"""
@@ -67,7 +67,7 @@ class Trial:
         return sight.embed(self.learned_from(), fit, "embedding").vectors
 
     def score(self, x: Vectors) -> Score:
-        rows, photos = self.plan.learn, self.photos
+        rows, photos = self.splits.train, self.photos
         folds = folds_of(photos, rows, self.options.seed)
         data = TrainingData(x, photos.labels[rows], len(self.dataset.classes))
         selected = select_head(data, HEAD_TYPES[self.options.head], make_folds(folds))
@@ -75,15 +75,15 @@ class Trial:
         return Score(min(selected.losses.values()), float(right.mean()))
 
     def automatic(self, precision: Precision) -> str:
-        """What `--fit auto` chooses, on this plan."""
+        """What `--fit auto` chooses, on these splits."""
         guess, undecided = likely_fit(self.dataset)
         if not undecided:
             return guess
         sight = FreshSight(replace(self.options, bits=precision), self.cache)
         x = np.zeros((len(self.photos.labels), self.photos.x.shape[1]), np.float32)
-        x[self.plan.learn] = self.vectors(precision, guess)
+        x[self.splits.train] = self.vectors(precision, guess)
         photos = replace(self.photos, x=x)
-        return better_fit(photos, self.plan, guess, lambda some, fit: sight.embed(some, fit, "trying"), self.options)
+        return better_fit(photos, self.splits, guess, lambda some, fit: sight.embed(some, fit, "trying"), self.options)
 
 
 def main() -> None:
@@ -102,7 +102,7 @@ def main() -> None:
         cache = given.cache or Path(scratch) / "cache"
         for name in given.sets:
             trial = Trial.of(SETS[name], SETS[name].data(given.data, Path(scratch)), given.bits[0], cache)
-            counts[name] = len(trial.plan.learn)
+            counts[name] = len(trial.splits.train)
             for precision in given.bits:
                 for fit in given.fits:
                     scores[name, precision, fit] = score = trial.score(trial.vectors(precision, fit))

@@ -20,10 +20,10 @@ from whatsit.config import HeadName, TrainOptions
 from whatsit.data.read import read_dataset
 from whatsit.embedding.source import FreshSight
 from whatsit.training.calibration import log_loss
-from whatsit.training.experiment import gather
+from whatsit.training.experiment import make_training_set
 from whatsit.training.heads import HEAD_TYPES, TrainingData
 from whatsit.training.selection import Fold, select_head
-from whatsit.training.splits import make_plan
+from whatsit.training.splits import make_splits
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ def learnable(one: PhotoSet, root: Path, scratch: Path, cache: Path | None, seed
     options = replace(one.options(TrainOptions(bits="int8")), seed=seed)
     dataset = read_dataset(one.data(root, scratch))
     sight = FreshSight(options, cache or scratch / "cache")
-    photos = gather(dataset, sight.embed(dataset, "squash", "embedding"), options)
-    plan = make_plan(photos, options)
-    x, labels, learn, judge = photos.x, photos.labels, plan.learn, plan.judge
-    return Learnable(x[learn], labels[learn], len(dataset.classes), plan.rounds, x[judge], labels[judge])
+    photos = make_training_set(dataset, sight.embed(dataset, "squash", "embedding"), options)
+    splits = make_splits(photos, options)
+    x, labels, learn, judge = photos.x, photos.labels, splits.train, splits.test
+    return Learnable(x[learn], labels[learn], len(dataset.classes), splits.cv, x[judge], labels[judge])
 
 
 def score(head: HeadName, data: Learnable, seed: int) -> Score:

@@ -113,7 +113,7 @@ def measure(way: Way, data: Learnable) -> Measured:
     logits: dict[float, list[Array]] = {penalty: [] for penalty in PENALTIES}
     for one in data.rounds:
         began = time.process_time()
-        z, labels = space.z[one.fit], data.labels[one.fit]
+        z, labels = space.z[one.train], data.labels[one.train]
         with patch("scipy.optimize.minimize", counted):
             path = way.path(z, labels, data.classes)
         spent += time.process_time() - began

@@ -25,14 +25,14 @@ from whatsit.api import train
 from whatsit.config import DEFAULT_BACKBONE, NetworkOptions, TrainOptions
 from whatsit.data.read import read_dataset
 from whatsit.embedding.source import FreshSight
-from whatsit.training.experiment import gather
+from whatsit.training.experiment import make_training_set
 from whatsit.training.network import head_start as probe
 from whatsit.training.network import modules as start
 from whatsit.training.network.architectures import FINETUNE_LITE
 from whatsit.training.network.callbacks import Record
 from whatsit.training.network.head_start import COPIES
 from whatsit.training.network.modules import SHARE
-from whatsit.training.splits import folds_of, make_plan
+from whatsit.training.splits import folds_of, make_splits
 
 RECIPE = "the recipe"
 VALID = 7  # one of so many
@@ -83,8 +83,8 @@ def inner_manifests(one: PhotoSet, data: Path, scratch: Path, most: int, times: 
     """The photos to learn from, split once more, each time with other valid ones: uri, label, split."""
     options = one.options(TrainOptions())
     dataset = read_dataset(data)
-    photos = gather(dataset, FreshSight(options, cache).embed(dataset, "squash", "embedding"))
-    learn = make_plan(photos, options).learn
+    photos = make_training_set(dataset, FreshSight(options, cache).embed(dataset, "squash", "embedding"))
+    learn = make_splits(photos, options).train
     judges = folds_of(photos, learn, options.seed) < 2
     records = [photos.records[i] for i in learn]
     order = np.lexsort(([r.uri for r in records], [r.label for r in records]))

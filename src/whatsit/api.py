@@ -1,10 +1,10 @@
-"""The whole story on one page: from a folder of photos to a model folder, and from there to later figures.
+"""The public functions: from a folder of photos to a model folder, and from there to later figures.
 
-    read → embed → gather → plan → learn → judge → publish
-                                 ↘ teach ↗
+    read → embed → make_training_set → make_splits → fit_probe → evaluate_test → save_model
+                                                   ↘ train_network ↗
 
-A probe is learned on embeddings; a network is taught on pixels, and then is a backbone with a head like any other.
-Each step is one file of `steps/`. Data goes one way, and the test photos are looked at once, in `judge`.
+A probe is fitted on embeddings. A network is trained on pixels, and then is a backbone with a head like any other.
+Data goes one way. A probe and a network see the test photos once, at the end.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ from whatsit.text import shell_quoted
 from whatsit.training.network.build import Tell
 from whatsit.training.network.resume import goes_on
 from whatsit.training.preparation import likely_fit, with_depth
-from whatsit.training.run import Going, Order, Trained, _figures, _train, _train_network
+from whatsit.training.run import NetworkRun, Trained, TrainRequest, _figures, _train, _train_network
 from whatsit.training.tensorboard.write import check
 
 if TYPE_CHECKING:
@@ -78,10 +78,10 @@ def train(
     listed(dataset)
     dataset, options = with_depth(dataset, options)
     typed = typed_data(data, reading)
-    order, place = Order(options, folder, typed, overwrite, watch), cache_folder(cache)
+    order, place = TrainRequest(options, folder, typed, overwrite, watch), cache_folder(cache)
     if options.method == "probe":
         return _train(dataset, FreshSight(options, place, watch), order)
-    going = Going(resume, keep_checkpoint, tuple(callbacks))
+    going = NetworkRun(resume, keep_checkpoint, tuple(callbacks))
     return _train_network(dataset, place, going, order, tell)
 
 
@@ -103,7 +103,7 @@ def train_from_embeddings(
     dataset = sight.dataset(Path(label_dict) if label_dict else None)
     folder = Path(output) if output else default_folder(dataset.name)
     check_folder(folder, FILES.facts, overwrite=overwrite)
-    return _train(dataset, sight, Order(options, folder, f"--embeddings {shell_quoted(file)}", overwrite, watch))
+    return _train(dataset, sight, TrainRequest(options, folder, f"--embeddings {shell_quoted(file)}", overwrite, watch))
 
 
 @dataclass(frozen=True)

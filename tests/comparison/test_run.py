@@ -21,7 +21,7 @@ from whatsit.training.compare import run
 from whatsit.training.compare.field import Field
 from whatsit.training.compare.run import Compared, compare
 from whatsit.training.compare.trial import Trial, run_trial
-from whatsit.training.splits import make_plan
+from whatsit.training.splits import make_splits
 
 pytestmark = pytest.mark.slow
 
@@ -230,7 +230,7 @@ def test_few_valid_photos_are_said_before_anything_is_taught(
 def test_valid_photos_in_groups_are_said_by_their_worth(tmp_path: Path) -> None:
     """Twelve groups of five photos: few to choose on."""
     photos = make_photos([30, 30], groups=[f"site {n // 5}" for n in range(60)])
-    plan = make_plan(photos, TrainOptions(method="scratch"))
-    said = Field(photos, plan, "squash", tmp_path).few_valid
+    splits = make_splits(photos, TrainOptions(method="scratch"))
+    said = Field(photos, splits, "squash", tmp_path).few_valid
     pattern = r"Only \d+ valid photos to choose on, worth \d+ single photos? since they come in groups: any gap"
     assert re.match(pattern, said)

@@ -82,7 +82,7 @@ def test_every_row_is_held_out_once_and_never_fitted_on_then() -> None:
     rounds = make_folds(folds)
     assert len(rounds) == 4
     assert sorted(np.concatenate([r.held_out for r in rounds])) == list(range(50))
-    assert all(not set(r.fit) & set(r.held_out) and len(r.fit) + len(r.held_out) == 50 for r in rounds)
+    assert all(not set(r.train) & set(r.held_out) and len(r.train) + len(r.held_out) == 50 for r in rounds)
 
 
 def some_data() -> tuple[TrainingData, list[Fold]]:

@@ -19,10 +19,10 @@ def test_it_ends_where_the_fitted_head_stands(shape: str, regularization: float,
     x, labels = blobs(n, dim, classes)
     data = TrainingData(x, labels, classes, balance)
     one = make_folds(folds_of(n))[0]
-    (head,) = HEAD_TYPES["logistic"].fit(data, one.fit, (regularization,), final=True)
+    (head,) = HEAD_TYPES["logistic"].fit(data, one.train, (regularization,), final=True)
     last = trace(data, regularization, one)[-1]
     for rows, loss, accuracy in (
-        (one.fit, last.train_loss, last.train_accuracy),
+        (one.train, last.train_loss, last.train_accuracy),
         (one.held_out, last.valid_loss, last.valid_accuracy),
     ):
         logits = head.logits(x[rows])
@@ -36,7 +36,7 @@ def test_it_starts_at_the_shares_of_the_classes_and_falls() -> None:
     steps = trace(TrainingData(x, labels, 4), 0.03, one)
     assert [step.iteration for step in steps] == list(range(len(steps)))
     assert len(steps) > 5
-    shares = np.bincount(labels[one.fit]) / len(one.fit)
+    shares = np.bincount(labels[one.train]) / len(one.train)
     assert steps[0].train_loss == pytest.approx(float(-(shares * np.log(shares)).sum()), abs=1e-5)
     losses = [step.train_loss for step in steps]
     assert losses[-1] < losses[0] - 0.1

@@ -16,7 +16,7 @@ from whatsit.data.dataset import Dataset, Record
 from whatsit.data.read import dataset_of
 from whatsit.embedding.source import Embeddings
 from whatsit.images.preprocessing import Size, sides
-from whatsit.training.experiment import Photos, gather
+from whatsit.training.experiment import TrainingSet, make_training_set
 
 SIDE = 32  # pixels that the network takes
 DIM = 24
@@ -94,9 +94,9 @@ def make_photos(
     groups: Sequence[str | None] = (),
     splits: Sequence[Split | None] = (),
     spread: float = 1.0,
-) -> Photos:
+) -> TrainingSet:
     """Photos that no disk holds."""
-    return gather(*make_embeddings(counts, groups=groups, splits=splits, spread=spread))
+    return make_training_set(*make_embeddings(counts, groups=groups, splits=splits, spread=spread))
 
 
 def make_embeddings(

@@ -10,22 +10,22 @@ from whatsit.config import Split, TrainOptions
 from whatsit.data.groups import Related
 from whatsit.embedding.source import Embeddings
 from whatsit.errors import DatasetError
-from whatsit.training.experiment import Photos
-from whatsit.training.splits import Plan, all_vectors, make_plan, seen_anew
+from whatsit.training.experiment import TrainingSet
+from whatsit.training.splits import Splits, all_vectors, make_splits, with_other_embeddings
 
 from .made import make_photos
 
 GIVEN: list[Split | None] = [*["train"] * 12, *["valid"] * 4, *["test"] * 4]  # type: ignore[list-item]
 
 
-def seen(photos: Photos, lost: dict[int, str]) -> Embeddings:
+def seen(photos: TrainingSet, lost: dict[int, str]) -> Embeddings:
     """As by another network: other vectors, none of those lost, and one more that was never readable."""
     kept = [i for i in range(len(photos.labels)) if i not in lost]
     thumbnails = np.zeros((len(kept), 32, 32), np.uint8)
     return Embeddings(tuple(photos.digests), lost, -photos.x[kept], thumbnails)
 
 
-def uris(photos: Photos, rows: NDArray[np.int64]) -> list[str]:
+def uris(photos: TrainingSet, rows: NDArray[np.int64]) -> list[str]:
     return [photos.records[i].uri for i in rows]
 
 
@@ -33,19 +33,19 @@ def uris(photos: Photos, rows: NDArray[np.int64]) -> list[str]:
 @pytest.mark.parametrize("options", [TrainOptions(), TrainOptions(method="scratch", valid=0.2, test=0.2)])
 def test_the_others_keep_their_parts(options: TrainOptions, lost: list[int]) -> None:
     photos = make_photos([20, 20])
-    plan = make_plan(photos, options)
+    splits = make_splits(photos, options)
     gone = dict.fromkeys(lost, "not finite")
-    fewer, then = seen_anew(photos, plan, seen(photos, gone))
+    fewer, then = with_other_embeddings(photos, splits, seen(photos, gone))
     left = {photos.records[i].uri for i in lost}
     assert [one.place for one in fewer.left_out] == lost
-    assert uris(fewer, then.judge) == [uri for uri in uris(photos, plan.judge) if uri not in left]
-    assert uris(fewer, then.learn) == [uri for uri in uris(photos, plan.learn) if uri not in left]
-    for new, old in zip(then.rounds, plan.rounds, strict=True):
-        for name in ("fit", "held_out"):
-            before = uris(photos, plan.learn[getattr(old, name)])
-            assert uris(fewer, then.learn[getattr(new, name)]) == [uri for uri in before if uri not in left]
-    before_by_uri = dict(zip(uris(photos, np.arange(40)), plan.splits, strict=True))
-    assert dict(zip(uris(fewer, np.arange(len(fewer.labels))), then.splits, strict=True)) == {
+    assert uris(fewer, then.test) == [uri for uri in uris(photos, splits.test) if uri not in left]
+    assert uris(fewer, then.train) == [uri for uri in uris(photos, splits.train) if uri not in left]
+    for new, old in zip(then.cv, splits.cv, strict=True):
+        for name in ("train", "held_out"):
+            before = uris(photos, splits.train[getattr(old, name)])
+            assert uris(fewer, then.train[getattr(new, name)]) == [uri for uri in before if uri not in left]
+    before_by_uri = dict(zip(uris(photos, np.arange(40)), splits.names, strict=True))
+    assert dict(zip(uris(fewer, np.arange(len(fewer.labels))), then.names, strict=True)) == {
         uri: split for uri, split in before_by_uri.items() if uri not in left
     }
     assert np.array_equal(fewer.x, -photos.x[[i for i in range(40) if i not in lost]])
@@ -54,13 +54,13 @@ def test_the_others_keep_their_parts(options: TrainOptions, lost: list[int]) -> 
 def test_nothing_of_a_length_is_forgotten() -> None:
     """Whatever else photos and plans come to hold, row by row, must lose the same rows."""
     photos = make_photos([20, 20])
-    plan = make_plan(photos, TrainOptions())
-    fewer, then = seen_anew(photos, plan, seen(photos, {7: "not finite"}))
-    for one in (*per_photo(photos, fewer), *per_photo(plan, then)):
+    splits = make_splits(photos, TrainOptions())
+    fewer, then = with_other_embeddings(photos, splits, seen(photos, {7: "not finite"}))
+    for one in (*per_photo(photos, fewer), *per_photo(splits, then)):
         assert one == (40, 39)
 
 
-def per_photo(before: Photos | Plan, after: Photos | Plan) -> list[tuple[int, int]]:
+def per_photo(before: TrainingSet | Splits, after: TrainingSet | Splits) -> list[tuple[int, int]]:
     pairs = [(getattr(before, f.name), getattr(after, f.name)) for f in fields(before) if f.name != "all_digests"]
     return [(len(a), len(b)) for a, b in pairs if isinstance(a, np.ndarray | tuple) and len(a) == 40]
 
@@ -80,14 +80,14 @@ def test_nobody_left_to_judge_or_to_choose(lost: range, words: str) -> None:
     of = {GIVEN[i] for i in lost}
     gone = {i: "not finite" for i, record in enumerate(photos.records) if record.split in of}
     with pytest.raises(DatasetError, match=rf"none of the photos to {words} can be used .*: not finite"):
-        seen_anew(photos, make_plan(photos, TrainOptions()), seen(photos, gone))
+        with_other_embeddings(photos, make_splits(photos, TrainOptions()), seen(photos, gone))
 
 
 def test_a_class_that_goes_whole_is_named() -> None:
     photos = make_photos([20, 20])
     gone = dict.fromkeys(range(20), "not finite")
     with pytest.raises(DatasetError, match=r"class 'class 0': none of its images can be used \(not finite\)"):
-        seen_anew(photos, make_plan(photos, TrainOptions()), seen(photos, gone))
+        with_other_embeddings(photos, make_splits(photos, TrainOptions()), seen(photos, gone))
 
 
 def test_ways_are_measured_on_the_same_photos() -> None:

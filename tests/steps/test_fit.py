@@ -16,9 +16,9 @@ from whatsit.images.decode import read_size
 from whatsit.images.limits import Limits
 from whatsit.images.preprocessing import Fit
 from whatsit.training import preparation as fit
-from whatsit.training.experiment import Photos
+from whatsit.training.experiment import TrainingSet
 from whatsit.training.preparation import better_fit, likely_fit, sample_rows
-from whatsit.training.splits import make_plan
+from whatsit.training.splits import make_splits
 
 from .made import DIM, PLAIN, make_folder, make_photos, network
 
@@ -74,14 +74,14 @@ def test_few_headers_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_the_sample_is_bounded_and_of_the_photos_to_learn_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fit, "SAMPLE", 50)
     photos = make_photos([360, 360])
-    plan = make_plan(photos, TrainOptions())
-    rows = sample_rows(photos, plan)
+    splits = make_splits(photos, TrainOptions())
+    rows = sample_rows(photos, splits)
     assert len(rows) == 50
-    assert set(rows) <= set(plan.learn)
+    assert set(rows) <= set(splits.train)
     assert np.all(np.diff(rows) > 0)
 
 
-def trial(photos: Photos, here: Fit, x: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Fit:
+def trial(photos: TrainingSet, here: Fit, x: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Fit:
     """What is chosen where the other fit sees `x` (n, dim)."""
     asked: list[Fit] = []
 
@@ -92,7 +92,7 @@ def trial(photos: Photos, here: Fit, x: np.ndarray[tuple[int, ...], np.dtype[np.
         vectors = (photos.x if fit == here else x)[places]
         return Embeddings(digests, {}, vectors, np.zeros((len(places), 32, 32), np.uint8))
 
-    chosen = better_fit(photos, make_plan(photos, TrainOptions()), here, embed, TrainOptions())
+    chosen = better_fit(photos, make_splits(photos, TrainOptions()), here, embed, TrainOptions())
     assert asked == [here, "crop" if here == "squash" else "squash"]
     return chosen
 

@@ -11,7 +11,7 @@ from whatsit.data.dataset import Record
 from whatsit.data.read import dataset_of
 from whatsit.embedding.source import Embeddings
 from whatsit.errors import DatasetError
-from whatsit.training.experiment import Photos, gather, with_vectors
+from whatsit.training.experiment import TrainingSet, make_training_set, with_vectors
 
 from .made import DIM, make_embeddings
 
@@ -27,9 +27,9 @@ def seen(n: int, digests: Change | None = None, errors: dict[int, str] | None = 
     return Embeddings(told, errors or {}, x, rng.integers(0, 256, (readable, 32, 32), dtype=np.uint8))
 
 
-def photos_of(labels: str, embeddings: Embeddings, groups: dict[int, str] | None = None) -> Photos:
+def photos_of(labels: str, embeddings: Embeddings, groups: dict[int, str] | None = None) -> TrainingSet:
     records = [Record(f"{i}.jpg", label, None, (groups or {}).get(i)) for i, label in enumerate(labels)]
-    return gather(dataset_of(records, "made"), embeddings)
+    return make_training_set(dataset_of(records, "made"), embeddings)
 
 
 def test_all_unlike_photos_take_part() -> None:
@@ -56,7 +56,7 @@ def test_near_copies_are_counted_by_group() -> None:
     x, thumbnails = seen.vectors.copy(), seen.thumbnails.copy()
     for copy, original in ((1, 0), (2, 0), (9, 8)):
         x[copy], thumbnails[copy] = x[original], thumbnails[original]
-    again = gather(dataset, replace(seen, vectors=x, thumbnails=thumbnails))
+    again = make_training_set(dataset, replace(seen, vectors=x, thumbnails=thumbnails))
     assert again.near_duplicate_groups == 2
     assert again.exact_duplicates == 0
     assert again.components[0] == again.components[1] == again.components[2]
@@ -113,13 +113,13 @@ def test_a_photo_that_goes_between_two_looks() -> None:
         with_vectors(photos, seen(4, {2: None}, {2: "no such file"}))
 
 
-def near_copies(pairs: list[tuple[int, int]], near_copies: NearCopies = "group") -> Photos:
+def near_copies(pairs: list[tuple[int, int]], near_copies: NearCopies = "group") -> TrainingSet:
     dataset, seen = make_embeddings([6, 6])
     x, thumbnails = seen.vectors.copy(), seen.thumbnails.copy()
     for copy, original in pairs:
         x[copy], thumbnails[copy] = x[original], thumbnails[original]
     options = TrainOptions(near_copies=near_copies)
-    return gather(dataset, replace(seen, vectors=x, thumbnails=thumbnails), options)
+    return make_training_set(dataset, replace(seen, vectors=x, thumbnails=thumbnails), options)
 
 
 def test_a_near_copy_under_another_label_is_told() -> None:
@@ -145,8 +145,10 @@ def test_augmented_copies_are_one_component() -> None:
     x = (seen.vectors[::4].repeat(4, axis=0) + 0.3 * rng.normal(size=seen.vectors.shape)).astype(np.float32)
     names = [f"p{i // 4}_jpg.rf.{i:032x}.jpg" for i in range(80)]
     records = tuple(replace(record, uri=name) for record, name in zip(dataset.records, names, strict=True))
-    photos = gather(replace(dataset, records=records), replace(seen, vectors=x))
+    photos = make_training_set(replace(dataset, records=records), replace(seen, vectors=x))
     assert len(set(photos.components.tolist())) == 20
     assert (photos.related.sources.photos, photos.related.sources.sources) == (80, 20)
-    never = gather(replace(dataset, records=records), replace(seen, vectors=x), TrainOptions(group_by_name="never"))
+    never = make_training_set(
+        replace(dataset, records=records), replace(seen, vectors=x), TrainOptions(group_by_name="never")
+    )
     assert len(set(never.components.tolist())) == 80

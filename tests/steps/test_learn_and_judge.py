@@ -8,17 +8,17 @@ import pytest
 from whatsit.config import HeadName, Split, TrainOptions
 from whatsit.data.groups import Related
 from whatsit.training.calibration import fit_ood_score
-from whatsit.training.experiment import Photos
-from whatsit.training.probe import learn, threshold_of
-from whatsit.training.splits import make_plan
-from whatsit.training.test_results import judge
+from whatsit.training.experiment import TrainingSet
+from whatsit.training.probe import fit_probe, threshold_of
+from whatsit.training.splits import make_splits
+from whatsit.training.test_results import evaluate_test
 
 from .made import make_photos
 
 HEADS: list[HeadName] = ["logistic", "mlp", "svm", "knn"]
 
 
-def relabelled(photos: Photos, rows: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Photos:
+def relabelled(photos: TrainingSet, rows: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> TrainingSet:
     labels = photos.labels.copy()
     labels[rows] = 1 - labels[rows]
     return replace(photos, labels=labels)
@@ -27,28 +27,28 @@ def relabelled(photos: Photos, rows: np.ndarray[tuple[int, ...], np.dtype[np.int
 @pytest.mark.parametrize("head", HEADS)
 def test_in_cross_validation_every_photo_is_judged_once(head: HeadName) -> None:
     photos, options = make_photos([20, 25, 30], spread=1.5), TrainOptions(head=head)
-    learned = learn(photos, make_plan(photos, options), options)
-    assert learned.judged.shape == learned.judged_raw.shape == (75, 3)
-    assert np.array_equal(learned.out_of_sample, learned.judged)
-    assert learned.judged.sum(axis=1) == pytest.approx(1)
-    assert np.mean(learned.judged.argmax(axis=1) == photos.labels) > 0.5
+    fitted = fit_probe(photos, make_splits(photos, options), options)
+    assert fitted.test_probabilities.shape == fitted.test_probabilities_raw.shape == (75, 3)
+    assert np.array_equal(fitted.out_of_sample, fitted.test_probabilities)
+    assert fitted.test_probabilities.sum(axis=1) == pytest.approx(1)
+    assert np.mean(fitted.test_probabilities.argmax(axis=1) == photos.labels) > 0.5
 
 
 @pytest.mark.parametrize("head", HEADS)
 def test_labels_of_a_fold_do_not_reach_its_own_judgement(head: HeadName) -> None:
     """Flip the labels of one fold: what is said of its photos stays as it was, to the last bit; others' changes."""
     photos, options = make_photos([20, 20], spread=1.5), TrainOptions(head=head)
-    plan = make_plan(photos, options)
-    assert plan.folds is not None
-    fold = np.flatnonzero(plan.folds == 2)
-    before, after = learn(photos, plan, options), learn(relabelled(photos, fold), plan, options)
-    assert np.array_equal(after.judged[fold], before.judged[fold])
-    assert np.array_equal(after.judged_raw[fold], before.judged_raw[fold])
+    splits = make_splits(photos, options)
+    assert splits.folds is not None
+    fold = np.flatnonzero(splits.folds == 2)
+    before, after = fit_probe(photos, splits, options), fit_probe(relabelled(photos, fold), splits, options)
+    assert np.array_equal(after.test_probabilities[fold], before.test_probabilities[fold])
+    assert np.array_equal(after.test_probabilities_raw[fold], before.test_probabilities_raw[fold])
     others = np.setdiff1d(np.arange(40), fold)
-    assert not np.allclose(after.judged[others], before.judged[others])
+    assert not np.allclose(after.test_probabilities[others], before.test_probabilities[others])
 
 
-def given(n: int) -> Photos:
+def given(n: int) -> TrainingSet:
     each: list[Split | None] = [*["train"] * (n - 8), *["valid"] * 4, *["test"] * 4]  # type: ignore[list-item]
     return make_photos([n, n], splits=[*each, *each], spread=1.5)
 
@@ -56,15 +56,15 @@ def given(n: int) -> Photos:
 def test_in_cross_validation_similarity_is_to_photos_of_other_folds() -> None:
     """Whatever its own fold looks like, what is said of a photo does not change."""
     photos, options = make_photos([20, 20], spread=1.5), TrainOptions()
-    plan = make_plan(photos, options)
-    assert plan.folds is not None
-    mine = np.flatnonzero(plan.folds == 2)
+    splits = make_splits(photos, options)
+    assert splits.folds is not None
+    mine = np.flatnonzero(splits.folds == 2)
     x = photos.x.copy()
     x[mine[1:]] = -x[mine[1:]]
-    before, after = learn(photos, plan, options), learn(replace(photos, x=x), plan, options)
+    before, after = fit_probe(photos, splits, options), fit_probe(replace(photos, x=x), splits, options)
     first = [one.similarity[mine[0]] - one.rule.similarity for one in (before, after)]
     assert first[0] == pytest.approx(first[1], abs=1e-6)
-    others = np.flatnonzero(plan.folds != 2)
+    others = np.flatnonzero(splits.folds != 2)
     expected = fit_ood_score(photos.x[others], photos.labels[others], photos.components[others])
     margin = expected.similarity(photos.x[mine]) - expected.limit
     np.testing.assert_allclose(before.similarity[mine] - before.rule.similarity, margin, atol=1e-6)
@@ -73,9 +73,9 @@ def test_in_cross_validation_similarity_is_to_photos_of_other_folds() -> None:
 def test_so_many_photos_are_unlike_in_cross_validation_as_new_ones_are() -> None:
     """1 in 100, though fewer references lie further away."""
     photos, options = make_photos([250, 250], spread=1.2), TrainOptions(test=0.0)
-    plan = make_plan(photos, options)
-    assert plan.folds is not None
-    unlike = learn(photos, plan, options).verdict(plan.judge).unlike
+    splits = make_splits(photos, options)
+    assert splits.folds is not None
+    unlike = fit_probe(photos, splits, options).verdict(splits.test).unlike
     assert unlike.mean() == pytest.approx(0.01, abs=0.01)
 
 
@@ -86,23 +86,23 @@ def test_figures_threshold_and_answers_are_by_the_whole_rule() -> None:
     x, odd = photos.x.copy(), np.arange(0, 400, 10)
     x[odd] = 9 * rng.normal(0, 1, (len(odd), x.shape[1]))
     photos = replace(photos, x=x)
-    plan = make_plan(photos, options)
-    learned = learn(photos, plan, options)
-    learned = replace(learned, ood_score=replace(learned.ood_score, limit=0.75))
-    verdict, result = learned.verdict(plan.judge), judge(photos, plan, learned)
+    splits = make_splits(photos, options)
+    fitted = fit_probe(photos, splits, options)
+    fitted = replace(fitted, ood_score=replace(fitted.ood_score, limit=0.75))
+    verdict, result = fitted.verdict(splits.test), evaluate_test(photos, splits, fitted)
     assert verdict.unlike[odd].mean() > 0.9
     assert result.answered.unlike == verdict.unlike.sum()
     assert result.answered.answered == (~verdict.unsure).sum()
     assert result.evaluation.coverage[-1].coverage == pytest.approx(1 - verdict.unlike.mean())
-    threshold = threshold_of(learned.selected, photos.labels[plan.learn], 0.9, learned.ood_score)
-    assert threshold.coverage <= 1 - (learned.ood_score.train_similarity < 0.75).mean()
+    threshold = threshold_of(fitted.selected, photos.labels[splits.train], 0.9, fitted.ood_score)
+    assert threshold.coverage <= 1 - (fitted.ood_score.train_similarity < 0.75).mean()
 
 
 def test_labels_of_test_reach_nothing() -> None:
     photos, options = given(24), TrainOptions()
-    plan = make_plan(photos, options)
-    before, after = learn(photos, plan, options), learn(relabelled(photos, plan.judge), plan, options)
-    assert np.array_equal(after.judged, before.judged)
+    splits = make_splits(photos, options)
+    before, after = fit_probe(photos, splits, options), fit_probe(relabelled(photos, splits.test), splits, options)
+    assert np.array_equal(after.test_probabilities, before.test_probabilities)
     assert after.selected.regularization == before.selected.regularization
     assert after.threshold == before.threshold
 
@@ -111,12 +111,12 @@ def test_labels_of_test_reach_nothing() -> None:
 def test_photos_learned_from_are_judged_out_of_sample_too(head: HeadName) -> None:
     """The likely mislabelled are drawn from it: its own label must not make a photo look right."""
     photos, options = given(24), TrainOptions(head=head)
-    plan = make_plan(photos, options)
+    splits = make_splits(photos, options)
     wrong = np.array([3])
-    learned = learn(relabelled(photos, wrong), plan, options)
-    assert not np.isnan(learned.out_of_sample).any()
-    assert np.array_equal(learned.out_of_sample[plan.judge], learned.judged)
-    assert learned.out_of_sample[3].argmax() == 0  # what it shows, not what its label now says
+    fitted = fit_probe(relabelled(photos, wrong), splits, options)
+    assert not np.isnan(fitted.out_of_sample).any()
+    assert np.array_equal(fitted.out_of_sample[splits.test], fitted.test_probabilities)
+    assert fitted.out_of_sample[3].argmax() == 0  # what it shows, not what its label now says
 
 
 def test_every_fifth_photo_of_a_class_is_judged_by_heads_that_know_the_class() -> None:
@@ -134,9 +134,9 @@ def test_every_fifth_photo_of_a_class_is_judged_by_heads_that_know_the_class() -
         labels=photos.labels[order],
     )
     options = TrainOptions()
-    learned = learn(mixed, make_plan(mixed, options), options)
+    fitted = fit_probe(mixed, make_splits(mixed, options), options)
     rare = np.flatnonzero(mixed.labels == 0)
-    assert np.mean(learned.out_of_sample[rare].argmax(axis=1) == 0) > 0.8
+    assert np.mean(fitted.out_of_sample[rare].argmax(axis=1) == 0) > 0.8
 
 
 @pytest.mark.parametrize("head", ["logistic", "knn"])
@@ -146,20 +146,20 @@ def test_one_component_to_learn_from_has_no_out_of_sample(head: HeadName) -> Non
     groups = ["one", "one", "one", "one", None]
     photos = make_photos([5, 5], splits=[*each, *each], groups=[*groups, *groups])
     options = TrainOptions(head=head)
-    learned = learn(photos, make_plan(photos, options), options)
-    known = ~np.isnan(learned.out_of_sample[:, 0])
+    fitted = fit_probe(photos, make_splits(photos, options), options)
+    known = ~np.isnan(fitted.out_of_sample[:, 0])
     assert known.tolist() == [False, False, False, True, True] * 2
 
 
 def test_rows_worth_a_look() -> None:
     photos = relabelled(make_photos([40, 40], spread=0.4), np.array([5, 50]))
     options = TrainOptions()
-    plan = make_plan(photos, options)
-    learned = learn(photos, plan, options)
-    result = judge(photos, plan, learned)
+    splits = make_splits(photos, options)
+    fitted = fit_probe(photos, splits, options)
+    result = evaluate_test(photos, splits, fitted)
     assert set(result.mislabelled) == {5, 50}
     assert set(result.mistakes) == {5, 50}
-    top = learned.judged.max(axis=1)
+    top = fitted.test_probabilities.max(axis=1)
     assert np.all(np.diff(top[result.mistakes]) <= 0)
     assert np.all(np.diff(top[result.least_sure]) >= 0)
     assert len(result.least_sure) == 80
@@ -177,8 +177,8 @@ def test_leaks_are_found_among_those_learned_from() -> None:
     groups[15 + 9] = groups[14] = "valid and test"
     photos = make_photos([15, 15], splits=[*each, *each], groups=groups)
     options = TrainOptions()
-    plan = make_plan(photos, options)
-    result = judge(photos, plan, learn(photos, plan, options))
+    splits = make_splits(photos, options)
+    result = evaluate_test(photos, splits, fit_probe(photos, splits, options))
     assert [(one.path, one.training_photo, one.why) for one in result.seen.listed] == [
         ("0012.jpg", "0002.jpg", "group train and test"),
         ("0014.jpg", "0024.jpg", "group valid and test"),
@@ -194,9 +194,9 @@ def test_intervals_count_components() -> None:
     alone = make_photos([40, 40], spread=2.0)
     grouped = replace(alone, related=Related(tuple(f"patient {i // 10}" for i in range(80))))
     options = TrainOptions()
-    plan = make_plan(alone, options)
-    learned = learn(alone, plan, options)
-    one, many = judge(grouped, plan, learned), judge(alone, plan, learned)
+    splits = make_splits(alone, options)
+    fitted = fit_probe(alone, splits, options)
+    one, many = evaluate_test(grouped, splits, fitted), evaluate_test(alone, splits, fitted)
     assert (one.evaluation.units, many.evaluation.units) == (8, 80)
     assert one.evaluation.accuracy.value == many.evaluation.accuracy.value
     assert one.evaluation.accuracy.low < many.evaluation.accuracy.low
@@ -208,12 +208,12 @@ def test_intervals_count_components() -> None:
 def test_figures_by_group_are_of_the_judged_photos() -> None:
     groups = [f"site {i // 10}" if i < 30 else None for i in range(80)]
     photos, options = make_photos([40, 40], spread=3.0, groups=groups), TrainOptions()
-    plan = make_plan(photos, options)
-    learned = learn(photos, plan, options)
-    figures = {one.group: one for one in judge(photos, plan, learned).groups}
-    right = learned.judged.argmax(axis=1) == photos.labels[plan.judge]
+    splits = make_splits(photos, options)
+    fitted = fit_probe(photos, splits, options)
+    figures = {one.group: one for one in evaluate_test(photos, splits, fitted).groups}
+    right = fitted.test_probabilities.argmax(axis=1) == photos.labels[splits.test]
     for k in range(3):
-        at = [i for i, row in enumerate(plan.judge) if groups[row] == f"site {k}"]
+        at = [i for i, row in enumerate(splits.test) if groups[row] == f"site {k}"]
         assert (figures[f"site {k}"].photos, figures[f"site {k}"].right) == (len(at), int(right[at].sum()))
     assert len(figures) == 3
 
@@ -223,7 +223,7 @@ def test_nothing_but_leaks_has_no_figure_without() -> None:
     groups: list[str | None] = ["a", None, None, None, "a", "b", None, None, None, "b"]
     photos = make_photos([5, 5], splits=[*each, *each], groups=groups)
     options = TrainOptions()
-    plan = make_plan(photos, options)
-    result = judge(photos, plan, learn(photos, plan, options))
+    splits = make_splits(photos, options)
+    result = evaluate_test(photos, splits, fit_probe(photos, splits, options))
     assert result.seen.leaks == 2
     assert result.without_leaks is None

@@ -8,21 +8,21 @@ import pytest
 
 from whatsit.config import Split, TrainOptions
 from whatsit.errors import DatasetError
-from whatsit.training import splits as plan
-from whatsit.training.experiment import Photos
-from whatsit.training.splits import Plan, folds_of, make_plan, unused_shares
+from whatsit.training import splits as module
+from whatsit.training.experiment import TrainingSet
+from whatsit.training.splits import Splits, folds_of, make_splits, unused_shares
 
 from .made import make_photos
 
 
-def check_rounds(made: Plan, photos: Photos) -> None:
+def check_rounds(made: Splits, photos: TrainingSet) -> None:
     """No component is fitted on and held out at once, and all rows of a round are among those learned from."""
-    components = photos.components[made.learn]
-    for one in made.rounds:
-        assert len(one.fit)
+    components = photos.components[made.train]
+    for one in made.cv:
+        assert len(one.train)
         assert len(one.held_out)
-        assert np.intersect1d(components[one.fit], components[one.held_out]).size == 0
-        assert max(one.fit.max(), one.held_out.max()) < len(made.learn)
+        assert np.intersect1d(components[one.train], components[one.held_out]).size == 0
+        assert max(one.train.max(), one.held_out.max()) < len(made.train)
 
 
 def in_threes(n: int) -> list[str | None]:
@@ -35,23 +35,23 @@ def splits_of(*parts: tuple[Split, int]) -> list[Split | None]:
 
 def test_small_data_is_cross_validated() -> None:
     photos = make_photos([30, 33], groups=in_threes(63))
-    made = make_plan(photos, TrainOptions())
+    made = make_splits(photos, TrainOptions())
     assert made.cross_validated
     assert made.folds is not None
-    assert sorted(made.judge) == sorted(made.learn) == list(range(63))
-    assert len(made.rounds) == plan.FOLDS
-    assert sorted(np.concatenate([one.held_out for one in made.rounds])) == list(range(63))
+    assert sorted(made.test) == sorted(made.train) == list(range(63))
+    assert len(made.cv) == module.FOLDS
+    assert sorted(np.concatenate([one.held_out for one in made.cv])) == list(range(63))
     check_rounds(made, photos)
     for component in np.unique(photos.components):
         assert len(np.unique(made.folds[photos.components == component])) == 1
-    assert made.splits == tuple(f"fold {fold + 1}" for fold in made.folds)
+    assert made.names == tuple(f"fold {fold + 1}" for fold in made.folds)
 
 
 def test_shares_that_were_asked_for_and_are_not_used_are_named() -> None:
     def said(options: TrainOptions, *parts: tuple[Split, int]) -> str:
         each = splits_of(*parts)
         photos = make_photos([len(each) or 40] * 2, splits=each * 2)
-        return unused_shares(photos, make_plan(photos, options), options)
+        return unused_shares(photos, make_splits(photos, options), options)
 
     whole: tuple[tuple[Split, int], ...] = (("train", 20), ("valid", 8), ("test", 8))
     both = "--test 0.3 and --valid 0.1 are not used: these photos are split already"
@@ -65,79 +65,79 @@ def test_shares_that_were_asked_for_and_are_not_used_are_named() -> None:
 
 def test_enough_photos_get_a_test_split() -> None:
     photos = make_photos([360, 345], groups=in_threes(705))
-    made = make_plan(photos, TrainOptions())
+    made = make_splits(photos, TrainOptions())
     assert not made.cross_validated
-    assert np.intersect1d(photos.components[made.learn], photos.components[made.judge]).size == 0
-    assert len(made.learn) + len(made.judge) == 705
-    assert 70 <= len(made.judge) <= 140
-    assert [made.splits[i] for i in made.judge] == ["test"] * len(made.judge)
+    assert np.intersect1d(photos.components[made.train], photos.components[made.test]).size == 0
+    assert len(made.train) + len(made.test) == 705
+    assert 70 <= len(made.test) <= 140
+    assert [made.names[i] for i in made.test] == ["test"] * len(made.test)
     check_rounds(made, photos)
 
 
 @pytest.mark.parametrize(("test", "cross_validated"), [(0.0, True), (0.15, True), (0.5, False)])
 def test_the_share_decides(test: float, cross_validated: bool) -> None:
-    assert make_plan(make_photos([110, 110]), TrainOptions(test=test)).cross_validated is cross_validated
+    assert make_splits(make_photos([110, 110]), TrainOptions(test=test)).cross_validated is cross_validated
 
 
 def test_of_many_photos_one_split_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "MANY", 100)
+    monkeypatch.setattr(module, "MANY", 100)
     photos = make_photos([400, 400])
-    made = make_plan(photos, TrainOptions())
-    (one,) = made.rounds
-    splits = np.array(made.splits)[made.learn]
-    assert set(splits[one.fit]) == {"train"}
+    made = make_splits(photos, TrainOptions())
+    (one,) = made.cv
+    splits = np.array(made.names)[made.train]
+    assert set(splits[one.train]) == {"train"}
     assert set(splits[one.held_out]) == {"valid"}
-    assert len(one.fit) + len(one.held_out) == len(made.learn)
+    assert len(one.train) + len(one.held_out) == len(made.train)
     check_rounds(made, photos)
 
 
 def test_of_many_classes_one_split_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
     photos = make_photos([80] * 10)
-    assert len(make_plan(photos, TrainOptions()).rounds) == plan.FOLDS
-    monkeypatch.setattr(plan, "MANY_LOGITS", 5000)
-    assert len(make_plan(photos, TrainOptions()).rounds) == 1
+    assert len(make_splits(photos, TrainOptions()).cv) == module.FOLDS
+    monkeypatch.setattr(module, "MANY_LOGITS", 5000)
+    assert len(make_splits(photos, TrainOptions()).cv) == 1
 
 
 def test_without_valid_many_photos_are_cut_into_folds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "MANY", 100)
-    made = make_plan(make_photos([400, 400]), TrainOptions(valid=0.0))
-    assert len(made.rounds) == plan.FOLDS
-    assert set(made.splits) == {"train", "test"}
+    monkeypatch.setattr(module, "MANY", 100)
+    made = make_splits(make_photos([400, 400]), TrainOptions(valid=0.0))
+    assert len(made.cv) == module.FOLDS
+    assert set(made.names) == {"train", "test"}
 
 
-def given(*splits: Sequence[Split | None]) -> Photos:
+def given(*splits: Sequence[Split | None]) -> TrainingSet:
     return make_photos([len(one) for one in splits], splits=[split for one in splits for split in one])
 
 
 def test_given_splits_stand() -> None:
     each = splits_of(("train", 8), ("valid", 3), ("test", 4))
-    made = make_plan(given(each, each), TrainOptions())
+    made = make_splits(given(each, each), TrainOptions())
     assert made.protocol == "your own test split"
-    assert list(made.splits) == [*each, *each]
-    splits = np.array(made.splits)
-    assert set(splits[made.judge]) == {"test"}
-    (one,) = made.rounds
-    assert set(splits[made.learn][one.fit]) == {"train"}
-    assert set(splits[made.learn][one.held_out]) == {"valid"}
+    assert list(made.names) == [*each, *each]
+    splits = np.array(made.names)
+    assert set(splits[made.test]) == {"test"}
+    (one,) = made.cv
+    assert set(splits[made.train][one.train]) == {"train"}
+    assert set(splits[made.train][one.held_out]) == {"valid"}
 
 
 def test_where_valid_judges_it_does_not_choose() -> None:
     each = splits_of(("train", 9), ("valid", 4))
     photos = given(each, each)
-    made = make_plan(photos, TrainOptions())
+    made = make_splits(photos, TrainOptions())
     assert made.protocol == "your own valid split"
-    splits = np.array(made.splits)
-    assert set(splits[made.judge]) == {"valid"}
-    assert set(splits[made.learn]) == {"train"}
+    splits = np.array(made.names)
+    assert set(splits[made.test]) == {"valid"}
+    assert set(splits[made.train]) == {"train"}
     check_rounds(made, photos)
 
 
 def test_too_few_to_hold_any_out() -> None:
     with pytest.raises(DatasetError, match=r"class 'class 1' has 1 distinct photo to learn from; at least 2"):
-        make_plan(make_photos([5, 2], groups=[None] * 5 + ["same", "same"]), TrainOptions())
+        make_splits(make_photos([5, 2], groups=[None] * 5 + ["same", "same"]), TrainOptions())
     each = splits_of(("train", 3), ("test", 2))
     with pytest.raises(DatasetError, match="'class 1' has 1 distinct photo to learn from"):
-        make_plan(given(each, splits_of(("train", 1), ("test", 2))), TrainOptions())
+        make_splits(given(each, splits_of(("train", 1), ("test", 2))), TrainOptions())
 
 
 def test_each_class_is_spread_over_the_folds() -> None:
@@ -146,16 +146,16 @@ def test_each_class_is_spread_over_the_folds() -> None:
     order = np.argsort(np.arange(100) % 5 != 0, kind="stable")
     folds = folds_of(photos, order, seed=0)
     for k in range(2):
-        assert np.ptp(np.bincount(folds[photos.labels[order] == k], minlength=plan.FOLDS)) <= 1
+        assert np.ptp(np.bincount(folds[photos.labels[order] == k], minlength=module.FOLDS)) <= 1
 
 
-def for_network(photos: Photos, **shares: float) -> tuple[Plan, dict[str, list[int]]]:
-    """The plan, and of each part how many photos of each class it has."""
-    made = make_plan(photos, TrainOptions(method="scratch", **shares))  # type: ignore[arg-type]
-    (one,) = made.rounds
+def for_network(photos: TrainingSet, **shares: float) -> tuple[Splits, dict[str, list[int]]]:
+    """The splits, and of each part how many photos of each class it has."""
+    made = make_splits(photos, TrainOptions(method="scratch", **shares))  # type: ignore[arg-type]
+    (one,) = made.cv
     check_rounds(made, photos)
     assert not made.cross_validated
-    parts = {"fit": made.learn[one.fit], "held out": made.learn[one.held_out], "judge": made.judge}
+    parts = {"fit": made.train[one.train], "held out": made.train[one.held_out], "judge": made.test}
     rows = np.concatenate(list(parts.values()))
     assert len(np.unique(rows)) == len(rows)
     return made, {name: np.bincount(photos.labels[part], minlength=2).tolist() for name, part in parts.items()}
@@ -175,13 +175,13 @@ def test_a_network_holds_out_of_train_where_one_split_is_missing(judge: Split) -
     assert parts["judge"] == [4, 4]
     assert min(parts["held out"]) >= 1
     assert [a + b for a, b in zip(parts["fit"], parts["held out"], strict=True)] == [20, 20]
-    assert set(made.splits) == {"train", plan.HELD_OUT, judge}
+    assert set(made.names) == {"train", module.HELD_OUT, judge}
 
 
 def test_a_network_draws_where_nothing_is_given() -> None:
     made, parts = for_network(make_photos([30, 30], groups=in_threes(60)))
     assert all(min(counts) >= 3 for counts in parts.values())
-    assert set(made.splits) == {"train", "valid", "test"}
+    assert set(made.names) == {"train", "valid", "test"}
     assert for_network(make_photos([3, 3]))[1] == {"fit": [1, 1], "held out": [1, 1], "judge": [1, 1]}
 
 
@@ -202,13 +202,13 @@ def test_a_network_refuses_folds() -> None:
     with pytest.raises(
         DatasetError, match=r"^made: gives folds, and a network is not cross-validated\. Expected train"
     ):
-        make_plan(photos, TrainOptions(method="finetune"))
-    assert make_plan(photos, TrainOptions()).protocol.endswith("the folds are your own")
+        make_splits(photos, TrainOptions(method="finetune"))
+    assert make_splits(photos, TrainOptions()).protocol.endswith("the folds are your own")
 
 
 def test_a_class_in_one_group_is_told_what_helps() -> None:
     with pytest.raises(DatasetError) as error:
-        make_plan(make_photos([5, 2], groups=[None] * 5 + ["same", "same"]), TrainOptions())
+        make_splits(make_photos([5, 2], groups=[None] * 5 + ["same", "same"]), TrainOptions())
     assert "all its photos are in 1 group, and a group is never split" in str(error.value)
     assert "Add photos of other groups" in str(error.value)
     assert "--near-copies" not in str(error.value)

@@ -13,7 +13,7 @@ from whatsit.decide import Rule
 from whatsit.model.tables import predictions_csv, suspects_csv
 from whatsit.text import plain_row
 from whatsit.training.save import splits_csv
-from whatsit.training.splits import make_plan
+from whatsit.training.splits import make_splits
 
 from .made import make_photos
 
@@ -30,7 +30,7 @@ def test_any_name_comes_back() -> None:
     photos = make_photos([5, 4])
     records = [replace(r, uri=name) for r, name in zip(photos.dataset.records, names, strict=True)]
     photos = replace(photos, dataset=replace(photos.dataset, records=tuple(records)))
-    rows = read(splits_csv(photos, make_plan(photos, TrainOptions())))
+    rows = read(splits_csv(photos, make_splits(photos, TrainOptions())))
     assert [plain_row(row)["uri"] for row in rows] == [*NAMES, *ESCAPED.values()]
     assert rows[6]["uri"] == "'=1+1.jpg"
     assert [row["sha256"] for row in rows] == list(photos.all_digests)
@@ -39,7 +39,7 @@ def test_any_name_comes_back() -> None:
 
 def test_what_belongs_together_can_be_told() -> None:
     photos = make_photos([6, 5], groups=["left", "left", None, None, None, "right"] + [None] * 5)
-    rows = read(splits_csv(photos, make_plan(photos, TrainOptions())))
+    rows = read(splits_csv(photos, make_splits(photos, TrainOptions())))
     assert [row["group"] for row in rows] == ["left", "left", "", "", "", "right", *[""] * 5]
     components = [row["component"] for row in rows]
     assert components[0] == components[1]
@@ -50,7 +50,7 @@ def test_what_was_passed_over_is_listed_too() -> None:
     photos = make_photos([5, 5])
     skipped = (("notes.txt", "not an image"), ("x", "cannot be opened (a\nb)"))
     photos = replace(photos, dataset=replace(photos.dataset, skipped_files=skipped))
-    rows = read(splits_csv(photos, make_plan(photos, TrainOptions())))[-2:]
+    rows = read(splits_csv(photos, make_splits(photos, TrainOptions())))[-2:]
     assert [(row["uri"], row["split"], row["left_out"]) for row in rows] == [
         ("notes.txt", "", "not an image"),
         ("x", "", "cannot be opened (a\\nb)"),

@@ -11,8 +11,8 @@ import pytest
 
 from whatsit.config import NetworkOptions, TrainOptions
 from whatsit.errors import WhatsitError
-from whatsit.training.network.resume import begun_with, unfinished
-from whatsit.training.splits import make_plan
+from whatsit.training.network.resume import training_identity, unfinished
+from whatsit.training.splits import make_splits
 
 from .made import make_photos
 
@@ -132,21 +132,21 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
 def test_what_a_training_hangs_on() -> None:
     photos = make_photos([20, 20])
     options = TrainOptions(method="scratch")
-    plan = make_plan(photos, options)
-    before = begun_with(photos, plan, options)
+    splits = make_splits(photos, options)
+    before = training_identity(photos, splits, options)
 
     def changed(**network: object) -> bool:
         other = replace(options, network=replace(NetworkOptions(), **network))  # type: ignore[arg-type]
-        return begun_with(photos, plan, other) != before
+        return training_identity(photos, splits, other) != before
 
     assert not changed(max_seconds=3.0)
     assert not changed(stop_at_accuracy=0.9)
     for other in (replace(options, thumbnails=True), replace(options, precision=0.5)):
-        assert begun_with(photos, plan, other) == before
+        assert training_identity(photos, splits, other) == before
     assert changed(learning_rate=0.5)
     assert changed(layers=(8, 8))
-    assert begun_with(make_photos([20, 21]), make_plan(make_photos([20, 21]), options), options) != before
+    assert training_identity(make_photos([20, 21]), make_splits(make_photos([20, 21]), options), options) != before
     named = replace(photos, dataset=replace(photos.dataset, classes=photos.dataset.classes[::-1]))
-    assert begun_with(named, plan, options) != before
-    assert begun_with(photos, plan, replace(options, seed=1)) != before
-    assert begun_with(photos, plan, replace(options, image_size=(30, 40))) != before
+    assert training_identity(named, splits, options) != before
+    assert training_identity(photos, splits, replace(options, seed=1)) != before
+    assert training_identity(photos, splits, replace(options, image_size=(30, 40))) != before

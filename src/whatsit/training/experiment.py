@@ -1,4 +1,7 @@
-"""A listed data set and its embeddings → the photos that take part, which belong together, and which are left out."""
+"""Makes the training set: the photos of a data set that take part, with embeddings and groups, and those left out.
+
+A photo is left out if it cannot be read, or if its bytes have two labels. The module does not split: `splits.py` does.
+"""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -25,7 +28,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
-class Photos:
+class TrainingSet:
     """The photos that take part: parallel arrays of length n, in the data set's order."""
 
     dataset: Dataset
@@ -65,7 +68,7 @@ class Photos:
         return [record.group for record in self.records]
 
 
-def gather(dataset: Dataset, embeddings: Embeddings, options: TrainOptions = PLAIN) -> Photos:
+def make_training_set(dataset: Dataset, embeddings: Embeddings, options: TrainOptions = PLAIN) -> TrainingSet:
     """Leaves out what cannot be read and what has two labels; finds what belongs together.
 
     Raises DatasetError where too little remains.
@@ -84,7 +87,7 @@ def gather(dataset: Dataset, embeddings: Embeddings, options: TrainOptions = PLA
     torn = np.array(list(reasons), np.int64)
     kept = np.setdiff1d(np.arange(len(readable)), torn)
     places, vectors = readable[kept], embeddings.vectors if not len(torn) else embeddings.vectors[kept]
-    photos = Photos(
+    photos = TrainingSet(
         dataset=dataset,
         all_digests=embeddings.digests,
         places=places,
@@ -111,7 +114,7 @@ def _left_out(embeddings: Embeddings, conflicts: dict[int, str]) -> tuple[LeftOu
     return tuple(sorted(left, key=lambda one: one.place))
 
 
-def check_classes(photos: Photos) -> None:
+def check_classes(photos: TrainingSet) -> None:
     """Raises DatasetError where no photo of a class is left."""
     present = np.unique(photos.labels)
     names = photos.dataset.classes
@@ -124,14 +127,14 @@ def check_classes(photos: Photos) -> None:
         )
 
 
-def _reasons(photos: Photos, label: str) -> str:
+def _reasons(photos: TrainingSet, label: str) -> str:
     records = photos.dataset.records
     reasons = [one.reason for one in photos.left_out if records[one.place].label == label]
     return reasons[0] if reasons else "all left out"
 
 
-def with_vectors(photos: Photos, embeddings: Embeddings) -> Photos:
-    """The same photos, seen through another backbone or fit."""
+def with_vectors(photos: TrainingSet, embeddings: Embeddings) -> TrainingSet:
+    """The same photos with the embeddings of another backbone or resize mode."""
     rank = {int(place): i for i, place in enumerate(embeddings.readable)}
     if gone := [int(place) for place in photos.places if int(place) not in rank]:
         reason = embeddings.errors.get(gone[0], "changed")

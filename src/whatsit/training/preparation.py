@@ -35,10 +35,10 @@ from whatsit.images.source import Source, split_page
 from whatsit.machine import cores
 from whatsit.notices import notice
 from whatsit.text import number, printable, some
-from whatsit.training.experiment import Photos
+from whatsit.training.experiment import TrainingSet
 from whatsit.training.heads import HEAD_TYPES, TrainingData
 from whatsit.training.selection import make_folds, select_head
-from whatsit.training.splits import Plan, Rows, folds_of
+from whatsit.training.splits import Rows, Splits, folds_of
 
 LOOKED_AT = 150  # photos of each kind of file: the range of half as many is the same to 2 % (docs/log.md)
 
@@ -216,18 +216,18 @@ def _elongation(uri: str, limits: Limits, input_ratio: float) -> float | None:
     return max(ratio, 1 / ratio)
 
 
-def sample_rows(photos: Photos, plan: Plan) -> Rows:
+def sample_rows(photos: TrainingSet, splits: Splits) -> Rows:
     """Up to `SAMPLE` of the photos to learn from, chosen by their hashes."""
     digests = photos.digests
-    return np.sort(np.array(sorted(plan.learn, key=lambda i: digests[i])[:SAMPLE], np.int64))
+    return np.sort(np.array(sorted(splits.train, key=lambda i: digests[i])[:SAMPLE], np.int64))
 
 
 def better_fit(
-    photos: Photos, plan: Plan, here: Fit, embed: Callable[[Dataset, Fit], Embeddings], options: TrainOptions
+    photos: TrainingSet, splits: Splits, here: Fit, embed: Callable[[Dataset, Fit], Embeddings], options: TrainOptions
 ) -> Fit:
     """`here`, or the other fit where that saves enough of the log loss on the sample, or has numbers for more of it."""
     other: Fit = "crop" if here == "squash" else "squash"
-    rows = sample_rows(photos, plan)
+    rows = sample_rows(photos, splits)
     records = photos.records
     sample = replace(photos.dataset, records=tuple(records[i] for i in rows))
     seen = {fit: embed(sample, fit) for fit in (here, other)}
@@ -241,7 +241,7 @@ def better_fit(
     return other if losses[other] < (1 - GAIN) * losses[here] else here
 
 
-def _loss(photos: Photos, rows: Rows, x: NDArray[np.float32], options: TrainOptions) -> float:
+def _loss(photos: TrainingSet, rows: Rows, x: NDArray[np.float32], options: TrainOptions) -> float:
     """Cross-validated log loss of the sample, seen through some fit's vectors x (sample, dim)."""
     folds = folds_of(photos, rows, options.seed)
     data = TrainingData(x, photos.labels[rows], len(photos.dataset.classes), options.balance, options.seed)

@@ -16,16 +16,16 @@ from whatsit.model.classifier import Classifier
 from whatsit.model.evaluation import checks
 from whatsit.model.format import FILES
 from whatsit.notices import EMBEDDED, in_notebook, kept_if_interrupted, notice
-from whatsit.training.experiment import Photos, gather
+from whatsit.training.experiment import TrainingSet, make_training_set
 from whatsit.training.network.build import Tell, build_for, check_networks, introduce
-from whatsit.training.network.method import see_through, teach
-from whatsit.training.network.resume import begun_with, keep_checkpoint, unfinished, with_rate
+from whatsit.training.network.method import fit_from_network, train_network
+from whatsit.training.network.resume import keep_checkpoint, training_identity, unfinished, with_rate
 from whatsit.training.preparation import better_fit, likely_fit
-from whatsit.training.probe import Learned, learn
-from whatsit.training.save import Work, publish, training_figures
-from whatsit.training.splits import Plan, make_plan, seen_anew, unused_shares
+from whatsit.training.probe import Fitted, fit_probe
+from whatsit.training.save import SaveRequest, save_model, training_figures
+from whatsit.training.splits import Splits, make_splits, unused_shares, with_other_embeddings
 from whatsit.training.tensorboard.write import show
-from whatsit.training.test_results import judge
+from whatsit.training.test_results import evaluate_test
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback
@@ -59,8 +59,8 @@ def _figures(report: Report, evaluation: Evaluation) -> dict[str, object]:
 
 
 @dataclass(frozen=True)
-class Order:
-    """What was asked for: how to train, and what to write where."""
+class TrainRequest:
+    """What was asked for: the options, and what to write where."""
 
     options: TrainOptions
     folder: Path
@@ -70,66 +70,72 @@ class Order:
     training: Path | None = None  # the folder of a network's training under way
 
 
-def _train(dataset: Dataset, sight: Sight, order: Order) -> Trained:
-    photos, plan, extractor = see(dataset, sight, order.options, order.watch)
+def _train(dataset: Dataset, sight: Sight, request: TrainRequest) -> Trained:
+    photos, splits, extractor = prepare(dataset, sight, request.options, request.watch)
     with kept_if_interrupted(lambda: EMBEDDED if isinstance(sight, FreshSight) else ""):
-        with order.watch("learning", None):
-            learned = learn(photos, plan, order.options)
-        return published(photos, plan, learned, extractor, order)
+        with request.watch("learning", None):
+            fitted = fit_probe(photos, splits, request.options)
+        return evaluate_and_save(photos, splits, fitted, extractor, request)
 
 
 @dataclass(frozen=True)
-class Going:
-    """Where a network's training begins, what it leaves, and who watches."""
+class NetworkRun:
+    """How a network's training is run: resumed or not, with a checkpoint kept or not, and with which callbacks."""
 
     resume: bool
     keep_checkpoint: bool
     callbacks: tuple["Callback", ...]
 
 
-def _train_network(dataset: Dataset, cache: Path, going: Going, order: Order, tell: Tell | None) -> Trained:
-    options, watch = order.options, order.watch
+def _train_network(dataset: Dataset, cache: Path, run: NetworkRun, request: TrainRequest, tell: Tell | None) -> Trained:
+    options, watch = request.options, request.watch
     check_networks(options)
-    photos, plan, extractor = see(dataset, common_sight(options, cache, watch), options, watch)
+    photos, splits, extractor = prepare(dataset, common_sight(options, cache, watch), options, watch)
     built = build_for(dataset, options, extractor.preprocessing.fit, watch)
     introduce(built, tell)
-    callbacks, begun = going.callbacks, begun_with(photos, plan, options)
+    callbacks, identity = run.callbacks, training_identity(photos, splits, options)
     if watch is unwatched and not in_notebook():  # a script: a line an epoch, as there is no bar
         from whatsit.training.network.callbacks import EpochLines
 
         callbacks = (EpochLines(), *callbacks)
-    with unfinished(order.folder, begun, resume=going.resume, overwrite=order.overwrite, more=True) as work:
-        network = teach(photos, plan, built, options, cache=cache, work=work, watch=watch, callbacks=callbacks)
-        taught = see_through(network, photos, plan, options, watch)
-        order = replace(order, training=work, options=with_rate(options, network.learning_rate))
-        trained = published(taught.photos, taught.plan, taught.learned, network.extractor, order)
-        if going.keep_checkpoint:
-            keep_checkpoint(work, order.folder, FILES.facts, network.history, network.epochs)
+    with unfinished(request.folder, identity, resume=run.resume, overwrite=request.overwrite, more=True) as work:
+        network = train_network(
+            photos, splits, built, options, cache=cache, work=work, watch=watch, callbacks=callbacks
+        )
+        result = fit_from_network(network, photos, splits, options, watch)
+        request = replace(request, training=work, options=with_rate(options, network.learning_rate))
+        trained = evaluate_and_save(result.photos, result.splits, result.fitted, network.extractor, request)
+        if run.keep_checkpoint:
+            keep_checkpoint(work, request.folder, FILES.facts, network.history, network.epochs)
         return trained
 
 
-def published(photos: Photos, plan: Plan, learned: Learned, extractor: FeatureExtractor, order: Order) -> Trained:
-    with order.watch("writing the report", None):
-        judged = judge(photos, plan, learned)
-        work = Work(photos, plan, learned, judged, extractor, order.options)
-        classifier, report = publish(work, order.folder, data=order.data, overwrite=order.overwrite)
-    show(work, order.training, order.watch)
-    return Trained(classifier, judged.evaluation, report, order.folder, training_figures(work))
+def evaluate_and_save(
+    photos: TrainingSet, splits: Splits, fitted: Fitted, extractor: FeatureExtractor, request: TrainRequest
+) -> Trained:
+    with request.watch("writing the report", None):
+        test_results = evaluate_test(photos, splits, fitted)
+        to_save = SaveRequest(photos, splits, fitted, test_results, extractor, request.options)
+        classifier, report = save_model(to_save, request.folder, data=request.data, overwrite=request.overwrite)
+    show(to_save, request.training, request.watch)
+    return Trained(classifier, test_results.evaluation, report, request.folder, training_figures(to_save))
 
 
-def see(dataset: Dataset, sight: Sight, options: TrainOptions, watch: Watch) -> tuple[Photos, Plan, FeatureExtractor]:
-    """The photos that take part, the plan, and the extractor whose fit suits them."""
+def prepare(
+    dataset: Dataset, sight: Sight, options: TrainOptions, watch: Watch
+) -> tuple[TrainingSet, Splits, FeatureExtractor]:
+    """The photos that take part, the splits, and the extractor whose fit suits them."""
     fit, undecided = sight.fits(dataset, *likely_fit(dataset, *sight.input_size(), limits=options.limits))
     embeddings = sight.embed(dataset, fit, "embedding")
     with watch("finding copies", None):
-        photos = gather(dataset, embeddings, options)
+        photos = make_training_set(dataset, embeddings, options)
     notice_proposals(photos.related, "To keep each source together: --group-by-name always")
-    plan = make_plan(photos, options)
-    if unused := unused_shares(photos, plan, options):
+    splits = make_splits(photos, options)
+    if unused := unused_shares(photos, splits, options):
         notice(unused)
     if undecided and options.method == "probe":
-        better = better_fit(photos, plan, fit, lambda some, f: sight.embed(some, f, f"trying {f}"), options)
+        better = better_fit(photos, splits, fit, lambda some, f: sight.embed(some, f, f"trying {f}"), options)
         if better != fit:
             fit = better
-            photos, plan = seen_anew(photos, plan, sight.embed(dataset, fit, f"embedding by {fit}"))
-    return photos, plan, sight.extractor(fit)
+            photos, splits = with_other_embeddings(photos, splits, sight.embed(dataset, fit, f"embedding by {fit}"))
+    return photos, splits, sight.extractor(fit)

@@ -36,7 +36,7 @@ PATIENCE = 2  # values in a row without a better loss, after which weaker ones a
 class Fold:
     """The rows to fit on, and the held-out rows to evaluate on."""
 
-    fit: Rows
+    train: Rows
     held_out: Rows
 
 
@@ -103,7 +103,7 @@ def _select_head(data: TrainingData, head_type: HeadType, cv: Sequence[Fold]) ->
 
 def _paths(data: TrainingData, head_type: HeadType, cv: Sequence[Fold]) -> Iterator[list[Head]]:
     """For each regularization the heads of all folds; several folds share the cores."""
-    paths = [head_type.fit(data, fold.fit, head_type.grid, final=False) for fold in cv]
+    paths = [head_type.fit(data, fold.train, head_type.grid, final=False) for fold in cv]
     if len(paths) == 1:
         yield from ([head] for head in paths[0])
         return
@@ -124,7 +124,7 @@ class Step:
 
 
 def trace(data: TrainingData, regularization: float, one: Fold, head: HeadName = "logistic") -> list[Step]:
-    """The steps to the head of `regularization` that is fitted on `one.fit`, evaluated on `one.held_out` as well.
+    """The steps to the head of `regularization` that is fitted on `one.train`, evaluated on `one.held_out` as well.
 
     The last step is where the fitted head stands. Empty for a head that is not logistic regression.
     """
@@ -136,12 +136,12 @@ def trace(data: TrainingData, regularization: float, one: Fold, head: HeadName =
 
 def _trace(data: TrainingData, regularization: float, one: Fold) -> list[Step]:
     space, steps = data.space, list[Step]()
-    train, valid = ((space.z[rows], data.labels[rows]) for rows in (one.fit, one.held_out))
+    train, valid = ((space.z[rows], data.labels[rows]) for rows in (one.train, one.held_out))
 
     def watch(solution: Solution) -> None:
         steps.append(Step(len(steps), *_loss_and_accuracy(solution, *train), *_loss_and_accuracy(solution, *valid)))
 
-    weights = data.weights(one.fit)
+    weights = data.weights(one.train)
     for _ in fit_path(*train, data.classes, (regularization,), weights, watch=watch):
         pass
     return steps

@@ -1,9 +1,7 @@
-"""Decides who learns, who chooses and who judges, before anything is learned.
+"""Divides a training set into train, test and cross-validation folds, before anything is fitted.
 
-Photos and a plan that are under way → the same without the photos that another fit or network has no numbers for.
-
-Which photos judge and which are learned from stays as it was decided: a photo that goes takes its own place along and
-moves no other.
+The splits stay as they were decided. Where a photo has no embedding by another backbone or resize mode, that photo is
+removed and no other photo moves. The module does not read images, and it fits nothing.
 """
 
 from collections.abc import Mapping
@@ -19,7 +17,7 @@ from whatsit.data.split import COUNT_ONCE, SplitOptions, assign_folds, assign_sp
 from whatsit.embedding.source import Embeddings
 from whatsit.errors import DatasetError
 from whatsit.text import number, printable
-from whatsit.training.experiment import LeftOut, Photos, check_classes, with_vectors
+from whatsit.training.experiment import LeftOut, TrainingSet, check_classes, with_vectors
 from whatsit.training.selection import Fold, make_folds
 
 Rows = NDArray[np.int64]
@@ -31,18 +29,18 @@ FOLDS = 5  # a fifth held out each time: the usual compromise between cost and b
 LEAST_OF_CLASS = {"logistic": 2, "mlp": 2, "svm": 3, "knn": 2}  # an svm needs two classes in every part of a part
 
 
-LEAST = 3  # distinct photos or groups: one judges, and of the others one chooses and one is learned from
+LEAST = 3  # distinct photos or groups: one to test on, one to choose on and one to fit on
 
 
-HELD_OUT = "held-out"  # drawn from train, where valid is what judges
+HELD_OUT = "held-out"  # drawn from train, where valid is the test set
 
 
-SMALL_TEST = 100  # photos; below, an accuracy of 0.9 has an interval wider than 0.12, so all photos judge instead
+# photos; below, an accuracy of 0.9 has an interval wider than 0.12, so all photos are tested by cross-validation
+SMALL_TEST = 100
 
 
-FEW_GROUPS = (
-    5  # that a test split would hold; of fewer no interval can be drawn that says anything, so all judge instead
-)
+# groups in a test split; fewer give no useful interval, so all photos are tested by cross-validation
+FEW_GROUPS = 5
 
 
 MANY = 10_000  # photos to learn from; above, one held-out split chooses as well as five folds, at a fifth of the cost
@@ -52,14 +50,14 @@ MANY_LOGITS = 500_000  # photos × classes; above, five folds take minutes
 
 
 @dataclass(frozen=True)
-class Plan:
+class Splits:
     """Rows are places in the photos' arrays."""
 
     protocol: str  # in words, for the report
-    splits: tuple[str, ...]  # (n,) of each photo: train, held-out, valid, test, or fold 1 … fold 5
-    learn: Rows  # the final head is fitted on these
-    rounds: tuple[Fold, ...]  # how its regularization is chosen; rows count within `learn`
-    judge: Rows  # the headline comes from these; in cross-validation all
+    names: tuple[str, ...]  # (n,) of each photo: train, held-out, valid, test, or fold 1 … fold 5
+    train: Rows  # the final head is fitted on these
+    cv: tuple[Fold, ...]  # by which the regularization is chosen; rows count within `train`
+    test: Rows  # the headline comes from these; in cross-validation all
     folds: NDArray[np.int64] | None  # (n,) the fold of each photo in cross-validation
 
     @property
@@ -72,27 +70,27 @@ def shares(options: TrainOptions) -> SplitOptions:
     return SplitOptions(options.valid, options.test, options.seed)
 
 
-def make_plan(photos: Photos, options: TrainOptions) -> Plan:
+def make_splits(photos: TrainingSet, options: TrainOptions) -> Splits:
     """Raises DatasetError where a class has too few photos, or no photo of a split can be used."""
     try:
-        return _plan(photos, options)
+        return _choose_splits(photos, options)
     except DatasetError as error:
-        raise DatasetError(truly_missing(str(error), photos)) from error
+        raise DatasetError(too_few_message(str(error), photos)) from error
 
 
-def unused_shares(photos: Photos, plan: Plan, options: TrainOptions) -> str:
+def unused_shares(photos: TrainingSet, splits: Splits, options: TrainOptions) -> str:
     """Which shares were asked for and are not used, in words, since the photos are split already; else empty."""
     default = TrainOptions()
     if not photos.dataset.has_splits and given_folds(photos) is None:
         return ""
     asked = [f"--test {options.test:g}"] if options.test != default.test else []
-    if options.valid != default.valid and HELD_OUT not in plan.splits:
+    if options.valid != default.valid and HELD_OUT not in splits.names:
         asked.append(f"--valid {options.valid:g}")
     are = "is" if len(asked) == 1 else "are"
     return f"{' and '.join(asked)} {are} not used: these photos are split already" if asked else ""
 
 
-def _of_few_groups(message: str, photos: Photos, label: str | None) -> str:
+def _of_few_groups(message: str, photos: TrainingSet, label: str | None) -> str:
     """The message with advice that helps where all photos of the class are in a few groups, which are never split."""
     groups = {record.group for record in photos.records if record.label == label}
     before, advice, rest = message.partition(COUNT_ONCE)
@@ -104,7 +102,7 @@ def _of_few_groups(message: str, photos: Photos, label: str | None) -> str:
     )
 
 
-def truly_missing(message: str, photos: Photos) -> str:
+def too_few_message(message: str, photos: TrainingSet) -> str:
     """The message, which asks for more photos, with what is true where there were enough but they could not be used."""
     named = next((label for label in photos.dataset.classes if f"'{label}'" in message), None)
     mine = [named in (None, record.label) for record in photos.dataset.records]
@@ -118,9 +116,9 @@ def truly_missing(message: str, photos: Photos) -> str:
     )
 
 
-def _plan(photos: Photos, options: TrainOptions) -> Plan:
+def _choose_splits(photos: TrainingSet, options: TrainOptions) -> Splits:
     if options.method != "probe":
-        return network_plan(photos, options)
+        return network_splits(photos, options)
     if photos.dataset.has_splits:
         return _as_given(photos, options)
     if why := _own_folds(photos) or _too_small(photos, options):
@@ -128,7 +126,7 @@ def _plan(photos: Photos, options: TrainOptions) -> Plan:
     return _drawn(photos, options)
 
 
-def _own_folds(photos: Photos) -> str:
+def _own_folds(photos: TrainingSet) -> str:
     """What became of folds that the user gave, as it follows "cross-validation"; empty where there are none."""
     if all(record.fold is None for record in photos.records):
         return ""
@@ -136,8 +134,8 @@ def _own_folds(photos: Photos) -> str:
     return "; the folds are your own" if whole else "; your own folds cut copies or groups apart"
 
 
-def _too_small(photos: Photos, options: TrainOptions) -> str:
-    """Why a test split would not judge well enough, as it follows "cross-validation"; empty where it would."""
+def _too_small(photos: TrainingSet, options: TrainOptions) -> str:
+    """Why a test split would be too small, as it follows "cross-validation"; empty where it would."""
     if not options.test:
         return "; no test split was asked for"
     if len(photos.labels) * options.test < SMALL_TEST:
@@ -156,24 +154,24 @@ def effective_groups(components: NDArray[np.int64]) -> float:
     return float(sizes.sum() ** 2 / (sizes**2).sum())
 
 
-def group_counts(photos: Photos, rows: Rows) -> tuple[int, int]:
+def group_counts(photos: TrainingSet, rows: Rows) -> tuple[int, int]:
     """How many of the user's groups have a photo among `rows`, and how many there are; none: (0, 0)."""
     groups = photos.groups
     return len({groups[i] for i in rows} - {None}), len(set(groups) - {None})
 
 
-def folds_of(photos: Photos, rows: Rows, seed: int, folds: int = FOLDS) -> NDArray[np.int64]:
+def folds_of(photos: TrainingSet, rows: Rows, seed: int, folds: int = FOLDS) -> NDArray[np.int64]:
     """(rows,) the fold of each: stratified, components whole."""
     digests = photos.digests
     return assign_folds(photos.labels[rows], [digests[i] for i in rows], photos.components[rows], folds, seed)
 
 
-def _fold_rounds(photos: Photos, rows: Rows, options: TrainOptions) -> tuple[Fold, ...]:
+def _cv_folds(photos: TrainingSet, rows: Rows, options: TrainOptions) -> tuple[Fold, ...]:
     _check_components(photos, rows, options)
     return tuple(make_folds(folds_of(photos, rows, options.seed)))
 
 
-def _check_components(photos: Photos, rows: Rows, options: TrainOptions) -> None:
+def _check_components(photos: TrainingSet, rows: Rows, options: TrainOptions) -> None:
     least = LEAST_OF_CLASS[options.head]
     counts = distinct_by_class(photos.labels[rows], photos.components[rows], len(photos.dataset.classes))
     if counts.min() < least:
@@ -194,69 +192,67 @@ def costly(photos: int, classes: int) -> bool:
     return photos > MANY or photos * classes > MANY_LOGITS
 
 
-def _split_rows(splits: list[str]) -> dict[str, Rows]:
-    return {name: np.flatnonzero(np.array(splits) == name) for name in ("train", "valid", "test")}
+def _split_rows(split_names: list[str]) -> dict[str, Rows]:
+    return {name: np.flatnonzero(np.array(split_names) == name) for name in ("train", "valid", "test")}
 
 
-def _valid_round(learn: Rows, rows: dict[str, Rows]) -> tuple[Fold, ...]:
-    """Fitted on train, judged on valid; in places within `learn`, which is both."""
-    return (Fold(*(np.searchsorted(learn, rows[name]) for name in ("train", "valid"))),)
+def _valid_fold(train: Rows, rows: dict[str, Rows]) -> tuple[Fold, ...]:
+    """Fitted on train, evaluated on valid; in places within `train`, which is both."""
+    return (Fold(*(np.searchsorted(train, rows[name]) for name in ("train", "valid"))),)
 
 
-def _drawn(photos: Photos, options: TrainOptions) -> Plan:
+def _drawn(photos: TrainingSet, options: TrainOptions) -> Splits:
     names, cut = photos.dataset.classes, shares(options)
-    splits = list(assign_splits(photos.labels, photos.digests, photos.components, photos.groups, names, cut))
-    rows = _split_rows([str(split) for split in splits])
-    learn = np.sort(np.concatenate([rows["train"], rows["valid"]]))
-    if costly(len(learn), len(names)) and len(rows["valid"]):
-        rounds = _valid_round(learn, rows)
+    split_names = list(assign_splits(photos.labels, photos.digests, photos.components, photos.groups, names, cut))
+    rows = _split_rows([str(split) for split in split_names])
+    train = np.sort(np.concatenate([rows["train"], rows["valid"]]))
+    if costly(len(train), len(names)) and len(rows["valid"]):
+        cv = _valid_fold(train, rows)
     else:
-        rounds = _fold_rounds(photos, learn, options)
-    return Plan(_drawn_protocol(photos, rows["test"], options), tuple(splits), learn, rounds, rows["test"], None)
+        cv = _cv_folds(photos, train, options)
+    return Splits(_drawn_protocol(photos, rows["test"], options), tuple(split_names), train, cv, rows["test"], None)
 
 
-def _drawn_protocol(photos: Photos, judge: Rows, options: TrainOptions) -> str:
-    mine, groups = group_counts(photos, judge)
+def _drawn_protocol(photos: TrainingSet, test: Rows, options: TrainOptions) -> str:
+    mine, groups = group_counts(photos, test)
     if not groups:
         return f"test split: {options.test:.0%} of the photos, drawn and set aside at the start"
-    return (
-        f"test split: {mine:,} of {groups:,} groups, {len(judge):,} of {len(photos.labels):,} photos, set aside first"
-    )
+    return f"test split: {mine:,} of {groups:,} groups, {len(test):,} of {len(photos.labels):,} photos, set aside first"
 
 
-def _as_given(photos: Photos, options: TrainOptions) -> Plan:
-    """Without a test split, valid judges, and choices are made within train: nobody judges what they chose."""
-    splits = [record.split or "train" for record in photos.records]
-    rows = _split_rows([str(split) for split in splits])
-    judge_name = "test" if any(record.split == "test" for record in photos.dataset.records) else "valid"
-    _check_usable(photos, rows, judge_name)
-    if judge_name == "test" and len(rows["valid"]):
-        learn = np.sort(np.concatenate([rows["train"], rows["valid"]]))
-        rounds = _valid_round(learn, rows)
+def _as_given(photos: TrainingSet, options: TrainOptions) -> Splits:
+    """Without a test split, valid is the test set, and choices are made within train, so no test photo chooses."""
+    split_names = [record.split or "train" for record in photos.records]
+    rows = _split_rows([str(split) for split in split_names])
+    test_name = "test" if any(record.split == "test" for record in photos.dataset.records) else "valid"
+    _check_usable(photos, rows, test_name)
+    if test_name == "test" and len(rows["valid"]):
+        train = np.sort(np.concatenate([rows["train"], rows["valid"]]))
+        cv = _valid_fold(train, rows)
         if options.head == "svm":
-            _check_components(photos, learn, options)
+            _check_components(photos, train, options)
     else:
-        learn = rows["train"]
-        rounds = _fold_rounds(photos, learn, options)
-    return Plan(f"your own {judge_name} split", tuple(splits), learn, rounds, rows[judge_name], None)
+        train = rows["train"]
+        cv = _cv_folds(photos, train, options)
+    return Splits(f"your own {test_name} split", tuple(split_names), train, cv, rows[test_name], None)
 
 
-def _check_usable(photos: Photos, rows: dict[str, Rows], judge_name: str) -> None:
+def _check_usable(photos: TrainingSet, rows: dict[str, Rows], test_name: str) -> None:
     """What was listed may have turned out to be unreadable."""
-    if not len(rows[judge_name]):
+    if not len(rows[test_name]):
         raise DatasetError(
-            f"{photos.dataset.name}: none of its {judge_name} photos can be used. Add readable photos, or leave "
-            f"{judge_name} out"
+            f"{photos.dataset.name}: none of its {test_name} photos can be used. Add readable photos, or leave "
+            f"{test_name} out"
         )
-    learned = np.bincount(photos.labels[rows["train"]], minlength=len(photos.dataset.classes))
-    if not learned.all():
-        name = photos.dataset.classes[int(learned.argmin())]
+    counts = np.bincount(photos.labels[rows["train"]], minlength=len(photos.dataset.classes))
+    if not counts.all():
+        name = photos.dataset.classes[int(counts.argmin())]
         raise DatasetError(
             f"class '{name}': none of its train photos can be used. Add readable photos, or remove the class"
         )
 
 
-def given_folds(photos: Photos) -> NDArray[np.int64] | None:
+def given_folds(photos: TrainingSet) -> NDArray[np.int64] | None:
     """(n,) the folds that the user gave, from 0; None where there are none, or they cut apart what belongs together."""
     numbers = [-1 if record.fold is None else record.fold for record in photos.records]
     if -1 in numbers or len(set(numbers)) < 2:
@@ -266,14 +262,14 @@ def given_folds(photos: Photos) -> NDArray[np.int64] | None:
     return folds if pairs.shape[1] == len(np.unique(photos.components)) else None
 
 
-def _cross_validation(photos: Photos, options: TrainOptions, why: str) -> Plan:
+def _cross_validation(photos: TrainingSet, options: TrainOptions, why: str) -> Splits:
     everyone = np.arange(len(photos.labels))
     _check_components(photos, everyone, options)
     given = given_folds(photos)
     folds = folds_of(photos, everyone, options.seed) if given is None else given
     _, groups = group_counts(photos, everyone)
     over = f" over {groups:,} groups" if groups else ""
-    return Plan(
+    return Splits(
         f"{len(np.unique(folds))}-fold cross-validation{over}{why}",
         tuple(f"fold {fold + 1}" for fold in folds),
         everyone,
@@ -283,10 +279,10 @@ def _cross_validation(photos: Photos, options: TrainOptions, why: str) -> Plan:
     )
 
 
-def network_plan(photos: Photos, options: TrainOptions) -> Plan:
-    """A network is too costly to be trained five times: it learns on train, stops by valid, and test judges.
+def network_splits(photos: TrainingSet, options: TrainOptions) -> Splits:
+    """A network is too costly to be trained five times: it is fitted on train, stopped by valid, evaluated on test.
 
-    Raises DatasetError as `make_plan` does, where a share is 0, and where the user gave folds.
+    Raises DatasetError as `make_splits` does, where a share is 0, and where the user gave folds.
     """
     if photos.dataset.has_splits:
         return _with_valid(photos, _as_given(photos, replace(options, head="logistic")), options)
@@ -300,13 +296,13 @@ def network_plan(photos: Photos, options: TrainOptions) -> Plan:
     return _in_two(_drawn(photos, options))
 
 
-def _with_valid(photos: Photos, plan: Plan, options: TrainOptions) -> Plan:
-    """Where no valid split was given beside the one that judges, one is drawn from those to learn from."""
-    if len(plan.rounds) == 1:
-        return plan
+def _with_valid(photos: TrainingSet, splits: Splits, options: TrainOptions) -> Splits:
+    """Where no valid split was given beside the test split, one is drawn from the train photos."""
+    if len(splits.cv) == 1:
+        return splits
     if not options.valid:
         raise DatasetError(f"{photos.dataset.name}: has no valid photos to choose on. Give a share: --valid above 0")
-    mine = plan.learn
+    mine = splits.train
     drawn = assign_splits(
         photos.labels[mine],
         [photos.digests[i] for i in mine],
@@ -315,26 +311,26 @@ def _with_valid(photos: Photos, plan: Plan, options: TrainOptions) -> Plan:
         photos.dataset.classes,
         SplitOptions(options.valid, 0.0, options.seed),
     )
-    splits = np.array(plan.splits, dtype=object)
-    splits[mine] = [HELD_OUT if split == "valid" else split for split in drawn]
-    return _in_two(replace(plan, splits=tuple(splits)))
+    split_names = np.array(splits.names, dtype=object)
+    split_names[mine] = [HELD_OUT if split == "valid" else split for split in drawn]
+    return _in_two(replace(splits, names=tuple(split_names)))
 
 
-def _in_two(plan: Plan) -> Plan:
-    """The same plan with one round: fitted on its train photos, stopped and calibrated by those held out."""
-    held_out = np.array([plan.splits[i] != "train" for i in plan.learn])
-    return replace(plan, rounds=(Fold(np.flatnonzero(~held_out), np.flatnonzero(held_out)),))
+def _in_two(splits: Splits) -> Splits:
+    """The same splits with one fold: fitted on its train photos, stopped and calibrated by those held out."""
+    held_out = np.array([splits.names[i] != "train" for i in splits.train])
+    return replace(splits, cv=(Fold(np.flatnonzero(~held_out), np.flatnonzero(held_out)),))
 
 
-def seen_anew(photos: Photos, plan: Plan, embeddings: Embeddings) -> tuple[Photos, Plan]:
-    """The photos through another backbone or fit; one without numbers is left out, named, of both.
+def with_other_embeddings(photos: TrainingSet, splits: Splits, embeddings: Embeddings) -> tuple[TrainingSet, Splits]:
+    """Both with the embeddings of another backbone or resize mode; a photo without one is left out and named.
 
-    Raises DatasetError where a class, or the photos that judge or choose, are then gone.
+    Raises DatasetError where a class, or the test or held-out photos, are then gone.
     """
     lost = {int(place): reason for place in photos.places if (reason := embeddings.errors.get(int(place)))}
     if lost:
-        photos, plan = _without(photos, plan, lost)
-    return with_vectors(photos, embeddings), plan
+        photos, splits = _without(photos, splits, lost)
+    return with_vectors(photos, embeddings), splits
 
 
 def all_vectors(dataset: Dataset, embeddings: Embeddings) -> NDArray[np.float32]:
@@ -344,7 +340,7 @@ def all_vectors(dataset: Dataset, embeddings: Embeddings) -> NDArray[np.float32]
     return embeddings.vectors
 
 
-def _without(photos: Photos, plan: Plan, lost: Mapping[int, str]) -> tuple[Photos, Plan]:
+def _without(photos: TrainingSet, splits: Splits, lost: Mapping[int, str]) -> tuple[TrainingSet, Splits]:
     kept = ~np.isin(photos.places, list(lost))
     left_out = [*photos.left_out, *(LeftOut(place, reason) for place, reason in lost.items())]
     fewer = replace(
@@ -356,24 +352,24 @@ def _without(photos: Photos, plan: Plan, lost: Mapping[int, str]) -> tuple[Photo
         left_out=tuple(sorted(left_out, key=lambda one: one.place)),
     )
     check_classes(fewer)
-    learned = kept[plan.learn]
-    rounds = tuple(Fold(_places(one.fit, learned), _places(one.held_out, learned)) for one in plan.rounds)
-    rounds = tuple(one for one in rounds if len(one.fit) and len(one.held_out))
-    judge = _places(plan.judge, kept)
-    if not (rounds and len(judge)):
+    kept_train = kept[splits.train]
+    cv = tuple(Fold(_places(one.train, kept_train), _places(one.held_out, kept_train)) for one in splits.cv)
+    cv = tuple(one for one in cv if len(one.train) and len(one.held_out))
+    test = _places(splits.test, kept)
+    if not (cv and len(test)):
         place, reason = next(iter(lost.items()))
-        what = "choose" if len(judge) else "judge"
+        what = "choose" if len(test) else "judge"
         raise DatasetError(
             f"{photos.dataset.name}: none of the photos to {what} on can be used "
             f"(the first, {photos.dataset.records[place].uri}: {reason})"
         )
     return fewer, replace(
-        plan,
-        splits=tuple(split for split, good in zip(plan.splits, kept, strict=True) if good),
-        learn=_places(plan.learn, kept),
-        rounds=rounds,
-        judge=judge,
-        folds=None if plan.folds is None else plan.folds[kept],
+        splits,
+        names=tuple(split for split, good in zip(splits.names, kept, strict=True) if good),
+        train=_places(splits.train, kept),
+        cv=cv,
+        test=test,
+        folds=None if splits.folds is None else splits.folds[kept],
     )
 
 

@@ -1,6 +1,7 @@
-"""Test photos that repeat a training photo, or share a group with one.
+"""Evaluates a fitted model on the test photos: figures, leaks, mistakes and likely wrong labels.
 
-Out-of-sample probabilities → the figures, with and without leaks, and which photos deserve a look.
+A leak is a test photo that repeats a train photo, or belongs to the same group. Figures are given with and without
+leaks.
 """
 
 from dataclasses import dataclass
@@ -16,23 +17,23 @@ from whatsit.evaluation.metrics import evaluate, likely_mislabelled
 from whatsit.evaluation.report.content import Leak, Seen
 from whatsit.model.leaks import Known
 from whatsit.text import printable
-from whatsit.training.experiment import Photos
-from whatsit.training.probe import Learned
-from whatsit.training.splits import Plan, Rows
+from whatsit.training.experiment import TrainingSet
+from whatsit.training.probe import Fitted
+from whatsit.training.splits import Rows, Splits
 
 
-def find_leaks(photos: Photos, plan: Plan) -> Known:
-    """Of the photos that judge: which have a copy, or another of their group, among those learned from."""
-    n = len(plan.judge)
-    if plan.cross_validated:
+def find_leaks(photos: TrainingSet, splits: Splits) -> Known:
+    """Test photos that have a copy, or another photo of their group, among the train photos."""
+    n = len(splits.test)
+    if splits.cross_validated:
         return Known(np.zeros(n, bool), np.zeros(n, bool), Seen())
     related = photos.related
-    twin = _partners(related.copies, plan)  # (n,) a row learned from, or -1
-    kin = _partners(related.components, plan)
+    twin = _partners(related.copies, splits)  # (n,) a train row, or -1
+    kin = _partners(related.components, splits)
     copies, grouped = twin >= 0, (twin < 0) & (kin >= 0)
     leaks = []
-    same = {photos.digests[row]: row for row in plan.learn[::-1]}
-    for row, mine, its in zip(plan.judge, twin, kin, strict=True):
+    same = {photos.digests[row]: row for row in splits.train[::-1]}
+    for row, mine, its in zip(splits.test, twin, kin, strict=True):
         if (original := same.get(photos.digests[row])) is not None:
             leaks.append(_leak(photos, row, original, SAME_BYTES))
         elif mine >= 0:
@@ -43,58 +44,60 @@ def find_leaks(photos: Photos, plan: Plan) -> Known:
     return Known(copies, grouped, Seen(int(copies.sum()), int(grouped.sum()), listed=tuple(leaks)))
 
 
-def _partners(components: NDArray[np.int64], plan: Plan) -> NDArray[np.int64]:
-    """Of each photo that judges, the first row learned from in its component; -1 where there is none."""
+def _partners(components: NDArray[np.int64], splits: Splits) -> NDArray[np.int64]:
+    """Of each test photo, the first train row in its component; -1 where there is none."""
     first = np.full(int(components.max(initial=0)) + 1, -1, np.int64)
-    first[components[plan.learn[::-1]]] = plan.learn[::-1]
-    return first[components[plan.judge]]
+    first[components[splits.train[::-1]]] = splits.train[::-1]
+    return first[components[splits.test]]
 
 
-def _leak(photos: Photos, row: int, other: int, why: str) -> Leak:
+def _leak(photos: TrainingSet, row: int, other: int, why: str) -> Leak:
     return Leak(photos.records[row].uri, photos.records[other].uri, why)
 
 
 @dataclass(frozen=True)
-class Judged:
+class TestResults:
     """Rows are places in the photos' arrays."""
 
     evaluation: Evaluation
     before_calibration_ece: float
     answered: Answered
-    seen: Seen  # judged photos that are not new: a copy, or another of their group, was learned from
+    seen: Seen  # test photos that are not new: a copy, or another of their group, is a train photo
     without_leaks: Evaluation | None
-    groups: tuple[GroupFigures, ...]  # of the judged photos that are in one
+    groups: tuple[GroupFigures, ...]  # of the test photos that are in one
     mistakes: Rows  # most confident first
     least_sure: Rows
     mislabelled: Rows  # most suspicious first
 
 
-def judge(photos: Photos, plan: Plan, learned: Learned) -> Judged:
-    """Everything that the report says of the photos in `plan.judge`, and the likely mislabelled among all."""
+def evaluate_test(photos: TrainingSet, splits: Splits, fitted: Fitted) -> TestResults:
+    """Everything that the report says of the photos in `splits.test`, and the likely mislabelled among all."""
     classes = photos.dataset.classes
-    truth = photos.labels[plan.judge]
-    units = photos.components[plan.judge]
-    leaking = find_leaks(photos, plan)
-    familiar = ~learned.verdict(plan.judge).unlike
+    truth = photos.labels[splits.test]
+    units = photos.components[splits.test]
+    leaking = find_leaks(photos, splits)
+    familiar = ~fitted.verdict(splits.test).unlike
     clean = ~leaking.known
     some_clean = bool(leaking.known.any() and clean.any())
-    top = learned.judged.max(axis=1)
-    wrong = learned.judged.argmax(axis=1) != truth
+    top = fitted.test_probabilities.max(axis=1)
+    wrong = fitted.test_probabilities.argmax(axis=1) != truth
     by_confidence = np.argsort(-top, kind="stable")
-    known = np.flatnonzero(~np.isnan(learned.out_of_sample[:, 0]))
-    suspicious = likely_mislabelled(photos.labels[known], learned.out_of_sample[known])
-    return Judged(
-        evaluation=evaluate(truth, learned.judged, classes, familiar=familiar, groups=units),
-        before_calibration_ece=expected_calibration_error(truth, learned.judged_raw),
-        answered=selective(truth, learned.judged, learned.rule, learned.similarity[plan.judge], groups=units),
+    known = np.flatnonzero(~np.isnan(fitted.out_of_sample[:, 0]))
+    suspicious = likely_mislabelled(photos.labels[known], fitted.out_of_sample[known])
+    return TestResults(
+        evaluation=evaluate(truth, fitted.test_probabilities, classes, familiar=familiar, groups=units),
+        before_calibration_ece=expected_calibration_error(truth, fitted.test_probabilities_raw),
+        answered=selective(truth, fitted.test_probabilities, fitted.rule, fitted.similarity[splits.test], groups=units),
         seen=leaking.seen,
         without_leaks=(
-            evaluate(truth[clean], learned.judged[clean], classes, familiar=familiar[clean], groups=units[clean])
+            evaluate(
+                truth[clean], fitted.test_probabilities[clean], classes, familiar=familiar[clean], groups=units[clean]
+            )
             if some_clean
             else None
         ),
-        groups=by_group([photos.groups[i] for i in plan.judge], ~wrong),
-        mistakes=plan.judge[by_confidence[wrong[by_confidence]]],
-        least_sure=plan.judge[by_confidence[::-1]],
+        groups=by_group([photos.groups[i] for i in splits.test], ~wrong),
+        mistakes=splits.test[by_confidence[wrong[by_confidence]]],
+        least_sure=splits.test[by_confidence[::-1]],
         mislabelled=known[suspicious],
     )

@@ -17,10 +17,10 @@ from whatsit.errors import MissingExtraError, WhatsitError
 from whatsit.images.preprocessing import Fit
 from whatsit.notices import notice
 from whatsit.text import number
-from whatsit.training.experiment import Photos
+from whatsit.training.experiment import TrainingSet
 from whatsit.training.network.build import check_extra, check_networks
-from whatsit.training.run import see
-from whatsit.training.splits import Plan, effective_groups, make_plan
+from whatsit.training.run import prepare
+from whatsit.training.splits import Splits, effective_groups, make_splits
 from whatsit.training.tensorboard.write import check
 
 PROBE = TrainOptions()
@@ -77,10 +77,10 @@ LEAST_ALONE = 6  # photos that one alone has right, before McNemar's exact test 
 
 @dataclass(frozen=True)
 class Field:
-    """The plan has one round: fitted on its train photos, chosen and compared on its valid ones."""
+    """The splits have one fold: candidates are fitted on its train photos, and compared on its valid photos."""
 
-    photos: Photos
-    plan: Plan
+    photos: TrainingSet
+    splits: Splits
     fit: Fit  # of the default backbone, through which copies were found
     cache: Path
 
@@ -89,7 +89,7 @@ class Field:
         return len(self.photos.dataset.classes)
 
     def fit_of(self, options: TrainOptions) -> Fit:
-        """How a network is to see the photos, before its own shape is known."""
+        """How a network is to prepare the photos, before its own shape is known."""
         return self.fit if options.fit == "auto" else options.fit
 
     @property
@@ -112,7 +112,7 @@ class Field:
     @property
     def learning(self) -> Dataset:
         """The photos to learn from and to choose on; those that judge are not among them."""
-        return self._part(self.plan.learn)
+        return self._part(self.splits.train)
 
     @property
     def few_valid(self) -> str:
@@ -129,8 +129,8 @@ class Field:
 
     @property
     def _valid_rows(self) -> NDArray[np.int64]:
-        (split,) = self.plan.rounds
-        return self.plan.learn[split.held_out]
+        (split,) = self.splits.cv
+        return self.splits.train[split.held_out]
 
     def _part(self, rows: NDArray[np.int64]) -> Dataset:
         return replace(self.photos.dataset, records=tuple(self.photos.records[i] for i in rows))
@@ -143,10 +143,10 @@ def find_field(dataset: Dataset, candidates: Mapping[str, TrainOptions], cache: 
     """
     common = next(iter(candidates.values()))
     as_network = replace(common, method="scratch")
-    photos, plan, extractor = see(dataset, common_sight(common, cache, watch), as_network, watch)
+    photos, splits, extractor = prepare(dataset, common_sight(common, cache, watch), as_network, watch)
     for head in {options.head for options in candidates.values() if options.method == "probe"}:
-        make_plan(photos, replace(common, method="probe", head=head))  # it knows what each head needs
-    field = Field(photos, plan, extractor.preprocessing.fit, cache)
+        make_splits(photos, replace(common, method="probe", head=head))  # it knows what each head needs
+    field = Field(photos, splits, extractor.preprocessing.fit, cache)
     if few := field.few_valid:
         notice(few)
     return field

@@ -29,36 +29,36 @@ from whatsit.training.compare.page import Facts, render_comparison
 from whatsit.training.compare.result import Comparison, advice
 from whatsit.training.compare.trial import Trial, keep, kept, key_of, run_trial, sight_of, taught_network
 from whatsit.training.experiment import with_vectors
-from whatsit.training.network.method import see_through
-from whatsit.training.network.resume import alone, begun_with, unfinished, with_rate
+from whatsit.training.network.method import fit_from_network
+from whatsit.training.network.resume import alone, training_identity, unfinished, with_rate
 from whatsit.training.preparation import with_depth
-from whatsit.training.probe import learn
-from whatsit.training.run import Order, Trained, published
+from whatsit.training.probe import fit_probe
+from whatsit.training.run import Trained, TrainRequest, evaluate_and_save
 
 
-def refitted(won: Trial, field: Field, order: Order, work: Path) -> Trained:
+def refitted(won: Trial, field: Field, order: TrainRequest, work: Path) -> Trained:
     """Writes the model folder. work: the folder of the checkpoint."""
     return _probe(field, order) if won.history is None else _network(won, field, order, work)
 
 
-def _probe(field: Field, order: Order) -> Trained:
+def _probe(field: Field, order: TrainRequest) -> Trained:
     """Its head is fitted on train and valid together as always, its penalty chosen on valid."""
     sight, fit = sight_of(order.options, field, order.watch)
     photos = with_vectors(field.photos, sight.embed(field.photos.dataset, fit, "judging"))
     with order.watch("learning", None):
-        learned = learn(photos, field.plan, order.options)
-    return published(photos, field.plan, learned, sight.extractor(fit), order)
+        fitted = fit_probe(photos, field.splits, order.options)
+    return evaluate_and_save(photos, field.splits, fitted, sight.extractor(fit), order)
 
 
-def _network(won: Trial, field: Field, order: Order, work: Path) -> Trained:
+def _network(won: Trial, field: Field, order: TrainRequest, work: Path) -> Trained:
     if won.history is None:
         raise TypeError(f"{won.name} is no network")
     options = with_rate(order.options, won.found_rate)
     again = taught_network(options, field, work, order.watch, stop_after=won.history.best)
     network = replace(again, history=won.history)
-    taught = see_through(network, field.photos, field.plan, options, order.watch, held_out=won.logits)
+    taught = fit_from_network(network, field.photos, field.splits, options, order.watch, held_out=won.logits)
     order = replace(order, options=options)
-    return published(taught.photos, taught.plan, taught.learned, network.extractor, order)
+    return evaluate_and_save(taught.photos, taught.splits, taught.fitted, network.extractor, order)
 
 
 SUFFIX = ".comparing"
@@ -135,7 +135,7 @@ def compare(
             trials.append(_trial(name, options, field, work, _named(watch, name)))
             told(trials[-1])
         compared = _published(Comparison(tuple(trials)), candidates, field, folder, work, typed, watch)
-        facts = Facts(dataset.name, len(field.plan.rounds[0].fit), field.few_valid, f"{MODEL}/{FILES.report}")
+        facts = Facts(dataset.name, len(field.splits.cv[0].train), field.few_valid, f"{MODEL}/{FILES.report}")
         page = render_comparison(compared.comparison, compared.trained.report, facts)
         write_atomically(folder / PAGE, page.encode("utf-8", "backslashreplace"))
         write_json(folder / FIGURES, compared.to_dict())
@@ -172,7 +172,9 @@ def _trial(name: str, options: TrainOptions, field: Field, work: Path, watch: Wa
     if found := kept(name, place):
         return found
     try:
-        with unfinished(place, begun_with(field.photos, field.plan, options), resume=True, overwrite=True) as training:
+        with unfinished(
+            place, training_identity(field.photos, field.splits, options), resume=True, overwrite=True
+        ) as training:
             trial = run_trial(name, options, field, training, watch)
             keep(trial, place)
     except WhatsitError as error:
@@ -192,12 +194,14 @@ def _published(
     """The winner's model folder. Figures of an earlier comparison go first: they are not this one's."""
     won = comparison.winner
     options = candidates[won.name]
-    order = Order(
+    order = TrainRequest(
         options, folder / MODEL, data, overwrite=True, watch=_named(watch, f"{won.name}, on valid photos too")
     )
     with plain_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / FIGURES).unlink(missing_ok=True)
     place = work / f"{key_of(options, field)}-again"
-    with unfinished(place, begun_with(field.photos, field.plan, options), resume=True, overwrite=True) as training:
+    with unfinished(
+        place, training_identity(field.photos, field.splits, options), resume=True, overwrite=True
+    ) as training:
         return Compared(comparison, refitted(won, field, order, training), folder)

@@ -40,8 +40,8 @@ from whatsit.training.compare.field import Field
 from whatsit.training.heads import HEAD_TYPES, TrainingData
 from whatsit.training.history import Epoch, History
 from whatsit.training.network.build import build_for
-from whatsit.training.network.method import TrainedNetwork, teach
-from whatsit.training.network.resume import begun_with
+from whatsit.training.network.method import TrainedNetwork, train_network
+from whatsit.training.network.resume import training_identity
 from whatsit.training.preparation import better_fit, likely_fit
 from whatsit.training.selection import select_head
 from whatsit.training.splits import all_vectors
@@ -128,7 +128,7 @@ def sight_of(options: TrainOptions, field: Field, watch: Watch) -> tuple[FreshSi
     guess = likely_fit(field.learning, *sight.input_size(), limits=options.limits)
     fit, undecided = sight.fits(field.photos.dataset, *guess)
     if undecided:
-        fit = better_fit(field.photos, field.plan, fit, lambda some, f: sight.embed(some, f, f"trying {f}"), options)
+        fit = better_fit(field.photos, field.splits, fit, lambda some, f: sight.embed(some, f, f"trying {f}"), options)
     return sight, fit
 
 
@@ -137,9 +137,9 @@ def _probe(options: TrainOptions, field: Field, watch: Watch) -> _Taught:
     x = all_vectors(field.learning, sight.embed(field.learning, fit, "embedding"))
     start = time.monotonic()
     with watch("learning", None):
-        labels = field.photos.labels[field.plan.learn]
+        labels = field.photos.labels[field.splits.train]
         data = TrainingData(x, labels, field.classes, options.balance, options.seed)
-        selected = select_head(data, HEAD_TYPES[options.head], field.plan.rounds)
+        selected = select_head(data, HEAD_TYPES[options.head], field.splits.cv)
     learning = time.monotonic() - start
     with watch("taking the time", None):
         embedding = _embedding_seconds(sight.extractor(fit), field, sight.options)
@@ -182,9 +182,9 @@ def taught_network(
 ) -> TrainedNetwork:
     """Goes on where the checkpoint in `work` ends. Raises KeyboardInterrupt where the user broke it off."""
     built = build_for(field.learning, options, field.fit_of(options), watch)
-    network = teach(
+    network = train_network(
         field.photos,
-        field.plan,
+        field.splits,
         built,
         options,
         cache=field.cache,
@@ -227,7 +227,7 @@ def made_from(options: TrainOptions, field: Field) -> Mapping[str, object]:
     """What decides a trial's figures: photos, splits, options, the bytes of weights, and whatsit's version."""
     files = [Path(name) for name in (options.backbone, options.weights or "")]
     return {
-        **begun_with(field.photos, field.plan, options),
+        **training_identity(field.photos, field.splits, options),
         "stop_at_accuracy": options.network.stop_at_accuracy,
         "network_files": [hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()],
     }

@@ -51,7 +51,7 @@ def start_from_probe(
     n = len(labels)
     times = len(x) // n
     data = TrainingData(x[_with_copies(learned, n, times)], np.tile(labels[learned], times), network.classes, balance)
-    rounds = [Fold(_with_copies(one.fit, len(learned), times), one.held_out) for one in make_folds(folds)]
+    rounds = [Fold(_with_copies(one.train, len(learned), times), one.held_out) for one in make_folds(folds)]
     head = select_head(data, HEAD_TYPES["logistic"], rounds).head
     if not isinstance(head, LinearHead):
         raise TypeError(f"a logistic head is linear, got {type(head).__name__}")

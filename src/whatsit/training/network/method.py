@@ -1,9 +1,8 @@
-"""Photos, a plan and options → what a network's training is told: decoded photos, the task, and how it is steered.
+"""Trains a network on the photos of the splits, and makes of it the same things that a probe gives.
 
-Photos and a plan → a network trained on them, and the same things that a probe gives.
-
-Once trained, a network is a feature extractor and a linear head. So its own figures are drawn from its exported graph,
-as a reader of the model folder will run it, and all that follows needs to know nothing of networks.
+`train_network` decodes the photos once, sets up the training task, trains, and exports the network. `fit_from_network`
+embeds all photos with the exported graph, as a reader of the model folder runs it. A trained network is a feature
+extractor and a linear head, so all that follows does not need to know networks.
 """
 
 import time
@@ -22,13 +21,13 @@ from whatsit.embedding.source import Watch, embeddings_once
 from whatsit.machine import enough_memory, memory_kept
 from whatsit.model.heads import LinearHead
 from whatsit.training.calibration import fit_ood_score, fit_temperature, softmax
-from whatsit.training.experiment import Photos, with_vectors
+from whatsit.training.experiment import TrainingSet, with_vectors
 from whatsit.training.history import History
 from whatsit.training.network.build import Built
 from whatsit.training.network.resume import FIND, found_rate
-from whatsit.training.probe import Learned, similarity_of, threshold_of
+from whatsit.training.probe import Fitted, similarity_of, threshold_of
 from whatsit.training.selection import SelectedHead
-from whatsit.training.splits import FOLDS, Plan, folds_of, seen_anew
+from whatsit.training.splits import FOLDS, Splits, folds_of, with_other_embeddings
 from whatsit.training.tensorboard.write import watchers
 
 if TYPE_CHECKING:
@@ -41,19 +40,19 @@ if TYPE_CHECKING:
     from whatsit.training.network.trainer import Steering
 
 
-def lasting(built: Built, plan: Plan) -> Built:
+def lasting(built: Built, splits: Splits) -> Built:
     """Its recipe with as many epochs as so few photos need. Those held out do not count, even where they learn, too."""
-    (split,) = plan.rounds
-    return replace(built, recipe=built.recipe.lasting(len(split.fit)))
+    (split,) = splits.cv
+    return replace(built, recipe=built.recipe.lasting(len(split.train)))
 
 
 def decoded_photos(
-    photos: Photos, plan: Plan, built: Built, options: TrainOptions, cache: Path, watch: Watch
+    photos: TrainingSet, splits: Splits, built: Built, options: TrainOptions, cache: Path, watch: Watch
 ) -> "Batches":
-    """All photos to learn from and to choose on, decoded once, in the plan's order."""
+    """All photos to learn from and to choose on, decoded once, in the order of `splits.train`."""
     from whatsit.training.network.batches import Batches, Source, decoded
 
-    learn = plan.learn
+    learn = splits.train
     sources = [Source(photos.records[i].uri, photos.digests[i]) for i in learn]
     with watch("decoding", len(sources)) as advance:
         file = decoded(sources, built.preprocessing, cache, limits=options.limits, advance=advance)
@@ -64,12 +63,12 @@ def decoded_photos(
     return everyone
 
 
-def task_of(everyone: "Batches", plan: Plan, built: Built, options: TrainOptions, *, again: bool) -> "Task":
+def task_of(everyone: "Batches", splits: Splits, built: Built, options: TrainOptions, *, again: bool) -> "Task":
     """again: all are learned from, those held out too, as nothing is to be chosen any more."""
     from whatsit.training.network.learner import Task
 
-    (split,) = plan.rounds
-    fitted = everyone.rows if again else split.fit
+    (split,) = splits.cv
+    fitted = everyone.rows if again else split.train
     train = replace(everyone, rows=fitted, labels=everyone.labels[fitted], shuffled=True)
     valid = replace(everyone, rows=split.held_out, labels=everyone.labels[split.held_out])
     weights = _class_weights(train.labels, built.network.classes) if options.balance else None
@@ -125,7 +124,7 @@ FEW = 2000  # photos to learn from; above, two folds choose the first head's pen
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """All that is kept of a network, free of PyTorch. It has seen no photo that judges."""
+    """All that is kept of a network, free of PyTorch. It has not been trained on any test photo."""
 
     extractor: FeatureExtractor
     head: LinearHead
@@ -135,19 +134,19 @@ class TrainedNetwork:
 
 
 @dataclass(frozen=True)
-class Taught:
-    """The photos seen through the network, and what was learned."""
+class FittedNetwork:
+    """The photos with the network's embeddings, their splits, and what was fitted on them."""
 
-    photos: Photos
-    plan: Plan
-    learned: Learned
+    photos: TrainingSet
+    splits: Splits
+    fitted: Fitted
 
 
 @enough_memory()
 @memory_kept()
-def teach(
-    photos: Photos,
-    plan: Plan,
+def train_network(
+    photos: TrainingSet,
+    splits: Splits,
     built: Built,
     options: TrainOptions,
     *,
@@ -168,7 +167,7 @@ def teach(
         from whatsit.training.network.optimizer import unfreeze
         from whatsit.training.network.trainer import fit, resumes
 
-    built = lasting(built, plan)
+    built = lasting(built, splits)
     network, asked, again = built.network, options.network, stop_after is not None
     unfreeze(network, asked.unfreeze)
     network.frozen_norms = options.method == "finetune" and asked.frozen_norms
@@ -176,12 +175,12 @@ def teach(
     if is_timm(built.name) and not resumes(work):
         with watch("trying whether it can be exported", None):
             feature_extractor_of(deepcopy(network), origin, built.preprocessing)
-    everyone = decoded_photos(photos, plan, built, options, cache, watch)
-    task = task_of(everyone, plan, built, options, again=again)
+    everyone = decoded_photos(photos, splits, built, options, cache, watch)
+    task = task_of(everyone, splits, built, options, again=again)
     steering = steering_of(built, options, stop_after)
     start = None
     if options.method == "finetune" and asked.probe_first and not resumes(work):
-        start = _from_probe(photos, built, everyone, plan, options, steering, watch, again=again)
+        start = _from_probe(photos, built, everyone, splits, options, steering, watch, again=again)
         temper(network)
     if asked.learning_rate == FIND:
         found = found_rate(network, task, steering, work, watch)
@@ -197,10 +196,10 @@ def teach(
 
 
 def _from_probe(
-    photos: Photos,
+    photos: TrainingSet,
     built: Built,
     everyone: "Batches",
-    plan: Plan,
+    splits: Splits,
     options: TrainOptions,
     steering: "Steering",
     watch: Watch,
@@ -215,16 +214,16 @@ def _from_probe(
     copies = copies_of(n, augment)
     with watch("embedding for the probe", n * (1 + copies)) as advance:
         x = embeddings(built.network, everyone, options.device, precision(steering), augment, copies, advance)
-    (split,) = plan.rounds
-    learned = np.arange(len(plan.learn)) if again else split.fit
-    count = FOLDS if len(learned) <= FEW else 2
-    folds = folds_of(photos, plan.learn[learned], options.seed, count)
+    (split,) = splits.cv
+    fitted = np.arange(len(splits.train)) if again else split.train
+    count = FOLDS if len(fitted) <= FEW else 2
+    folds = folds_of(photos, splits.train[fitted], options.seed, count)
     with watch("fitting the probe", None):
         return start_from_probe(
             built.network,
             x,
             everyone.labels,
-            learned,
+            fitted,
             split.held_out,
             folds,
             balance=options.balance,
@@ -232,32 +231,36 @@ def _from_probe(
         )
 
 
-def see_through(
+def fit_from_network(
     network: TrainedNetwork,
-    photos: Photos,
-    plan: Plan,
+    photos: TrainingSet,
+    splits: Splits,
     options: TrainOptions,
     watch: Watch,
     held_out: NDArray[np.float32] | None = None,
-) -> Taught:
-    """What the network says of all photos; those that judge are opened here.
+) -> FittedNetwork:
+    """Fits temperature, threshold and out-of-distribution score; test photos are read here for the first time.
 
     held_out: (held out, classes) logits by an earlier fit that had not seen those photos, where this network has.
     """
     judging = embeddings_once(network.extractor, photos.dataset, options, watch, "judging")
     if held_out is None:
-        photos, plan = seen_anew(photos, plan, judging)
+        photos, splits = with_other_embeddings(photos, splits, judging)
     else:  # whose rows are the held-out photos' as they were
         photos = with_vectors(photos, judging)
-    return Taught(photos, plan, _learned(photos, plan, network, options, held_out))
+    return FittedNetwork(photos, splits, _fitted(photos, splits, network, options, held_out))
 
 
-def _learned(
-    photos: Photos, plan: Plan, network: TrainedNetwork, options: TrainOptions, held_out: NDArray[np.float32] | None
-) -> Learned:
+def _fitted(
+    photos: TrainingSet,
+    splits: Splits,
+    network: TrainedNetwork,
+    options: TrainOptions,
+    held_out: NDArray[np.float32] | None,
+) -> Fitted:
     head, history = network.head, network.history
     logits = head.logits(photos.x)
-    learn, (split,) = plan.learn, plan.rounds
+    learn, (split,) = splits.train, splits.cv
     facts: dict[str, object] = {"name": "linear", "epochs": history.epochs[-1].number, "best_epoch": history.best}
     if network.learning_rate is not None:
         facts["learning_rate"] = float(f"{network.learning_rate:.2g}")
@@ -272,15 +275,15 @@ def _learned(
     ood_score = fit_ood_score(photos.x[learn], labels, photos.components[learn], new)
     out_of_sample = np.full((len(photos.labels), len(photos.dataset.classes)), np.nan)
     out_of_sample[learn[split.held_out]] = softmax(held_out, temperature)
-    out_of_sample[plan.judge] = softmax(logits[plan.judge], temperature)
-    return Learned(
+    out_of_sample[splits.test] = softmax(logits[splits.test], temperature)
+    return Fitted(
         selected=selected,
         head=facts,
         threshold=threshold_of(selected, labels, options.precision, ood_score),
         ood_score=ood_score,
-        judged=out_of_sample[plan.judge],
-        judged_raw=softmax(logits[plan.judge]),
+        test_probabilities=out_of_sample[splits.test],
+        test_probabilities_raw=softmax(logits[splits.test]),
         out_of_sample=out_of_sample,
-        similarity=similarity_of(photos, plan, ood_score),
+        similarity=similarity_of(photos, splits, ood_score),
         history=history,
     )

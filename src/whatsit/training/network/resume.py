@@ -28,10 +28,10 @@ from whatsit.embedding.source import Watch
 from whatsit.errors import WhatsitError
 from whatsit.files import plain_os_errors, write_atomically
 from whatsit.notices import kept_if_interrupted, notice
-from whatsit.training.experiment import Photos
+from whatsit.training.experiment import TrainingSet
 from whatsit.training.history import History
 from whatsit.training.save import data_fingerprint
-from whatsit.training.splits import Plan
+from whatsit.training.splits import Splits
 
 if TYPE_CHECKING:
     from whatsit.training.network.learner import Task
@@ -109,13 +109,13 @@ def alone(work: Path, doing: str) -> Iterator[None]:
             shutil.rmtree(work, ignore_errors=True)
 
 
-def begun_with(photos: Photos, plan: Plan, options: TrainOptions) -> Mapping[str, object]:
+def training_identity(photos: TrainingSet, splits: Splits, options: TrainOptions) -> Mapping[str, object]:
     """All that the weights of a training depend on."""
     chosen = asdict(options)
     network = chosen.pop("network")
     given = {"version": __version__, "classes": photos.dataset.classes, "photos": data_fingerprint(photos)}
     read = {"bands": options.limits.bands, "page": options.limits.page}
-    values = {**given, "splits": list(plan.splits), **chosen, **network, **read}
+    values = {**given, "splits": list(splits.names), **chosen, **network, **read}
     kept = {name: value for name, value in values.items() if name not in MAY_CHANGE}
     plain: dict[str, object] = json.loads(json.dumps(kept, default=sorted))
     return plain

@@ -20,11 +20,11 @@ from whatsit.images.decode import small_photo
 from whatsit.images.preprocessing import Preprocessing, is_value_range
 from whatsit.machine import cores
 from whatsit.training.calibration import in_turn, log_loss, softmax
-from whatsit.training.experiment import Photos
+from whatsit.training.experiment import TrainingSet
 from whatsit.training.heads import TrainingData
 from whatsit.training.network.architectures import Recipe
 from whatsit.training.network.build import Built
-from whatsit.training.save import Work
+from whatsit.training.save import SaveRequest
 from whatsit.training.selection import trace
 from whatsit.training.splits import shares
 from whatsit.training.tensorboard.run import check_board, run_folder
@@ -49,7 +49,7 @@ def check(options: TrainOptions) -> None:
 
 
 def watchers(
-    photos: Photos, built: Built, learning_rate: float, options: TrainOptions, training: Path
+    photos: TrainingSet, built: Built, learning_rate: float, options: TrainOptions, training: Path
 ) -> "tuple[Callback, ...]":
     """What watches a network learn. training: the folder of its checkpoint."""
     if options.tensorboard is None:
@@ -61,7 +61,7 @@ def watchers(
     return (Board(run, photos.dataset.classes, values),)
 
 
-def show(work: Work, training: Path | None, watch: Watch) -> None:
+def show(work: SaveRequest, training: Path | None, watch: Watch) -> None:
     """What can be said at the end: the figures of what was kept, and the embeddings; of a probe its course, too."""
     options = work.options
     if options.tensorboard is None:
@@ -101,35 +101,35 @@ def _recipe(recipe: Recipe, learning_rate: float, options: TrainOptions) -> "dic
     }
 
 
-def _write_end(events: "Events", work: Work) -> None:
+def _write_end(events: "Events", work: SaveRequest) -> None:
     from whatsit.training.tensorboard import tags
     from whatsit.training.tensorboard.events import begin, end
 
-    learned, selected = work.learned, work.learned.selected
+    fitted, selected = work.fitted, work.fitted.selected
     values = _values(work.options, work.extractor.name, work.extractor.preprocessing)
     probe = work.options.method == "probe"
     begin(events, values | ({"head": work.options.head, "strength": selected.regularization} if probe else {}))
-    last = _write_course(events, work) if probe else learned.history.epochs[-1].number if learned.history else 0
-    labels = work.photos.labels[work.plan.learn][selected.held_out_rows]
+    last = _write_course(events, work) if probe else fitted.history.epochs[-1].number if fitted.history else 0
+    labels = work.photos.labels[work.splits.train][selected.held_out_rows]
     loss = selected.losses.get(selected.regularization, log_loss(selected.held_out_logits, labels))
     accuracy = float((selected.held_out_logits.argmax(axis=1) == labels).mean())
     events.scalar(tags.FINAL_VALID_LOSS, loss, last)
     events.scalar(tags.FINAL_VALID_ACCURACY, accuracy, last)
-    events.scalar(tags.FINAL_TEST_ACCURACY, work.judged.evaluation.accuracy.value, last)
+    events.scalar(tags.FINAL_TEST_ACCURACY, work.test_results.evaluation.accuracy.value, last)
     end(events)
 
 
-def _write_course(events: "Events", work: Work) -> int:
+def _write_course(events: "Events", work: SaveRequest) -> int:
     """Curves, confusions and the worst photos of a probe; gives the last step. Valid photos are the held-out ones."""
     from whatsit.training.tensorboard import tags
     from whatsit.training.tensorboard.confusion import confusion, draw_confusion
     from whatsit.training.tensorboard.events import write_course
     from whatsit.training.tensorboard.highest_loss import SIDE, draw_worst, worst_rows, wrong_of
 
-    photos, plan, selected, options = work.photos, work.plan, work.learned.selected, work.options
+    photos, splits, selected, options = work.photos, work.splits, work.fitted.selected, work.options
     names = photos.dataset.classes
-    data = TrainingData(photos.x[plan.learn], photos.labels[plan.learn], len(names), options.balance, options.seed)
-    steps = trace(data, selected.regularization, plan.rounds[0], options.head)
+    data = TrainingData(photos.x[splits.train], photos.labels[splits.train], len(names), options.balance, options.seed)
+    steps = trace(data, selected.regularization, splits.cv[0], options.head)
     write_course(events, steps)
     last = steps[-1].iteration if steps else 0
     labels = data.labels[selected.held_out_rows]
@@ -137,7 +137,7 @@ def _write_course(events: "Events", work: Work) -> int:
     counts = confusion(labels, p.argmax(axis=1), len(names))
     events.image(tags.CONFUSION, draw_confusion(counts, names, "held-out photos"), last)
     worst = worst_rows(labels, p)
-    small = _photos(work, plan.learn[selected.held_out_rows[worst]], SIDE)
+    small = _photos(work, splits.train[selected.held_out_rows[worst]], SIDE)
     shown = [
         wrong_of(np.asarray(photo), int(labels[i]), p[i], names)
         for i, photo in zip(worst, small, strict=True)
@@ -147,7 +147,7 @@ def _write_course(events: "Events", work: Work) -> int:
     return last
 
 
-def _photos(work: Work, rows: NDArray[np.int64], side: int) -> list[Image.Image | None]:
+def _photos(work: SaveRequest, rows: NDArray[np.int64], side: int) -> list[Image.Image | None]:
     """Small; None where one has gone since."""
     seen = work.extractor.preprocessing
     limits = seen.reading(work.options.limits)
@@ -162,21 +162,21 @@ def _photos(work: Work, rows: NDArray[np.int64], side: int) -> list[Image.Image 
         return list(pool.map(load, rows.tolist()))
 
 
-def _points(work: Work) -> "Points":
+def _points(work: SaveRequest) -> "Points":
     """Of photos that were not learned from: those that judge, and the held-out ones; of each class as many."""
     from whatsit.training.tensorboard.events import MOST, SIDE, Points
 
-    photos, plan, learned = work.photos, work.plan, work.learned
-    apart = np.union1d(plan.judge, plan.learn[learned.selected.held_out_rows])
+    photos, splits, fitted = work.photos, work.splits, work.fitted
+    apart = np.union1d(splits.test, splits.train[fitted.selected.held_out_rows])
     mixed = np.random.default_rng(work.options.seed).permutation(apart)
     rows = mixed[in_turn(photos.labels[mixed])][:MOST]
-    p, names = learned.out_of_sample[rows], photos.dataset.classes
+    p, names = fitted.out_of_sample[rows], photos.dataset.classes
     columns: dict[str, Sequence[str]] = {
         "label": [names[k] for k in photos.labels[rows]],
         "answer": [names[k] for k in p.argmax(axis=1)],
         "probability": [f"{one:.3f}" for one in p.max(axis=1)],
         "right": ["yes" if right else "no" for right in p.argmax(axis=1) == photos.labels[rows]],
-        "split": [plan.splits[row] for row in rows],
+        "split": [splits.names[row] for row in rows],
         "photo": [Path(photos.records[row].uri).name for row in rows],
     }
     return Points(photos.x[rows], columns, _photos(work, rows, SIDE))

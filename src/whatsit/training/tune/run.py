@@ -32,9 +32,9 @@ from whatsit.training.compare.result import pair_of, test_of
 from whatsit.training.compare.run import refitted
 from whatsit.training.compare.trial import made_from
 from whatsit.training.network.build import check_networks
-from whatsit.training.network.resume import begun_with, unfinished
+from whatsit.training.network.resume import training_identity, unfinished
 from whatsit.training.preparation import with_depth
-from whatsit.training.run import Order, Trained
+from whatsit.training.run import Trained, TrainRequest
 from whatsit.training.tensorboard.write import check
 from whatsit.training.tune.page import Places, render_tuning, with_section
 from whatsit.training.tune.space import Choice, space_of
@@ -146,10 +146,10 @@ def _search(
 
     fixed = options.train
     field = find_field(dataset, {"": fixed}, cache_folder(cache), watch)
-    (split,) = field.plan.rounds
+    (split,) = field.splits.cv
     fit = field.fit_of(fixed)
     with watch("preparing the search", None):
-        space = space_of(options.search, fixed, field.classes, len(split.fit), fit)
+        space = space_of(options.search, fixed, field.classes, len(split.train), fit)
     until = math.inf if options.max_seconds is None else start + options.max_seconds
     return Search(field, space, fixed, file, options.trials, until)
 
@@ -228,8 +228,8 @@ def _taught_again(search: "Search", summary: Summary, target: _Target, watch: Wa
 
     options: TrainOptions = search.options(summary.best)
     won = trial_of(search, summary.best, "the best trial", watch)
-    order = Order(options, target.folder / MODEL, target.data, overwrite=True, watch=watch)
-    begun = begun_with(search.field.photos, search.field.plan, options)
+    order = TrainRequest(options, target.folder / MODEL, target.data, overwrite=True, watch=watch)
+    begun = training_identity(search.field.photos, search.field.splits, options)
     with unfinished(search.place("again", options), begun, resume=True, overwrite=True) as training:
         return refitted(won, search.field, order, training)
 

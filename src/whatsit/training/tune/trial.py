@@ -14,7 +14,7 @@ from whatsit.embedding.source import Watch
 from whatsit.errors import DivergedError, OutOfMemoryError, WhatsitError
 from whatsit.training.compare.field import Field
 from whatsit.training.compare.trial import Trial, keep, kept, key_of, run_trial
-from whatsit.training.network.resume import SUFFIX, begun_with, unfinished
+from whatsit.training.network.resume import SUFFIX, training_identity, unfinished
 from whatsit.training.tune.space import Space
 from whatsit.training.tune.study import Asked, GivenUp, Row, Study
 
@@ -80,7 +80,7 @@ def run_asked(search: Search, study: Study, asked: Asked, watch: Watch) -> None:
 def _taught(search: Search, options: TrainOptions, place: Path, watch: Watch, *callbacks: "Callback") -> Trial:
     """From the checkpoint where it was broken off before."""
     field = search.field
-    begun = begun_with(field.photos, field.plan, options)
+    begun = training_identity(field.photos, field.splits, options)
     with unfinished(place, begun, resume=True, overwrite=True) as training:
         return run_trial(place.name, options, field, training, watch, callbacks)
 
