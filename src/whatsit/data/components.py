@@ -23,28 +23,15 @@ def group_records(n: int, pairs: Iterable[tuple[int, int]], groups: Sequence[str
     Returns:
         ``(n,) int64``: the component of each record, numbered 0, 1, … in order of first appearance.
     """
-    parents = list(range(n))
-    for a, b in pairs:
-        _join(parents, a, b)
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     first: dict[str, int] = {}
-    for index, group in enumerate(groups):
-        if group is not None:
-            _join(parents, first.setdefault(group, index), index)
-    roots = np.array([_root(parents, index) for index in range(n)], dtype=np.int64)
-    return np.unique(roots, return_inverse=True)[1].astype(np.int64)
-
-
-def _root(parents: list[int], index: int) -> int:
-    """The smallest index of the component (union-find with path halving, Tarjan and van Leeuwen 1984)."""
-    while parents[index] != index:
-        parents[index] = parents[parents[index]]
-        index = parents[index]
-    return index
-
-
-def _join(parents: list[int], a: int, b: int) -> None:
-    low, high = sorted((_root(parents, a), _root(parents, b)))
-    parents[high] = low
+    named = [(first.setdefault(group, index), index) for index, group in enumerate(groups) if group is not None]
+    a, b = np.array([*pairs, *named], np.int64).reshape(-1, 2).T  # (edges,) each
+    graph = coo_array((np.ones(len(a), np.bool_), (a, b)), shape=(n, n))
+    found: NDArray[np.int64] = connected_components(graph, directed=False)[1].astype(np.int64)  # begins at record 0
+    return found
 
 
 def duplicates(digests: Sequence[str]) -> list[tuple[int, int]]:

@@ -12,7 +12,7 @@ Whether two classifiers that judged the same photos differ by more than chance.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import exp, fsum, inf, lgamma, log
+from math import exp, inf, lgamma, log
 from statistics import NormalDist
 
 import numpy as np
@@ -48,7 +48,11 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, flo
 
 
 def score_interval(share: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's interval of a share in [0, 1] that is worth n independent observations, n > 0."""
+    """Wilson's interval of a share in [0, 1] that is worth n independent observations, n > 0.
+
+    By hand, since `scipy.stats.binomtest` takes whole numbers alone, and photos in units are worth a fraction
+    (`Worth`). A test compares the two where n is whole.
+    """
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * ((share * (1 - share) + z * z / (4 * n)) / n) ** 0.5
@@ -305,11 +309,11 @@ def mcnemar(only_first: int, only_second: int) -> float:
     """
     if only_first < 0 or only_second < 0:
         raise ValueError(f"photos: got {only_first} and {only_second}, expected 0 or more")
-    n, fewer = only_first + only_second, min(only_first, only_second)
     if only_first == only_second:
-        return 1.0
-    tail = fsum(exp(lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) - n * log(2)) for k in range(fewer + 1))
-    return min(1.0, 2 * tail)
+        return 1.0  # also where no photo tells anything, which `binomtest` refuses
+    from scipy.stats import binomtest
+
+    return float(binomtest(min(only_first, only_second), only_first + only_second, 0.5).pvalue)
 
 
 def paired_test(first: NDArray[np.bool_], second: NDArray[np.bool_], groups: NDArray[np.int64] | None = None) -> float:
