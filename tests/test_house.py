@@ -27,6 +27,7 @@ ROOMS = (
     "text",  # names as they are shown
     "machine",  # what this process may use
     "notices",  # lines that a user should know before the result is there
+    "progress",  # how far a long step is
     "files",  # atomic writing
     "decide",  # when an answer is "unsure"
     "images",

@@ -7,7 +7,7 @@ A probe is fitted on embeddings. A network is trained on pixels, and then is a b
 Data goes one way. A probe and a network see the test photos once, at the end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from whatsit.data.dataset import with_pages
 from whatsit.data.read import Data, Listed, noted, read_dataset, read_photos, typed_data
 from whatsit.embedding.location import cache_folder
 from whatsit.embedding.parquet import Provenance, stored_rows, write_parquet
-from whatsit.embedding.source import FreshSight, StoredSight, Watch, unwatched
+from whatsit.embedding.source import FreshSight, StoredSight
 from whatsit.evaluation.figures import Evaluation
 from whatsit.evaluation.report.content import Report
 from whatsit.files import check_file, check_folder, default_folder, examination_folder, other_examination_folder
@@ -27,8 +27,8 @@ from whatsit.model.classifier import Classifier
 from whatsit.model.evaluation import FIGURES, examine, judge_strangers, say_notes, sound, test_part, write_examination
 from whatsit.model.format import FILES
 from whatsit.notices import EMBEDDED, kept_if_interrupted
+from whatsit.progress import ProgressReporter, no_progress
 from whatsit.text import shell_quoted
-from whatsit.training.network.build import Tell
 from whatsit.training.network.resume import goes_on
 from whatsit.training.preparation import likely_fit, with_depth
 from whatsit.training.run import NetworkRun, Trained, TrainRequest, _figures, _train, _train_network
@@ -53,9 +53,9 @@ def train(
     overwrite: bool = False,
     resume: bool = False,
     keep_checkpoint: bool = False,
-    watch: Watch = unwatched,
+    progress: ProgressReporter = no_progress,
     listed: Listed = noted,
-    tell: Tell | None = None,
+    show_network: Callable[[str], None] | None = None,
     callbacks: Sequence["Callback"] = (),
 ) -> Trained:
     """Trains a classifier on a folder or CSV manifest, and writes its model folder.
@@ -64,9 +64,9 @@ def train(
     later one says what a photo shows that stands in two, by path or content; valid and test: others;
     label_dict: a text file that fixes the order of the classes; reading: how data is read where its folders or columns
     do not say it; listed: hears of the data set before anything is learned. Of a network: resume goes on with a
-    training that was broken off, or that kept its checkpoint (keep_checkpoint), to more epochs where so asked; tell
-    hears of its layers; callbacks are Lightning's, called while it learns. Raises a WhatsitError, one line, for
-    whatever the user can mend.
+    training that was broken off, or that kept its checkpoint (keep_checkpoint), to more epochs where so asked;
+    show_network: called with the table of its layers; callbacks are Lightning's, called while it learns. Raises a
+    WhatsitError, one line, for whatever the user can mend.
     """
     check(options)
     dataset = read_dataset(data, valid=valid, test=test, label_dict=label_dict, options=reading)
@@ -78,11 +78,11 @@ def train(
     listed(dataset)
     dataset, options = with_depth(dataset, options)
     typed = typed_data(data, reading)
-    order, place = TrainRequest(options, folder, typed, overwrite, watch), cache_folder(cache)
+    order, place = TrainRequest(options, folder, typed, overwrite, progress), cache_folder(cache)
     if options.method == "probe":
-        return _train(dataset, FreshSight(options, place, watch), order)
+        return _train(dataset, FreshSight(options, place, progress), order)
     going = NetworkRun(resume, keep_checkpoint, tuple(callbacks))
-    return _train_network(dataset, place, going, order, tell)
+    return _train_network(dataset, place, going, order, show_network)
 
 
 def train_from_embeddings(
@@ -92,7 +92,7 @@ def train_from_embeddings(
     *,
     label_dict: str | Path | None = None,
     overwrite: bool = False,
-    watch: Watch = unwatched,
+    progress: ProgressReporter = no_progress,
 ) -> Trained:
     """The same from a Parquet file of `whatsit embed`; the photos are read for the report's pictures alone.
 
@@ -103,7 +103,9 @@ def train_from_embeddings(
     dataset = sight.dataset(Path(label_dict) if label_dict else None)
     folder = Path(output) if output else default_folder(dataset.name)
     check_folder(folder, FILES.facts, overwrite=overwrite)
-    return _train(dataset, sight, TrainRequest(options, folder, f"--embeddings {shell_quoted(file)}", overwrite, watch))
+    return _train(
+        dataset, sight, TrainRequest(options, folder, f"--embeddings {shell_quoted(file)}", overwrite, progress)
+    )
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def evaluate(
     limits: Limits = DEFAULT_LIMITS,
     overwrite: bool = False,
     reading: ReadOptions = READ_DEFAULTS,
-    watch: Watch = unwatched,
+    progress: ProgressReporter = no_progress,
     listed: Listed = noted,
 ) -> Evaluated:
     """Measures a model on labelled photos, and writes report.html, predictions.csv and evaluation.json.
@@ -146,9 +148,9 @@ def evaluate(
     other = other_examination_folder(Path(model), dataset.name)
     check_folder(folder, FIGURES, overwrite=overwrite, other="" if output or other.exists() else str(other))
     listed(dataset)
-    answers = sound(answer(classifier, dataset, watch))
+    answers = sound(answer(classifier, dataset, progress))
     say_notes(answers.notes)
-    strangers = judge_strangers(classifier, dataset, watch)
+    strangers = judge_strangers(classifier, dataset, progress)
     examined = examine(classifier, answers, Path(model), folder, strangers)
     write_examination(folder, answers, examined, overwrite=overwrite)
     return Evaluated(examined.evaluation, examined.report, folder)
@@ -171,7 +173,7 @@ def embed(
     cache: str | Path | None = None,
     overwrite: bool = False,
     reading: ReadOptions = READ_DEFAULTS,
-    watch: Watch = unwatched,
+    progress: ProgressReporter = no_progress,
     listed: Listed = noted,
 ) -> Written:
     """Writes the embeddings of photos to a Parquet file, in constant memory. They need no labels.
@@ -182,12 +184,12 @@ def embed(
     dataset = with_pages(read_photos(data, reading), options.limits.page)
     listed(dataset)
     dataset, options = with_depth(dataset, options)
-    sight = FreshSight(options, cache_folder(cache), watch)
+    sight = FreshSight(options, cache_folder(cache), progress)
     fit, _ = sight.fits(dataset, *likely_fit(dataset, *sight.input_size(), limits=options.limits))
     with (
         kept_if_interrupted(lambda: EMBEDDED),
         sight.embedder(fit) as embedder,
-        watch("embedding", len(dataset.records)) as advance,
+        progress("embedding", len(dataset.records)) as advance,
     ):
         embedded = embedder.fill([record.uri for record in dataset.records], advance)
         rows = stored_rows(dataset.records, embedded, embedder)

@@ -5,9 +5,9 @@ import tempfile
 from pathlib import Path
 
 from whatsit.api import train
-from whatsit.embedding.source import Watch
 from whatsit.errors import MissingExtraError
 from whatsit.evaluation.figures import Evaluation
+from whatsit.progress import ProgressReporter
 from whatsit.training.run import Trained
 
 DEFECTIVE_FROM = 0.5  # of the labelled defect probabilities 0, 1/3, 2/3, 1
@@ -38,12 +38,12 @@ def photo_folder() -> Path:
     return Path(spec.origin).parent / "data"
 
 
-def train_demo(output: str | Path, *, watch: Watch) -> Trained:
+def train_demo(output: str | Path, *, progress: ProgressReporter) -> Trained:
     """Trains on the photos as any user would; the demo's own folder is replaced on a second run."""
     with tempfile.TemporaryDirectory() as scratch:
         manifest = Path(scratch) / "solar-cells.csv"
         write_manifest(manifest)
-        return train(manifest, output, overwrite=True, watch=watch)
+        return train(manifest, output, overwrite=True, progress=progress)
 
 
 def compare(evaluation: Evaluation) -> str:

@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +13,10 @@ from filelock import FileLock
 from steps.made import make_folder, make_photos
 
 from whatsit.config import TrainOptions
-from whatsit.embedding.embedder import Embedded, Embedder, Progress
-from whatsit.embedding.source import Advance, unwatched
+from whatsit.embedding.embedder import Embedded, Embedder
 from whatsit.errors import WhatsitError
 from whatsit.model.classifier import Classifier
+from whatsit.progress import Advance, no_progress
 from whatsit.training.compare import run
 from whatsit.training.compare.field import Field
 from whatsit.training.compare.run import Compared, compare
@@ -80,7 +80,7 @@ def test_losers_never_see_a_test_photo(
     under_way = ["nobody"]
     fill, trial_of = Embedder.fill, run_trial
 
-    def spy(self: Embedder, sources: list[str], progress: Progress = lambda n: None) -> Embedded:
+    def spy(self: Embedder, sources: list[str], progress: Callable[[int], None] = lambda n: None) -> Embedded:
         seen.setdefault(under_way[0], set()).update(sources)
         return fill(self, sources, progress)
 
@@ -148,11 +148,11 @@ def test_other_options_are_another_trial(
 def test_steps_say_whose_they_are(fruit: Path, candidates: Mapping[str, TrainOptions], tmp_path: Path) -> None:
     steps: list[str] = []
 
-    def watch(step: str, total: int | None) -> AbstractContextManager[Advance]:
+    def progress(step: str, total: int | None) -> AbstractContextManager[Advance]:
         steps.append(step)
-        return unwatched(step, total)
+        return no_progress(step, total)
 
-    done = compare(fruit, candidates, tmp_path / "out", watch=watch)
+    done = compare(fruit, candidates, tmp_path / "out", progress=progress)
     assert steps[:3] == ["embedding", "finding copies", "probe: embedding"]
     assert "probe --head knn: learning" in steps
     assert steps[-1] == f"{done.comparison.winner.name}, on valid photos too: writing the report"

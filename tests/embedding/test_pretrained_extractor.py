@@ -267,14 +267,14 @@ def test_a_file_of_embeddings_finds_its_network_again(folder: Path, tmp_path: Pa
 def test_the_first_use_is_watched(folder: Path) -> None:
     steps: list[str] = []
 
-    def watch(step: str, total: int | None) -> object:
-        from whatsit.embedding.source import unwatched
+    def progress(step: str, total: int | None) -> object:
+        from whatsit.progress import no_progress
 
         steps.append(step)
-        return unwatched(step, total)
+        return no_progress(step, total)
 
     options = replace(TrainOptions(), backbone=NAMES[1], weights=str(_weights(folder, NAMES[1])))
-    FreshSight(options, folder / "cache", watch).extractor("crop")  # type: ignore[arg-type]
+    FreshSight(options, folder / "cache", progress).extractor("crop")  # type: ignore[arg-type]
     assert steps == ["preparing timm:test_vit"]
 
 

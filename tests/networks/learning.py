@@ -1,6 +1,5 @@
 """Small pictures in a file of pixels, a small network, and a training of them that takes a second."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import torch
 from steps.made import picture
 
+from whatsit.progress import Advance
 from whatsit.training.history import History
 from whatsit.training.network.architectures import CNN
 from whatsit.training.network.batches import Batches
@@ -21,10 +21,9 @@ CLASSES = 3
 SMALL = CNN((8, 16), 24, 24, padded=True, batch_norm=True, average=True, residual=True, dropout=0.2)
 STEERING = Steering(epochs=4, patience=10, averaging=True, seed=0)
 COURSE = Course("adamw", 1e-2, 0.05, 1.0, steps=16, warm_up=2, cosine=True)
-Say = Callable[[int, str], None]
 
 
-def silent(n: int, note: str) -> None:
+def silent(n: int, note: str = "") -> None:
     pass
 
 
@@ -51,13 +50,13 @@ def first_network() -> Network:
 
 
 def trained(
-    folder: Path, task: Task, steering: Steering = STEERING, say: Say = silent, network: Network | None = None
+    folder: Path, task: Task, steering: Steering = STEERING, advance: Advance = silent, network: Network | None = None
 ) -> tuple[Network, History]:
     """Begun, or gone on with, in `folder / "work"`."""
     network = network or first_network()
     work = folder / "work"
     work.mkdir(exist_ok=True)
-    return network, fit(network, task, steering, work, say)
+    return network, fit(network, task, steering, work, advance)
 
 
 def still(task: Task) -> Task:

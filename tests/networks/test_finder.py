@@ -56,7 +56,7 @@ def network() -> Network:
     return build_cnn(TINY, 2)
 
 
-def silent(photos: int, note: str) -> None:
+def silent(photos: int, note: str = "") -> None:
     """Says nothing."""
 
 
@@ -112,7 +112,7 @@ def test_it_stops_where_the_loss_diverges(task: Task, monkeypatch: pytest.Monkey
 
 def test_progress_counts_photos(task: Task) -> None:
     told: list[tuple[int, str]] = []
-    find_learning_rate(network(), task, lambda n, note: told.append((n, note)), steps=30)
+    find_learning_rate(network(), task, lambda n, note="": told.append((n, note)), steps=30)
     assert [n for n, _ in told] == [16] * len(told)
     assert 10 < len(told) <= 30
     assert told[0][1].startswith("learning rate 1.0e-06, loss 0.")

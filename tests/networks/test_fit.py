@@ -233,7 +233,7 @@ def test_nothing_is_printed_left_or_changed(
 
 def test_progress_counts_every_photo(tmp_path: Path) -> None:
     told: list[tuple[int, str]] = []
-    trained(tmp_path, task_of(tmp_path), replace(STEERING, epochs=2), lambda n, note: told.append((n, note)))
+    trained(tmp_path, task_of(tmp_path), replace(STEERING, epochs=2), lambda n, note="": told.append((n, note)))
     assert sum(n for n, _ in told) == 2 * 45
     assert told[0][1].startswith("epoch 1/2, loss ")
     assert ", valid " in told[-1][1]

@@ -14,7 +14,7 @@ import torch
 from whatsit.errors import WhatsitError
 from whatsit.training.history import Epoch
 from whatsit.training.network.callbacks import CHECKPOINT, OUTCOME, Record, Stop
-from whatsit.training.network.processes import _why, listening, raised_flag, told
+from whatsit.training.network.processes import _why, advance_across, listening, raised_flag
 
 from .learning import CLASSES, STEERING, first_network, task_of, trained
 
@@ -27,7 +27,7 @@ def test_two_processes_train_together(
     """Ctrl-C in the second epoch reaches them both, is answered, and the caller's process stays as it was."""
     said: list[int] = []
 
-    def interrupt(n: int, note: str) -> None:
+    def interrupt(n: int, note: str = "") -> None:
         said.append(n)
         if len(said) == 3:
             os.kill(os.getpid(), signal.SIGINT)
@@ -110,9 +110,9 @@ def test_only_the_main_thread_listens() -> None:
 
 def test_all_that_was_said_is_heard() -> None:
     heard: list[tuple[int, str]] = []
-    with told(lambda n, note: heard.append((n, note)), 2) as tell:
+    with advance_across(lambda n, note="": heard.append((n, note)), 2) as advance:
         for n in range(100):
-            tell(n, str(n))
+            advance(n, str(n))
     assert heard == [(n, str(n)) for n in range(100)]
 
 

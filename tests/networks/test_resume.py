@@ -18,13 +18,14 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from patience import PATIENCE
 
 from whatsit.errors import WhatsitError
+from whatsit.progress import Advance
 from whatsit.training.history import History
 from whatsit.training.network.callbacks import CHECKPOINT, OUTCOME
 from whatsit.training.network.learner import Task
 from whatsit.training.network.modules import Network
 from whatsit.training.network.optimizer import schedule_of
 
-from .learning import STEERING, Say, same_weights, still, task_of, trained
+from .learning import STEERING, same_weights, still, task_of, trained
 
 pytestmark = pytest.mark.slow
 
@@ -37,11 +38,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Network, History]:
     return trained(folder, task_of(folder))
 
 
-def at_step(step: int, act: object) -> Say:
+def at_step(step: int, act: object) -> Advance:
     """Calls `act` after the step, counted from 1."""
     steps = []
 
-    def say(n: int, note: str) -> None:
+    def say(n: int, note: str = "") -> None:
         steps.append(n)
         if len(steps) == step:
             assert callable(act)
@@ -71,17 +72,17 @@ def check_same(whole: tuple[Network, History], resumed: tuple[Network, History])
 @pytest.mark.parametrize("step", [1, STEPS, STEPS + 1, 2 * STEPS + 2, EPOCHS * STEPS])
 def test_broken_off_at_any_step(tmp_path: Path, whole: tuple[Network, History], step: int) -> None:
     with pytest.raises(RuntimeError, match="broken off"):
-        trained(tmp_path, task_of(tmp_path), say=at_step(step, break_off))
+        trained(tmp_path, task_of(tmp_path), advance=at_step(step, break_off))
     assert (tmp_path / "work" / CHECKPOINT).exists() is (step > STEPS)
     check_same(whole, trained(tmp_path, task_of(tmp_path)))
 
 
 def test_progress_goes_on_where_it_was(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="broken off"):
-        trained(tmp_path, task_of(tmp_path), say=at_step(2 * STEPS + 1, break_off))
+        trained(tmp_path, task_of(tmp_path), advance=at_step(2 * STEPS + 1, break_off))
     told: list[int] = []
     task = task_of(tmp_path)
-    trained(tmp_path, task, say=lambda n, note: told.append(n))
+    trained(tmp_path, task, advance=lambda n, note="": told.append(n))
     assert told[0] == 2 * len(task.train.rows)
     assert sum(told) == EPOCHS * len(task.train.rows)
 
@@ -89,14 +90,14 @@ def test_progress_goes_on_where_it_was(tmp_path: Path) -> None:
 def test_broken_off_again_and_again(tmp_path: Path, whole: tuple[Network, History]) -> None:
     for _ in range(3):
         with pytest.raises(RuntimeError):
-            trained(tmp_path, task_of(tmp_path), say=at_step(STEPS + 2, break_off))
+            trained(tmp_path, task_of(tmp_path), advance=at_step(STEPS + 2, break_off))
     check_same(whole, trained(tmp_path, task_of(tmp_path)))
 
 
 def test_broken_off_when_all_was_learned(tmp_path: Path, whole: tuple[Network, History]) -> None:
     trained(tmp_path, task_of(tmp_path))
     (tmp_path / "work" / OUTCOME).unlink()
-    check_same(whole, trained(tmp_path, task_of(tmp_path), say=at_step(1, break_off)))
+    check_same(whole, trained(tmp_path, task_of(tmp_path), advance=at_step(1, break_off)))
 
 
 def test_what_had_stopped_early_does_not_go_on(tmp_path: Path) -> None:
@@ -113,7 +114,7 @@ sys.path[:0] = sys.argv[2:]
 from networks.learning import task_of, trained
 from networks.test_resume import at_step
 folder = Path(sys.argv[1])
-trained(folder, task_of(folder), say=at_step(12, lambda: os.kill(os.getpid(), signal.SIGKILL)))
+trained(folder, task_of(folder), advance=at_step(12, lambda: os.kill(os.getpid(), signal.SIGKILL)))
 """
 
 
@@ -174,7 +175,7 @@ def test_a_damaged_checkpoint_is_one_line(tmp_path: Path) -> None:
 
 
 def test_the_first_ctrl_c_ends_the_epoch(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    _, history = trained(tmp_path, task_of(tmp_path), say=at_step(STEPS + 2, interrupt))
+    _, history = trained(tmp_path, task_of(tmp_path), advance=at_step(STEPS + 2, interrupt))
     assert history.interrupted
     assert history.stopped == f"interrupted in epoch 2 of {STEERING.epochs}"
     assert caplog.messages == [f"Interrupted in epoch 2 of {STEERING.epochs}: stopping; the best epoch so far is kept"]
@@ -183,7 +184,7 @@ def test_the_first_ctrl_c_ends_the_epoch(tmp_path: Path, caplog: pytest.LogCaptu
 
 def test_an_epoch_cut_short_is_none_to_go_on_from(tmp_path: Path, whole: tuple[Network, History]) -> None:
     """Were the process killed before the model folder is there."""
-    trained(tmp_path, task_of(tmp_path), say=at_step(STEPS + 2, interrupt))
+    trained(tmp_path, task_of(tmp_path), advance=at_step(STEPS + 2, interrupt))
     check_same(whole, trained(tmp_path, task_of(tmp_path)))
 
 
@@ -195,7 +196,7 @@ def test_the_second_ctrl_c_ends_all(tmp_path: Path, whole: tuple[Network, Histor
         interrupt()
 
     with pytest.raises(KeyboardInterrupt):
-        trained(tmp_path, task_of(tmp_path), say=at_step(STEPS + 2, twice))
+        trained(tmp_path, task_of(tmp_path), advance=at_step(STEPS + 2, twice))
     assert signal.getsignal(signal.SIGINT) is before
     check_same(whole, trained(tmp_path, task_of(tmp_path)))
 
@@ -209,7 +210,7 @@ def test_broken_off_and_given_more_epochs(tmp_path: Path, caplog: pytest.LogCapt
     """The learning rate is that of the longer course, from the first step on."""
     task = longer(task_of(tmp_path), EPOCHS)
     with pytest.raises(RuntimeError, match="broken off"):
-        trained(tmp_path, task, say=at_step(2 * STEPS + 1, break_off))
+        trained(tmp_path, task, advance=at_step(2 * STEPS + 1, break_off))
     rates: list[float] = []
 
     class Rates(Callback):

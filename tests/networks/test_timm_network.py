@@ -246,7 +246,7 @@ def test_from_photos_to_a_model_that_explains(photos: Path, weights: Path, tmp_p
         network=NetworkOptions(epochs=1),
     )
     said: list[str] = []
-    trained = train(photos, tmp_path / "model", options, tell=said.append)
+    trained = train(photos, tmp_path / "model", options, show_network=said.append)
     assert said[0].startswith("timm:test_resnet\nlayer ")
     assert said[0].endswith("for an image of 64 × 64 pixels")
     classifier = Classifier.load(trained.folder)

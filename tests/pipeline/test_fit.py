@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 def test_the_better_fit_is_found_by_trying(quick: TrainOptions, tmp_path: Path) -> None:
     folder = wide(tmp_path)
     steps: list[str] = []
-    trained = train(folder, tmp_path / "model", replace(quick, fit="auto"), watch=watching(steps))
+    trained = train(folder, tmp_path / "model", replace(quick, fit="auto"), progress=watching(steps))
     assert steps[:5] == ["embedding", "finding copies", "trying crop", "trying squash", "embedding by squash"]
     assert trained.classifier.facts.preprocessing.fit == "squash"
     assert trained.evaluation.accuracy.value == 1
@@ -48,8 +48,8 @@ def watching(steps: list[str]) -> Callable[..., Any]:
     from contextlib import contextmanager
 
     @contextmanager
-    def watch(step: str, total: int | None) -> Any:
+    def progress(step: str, total: int | None) -> Any:
         steps.append(step)
         yield lambda n: None
 
-    return watch
+    return progress

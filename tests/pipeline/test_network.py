@@ -17,9 +17,9 @@ from steps.made import make_folder
 
 from whatsit.api import train
 from whatsit.config import NetworkOptions, TrainOptions
-from whatsit.embedding.source import Advance, Watch
 from whatsit.errors import DatasetError, WhatsitError
 from whatsit.model.format import FILES
+from whatsit.progress import Advance, ProgressReporter
 from whatsit.training.compare.run import compare
 from whatsit.training.network import accelerators
 
@@ -37,11 +37,11 @@ def on_one_core() -> Iterator[None]:
         yield
 
 
-def broken_off_at(word: str) -> Watch:
-    """A watch that breaks off where progress says this word, or where a step of this name begins."""
+def broken_off_at(word: str) -> ProgressReporter:
+    """A reporter that breaks off where a note says this word, or where a step of this name begins."""
 
     @contextmanager
-    def watch(step: str, total: int | None) -> Iterator[Advance]:
+    def progress(step: str, total: int | None) -> Iterator[Advance]:
         def advance(n: int, note: str = "") -> None:
             if note.startswith(word):
                 raise KeyboardInterrupt
@@ -50,7 +50,7 @@ def broken_off_at(word: str) -> Watch:
             raise KeyboardInterrupt
         yield advance
 
-    return watch
+    return progress
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def whole(small: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.mark.parametrize("word", ["epoch 2/3", "judging", "writing the report"])
 def test_a_resumed_training_gives_the_very_bytes(small: Path, whole: bytes, tmp_path: Path, word: str) -> None:
     with pytest.raises(KeyboardInterrupt):
-        train(small, tmp_path / "model", SCRATCH, watch=broken_off_at(word))
+        train(small, tmp_path / "model", SCRATCH, progress=broken_off_at(word))
     with pytest.raises(WhatsitError, match="broken off"):
         train(small, tmp_path / "model", SCRATCH)
     other = replace(SCRATCH, network=replace(SCRATCH.network, batch_size=16))
@@ -83,7 +83,7 @@ def test_a_script_sees_a_line_an_epoch(
     figures = r"Epoch \d of 3: loss \d\.\d{3}, accuracy [01]\.\d{3}, valid [01]\.\d{3}, \d+\.\d s"
     assert all(re.fullmatch(figures, line) for line in lines)
     caplog.clear()
-    train(small, tmp_path / "watched", SCRATCH, watch=broken_off_at("never"))
+    train(small, tmp_path / "watched", SCRATCH, progress=broken_off_at("never"))
     monkeypatch.setitem(sys.modules, "ipykernel", sys)
     train(small, tmp_path / "noted", SCRATCH)
     assert not [record for record in caplog.records if record.message.startswith("Epoch ")]
@@ -92,18 +92,20 @@ def test_a_script_sees_a_line_an_epoch(
 @pytest.mark.parametrize("word", ["decoding", "epoch 1/3"])
 def test_before_the_first_checkpoint_nothing_is_left(small: Path, tmp_path: Path, word: str) -> None:
     with pytest.raises(KeyboardInterrupt):
-        train(small, tmp_path / "model", SCRATCH, watch=broken_off_at(word))
+        train(small, tmp_path / "model", SCRATCH, progress=broken_off_at(word))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_few_photos_are_learned_from_for_more_epochs(small: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):  # where it counts to that number
-        train(small, tmp_path / "model", replace(FINETUNE, network=NetworkOptions()), watch=broken_off_at("epoch 1/40"))
+        train(
+            small, tmp_path / "model", replace(FINETUNE, network=NetworkOptions()), progress=broken_off_at("epoch 1/40")
+        )
 
 
 def test_ctrl_c_keeps_the_best_so_far(small: Path, tmp_path: Path) -> None:
     @contextmanager
-    def watch(step: str, total: int | None) -> Iterator[Advance]:
+    def progress(step: str, total: int | None) -> Iterator[Advance]:
         def advance(n: int, note: str = "") -> None:
             if note.startswith("epoch 2/3") and not pressed:
                 pressed.append(n)
@@ -112,7 +114,7 @@ def test_ctrl_c_keeps_the_best_so_far(small: Path, tmp_path: Path) -> None:
         pressed: list[int] = []
         yield advance
 
-    trained = train(small, tmp_path / "model", SCRATCH, watch=watch)
+    trained = train(small, tmp_path / "model", SCRATCH, progress=progress)
     assert trained.classifier.facts.head["epochs"] == 2
 
 
@@ -218,7 +220,7 @@ def test_a_finished_training_that_kept_its_checkpoint_goes_on(
         with pytest.raises(WhatsitError, match=r"all 2 epochs are learned\. Give more, as --epochs 4$"):
             train(small, folder, more(options, epochs), resume=True)
     with pytest.raises(KeyboardInterrupt):
-        train(small, folder, more(options, 4), resume=True, watch=broken_off_at("epoch 4/4"))
+        train(small, folder, more(options, 4), resume=True, progress=broken_off_at("epoch 4/4"))
     assert train(small, folder, more(options, 4), resume=True).classifier.facts.head["epochs"] == 4
     assert not work.exists()
     with pytest.raises(WhatsitError, match=r"no checkpoint of it was kept.*--force; with --keep-checkpoint it can"):
@@ -243,7 +245,7 @@ def test_what_was_broken_off_goes_on_to_more_epochs(small: Path, tmp_path: Path)
     """Of fine-tuning, where few photos make the default another number."""
     folder, options = tmp_path / "model", more(FINETUNE, 3)
     with pytest.raises(KeyboardInterrupt):
-        train(small, folder, options, watch=broken_off_at("epoch 2/3"))
+        train(small, folder, options, progress=broken_off_at("epoch 2/3"))
     with pytest.raises(WhatsitError, match=r"goes to 3 epochs, and [0-9]+ would be the default\. Give --epochs 3, or"):
         train(small, folder, more(options, None), resume=True)
     assert train(small, folder, more(options, 4), resume=True).classifier.facts.head["epochs"] == 4

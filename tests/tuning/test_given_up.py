@@ -8,8 +8,8 @@ import pytest
 
 from tuning.made import fixed, tiny
 from whatsit.data.read import read_dataset
-from whatsit.embedding.source import unwatched
 from whatsit.errors import WhatsitError
+from whatsit.progress import no_progress
 from whatsit.training.tune import run
 from whatsit.training.tune.run import tune
 from whatsit.training.tune.trial import run_asked
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 def test_a_hopeless_training_is_given_up(small: Path, tmp_path: Path) -> None:
     options = tiny(9, epochs=6)
-    search = run._search(options, read_dataset(small), tmp_path / "study.journal", None, unwatched, 0.0)
+    search = run._search(options, read_dataset(small), tmp_path / "study.journal", None, no_progress, 0.0)
     study = search.opened()
     study.begin({})
     for _ in range(4):
@@ -29,7 +29,7 @@ def test_a_hopeless_training_is_given_up(small: Path, tmp_path: Path) -> None:
         study.complete(asked.number, 1e-3, {})
     asked = study.ask(9)
     assert asked is not None
-    run_asked(search, study, asked, unwatched)
+    run_asked(search, study, asked, no_progress)
     last = study.rows()[-1]
     assert (last.pruned, last.facts["epochs"]) == (True, 1)
     assert not list(search.work.glob("*.training"))
@@ -55,7 +55,7 @@ def test_too_little_memory_ends_a_trial_and_not_the_search(
     monkeypatch.setattr("whatsit.training.tune.study.Study.begin", lambda *_: None)
     with closing(
         run._search(
-            tiny(2), read_dataset(small), tmp_path / "full.tuning" / "study.journal", None, unwatched, 0.0
+            tiny(2), read_dataset(small), tmp_path / "full.tuning" / "study.journal", None, no_progress, 0.0
         ).opened()
     ) as study:
         assert [row.facts["why"] for row in study.rows()] == ["there was not enough memory"] * 2

@@ -12,9 +12,9 @@ import pytest
 from tuning.made import TRIALS, fixed, tiny
 from whatsit.cli.commands.tune import command
 from whatsit.data.read import read_dataset
-from whatsit.embedding.source import unwatched
 from whatsit.errors import WhatsitError
 from whatsit.model.classifier import Classifier
+from whatsit.progress import no_progress
 from whatsit.training.tune import run
 from whatsit.training.tune.run import Tuned, tune
 
@@ -59,10 +59,10 @@ def test_nothing_unfinished_is_left(tuned: Tuned) -> None:
 def test_a_second_call_at_once_finds_it_published(tuned: Tuned, small: Path) -> None:
     options = replace(tiny(TRIALS), train=fixed())
     journal = tuned.folder.with_name("tuned.tuning") / "study.journal"
-    search = run._search(options, read_dataset(small), journal, None, unwatched, 0.0)
+    search = run._search(options, read_dataset(small), journal, None, no_progress, 0.0)
     target = run._Target("photos", str(small), tuned.folder, begun=0.0)
     with closing(search.opened()) as study:
-        again = run._published(search, study, target, None)  # type: ignore[arg-type]  # nothing is taught to watch
+        again = run._published(search, study, target, None)  # type: ignore[arg-type]  # nothing is trained, so nothing is reported
     assert again.figures == json.loads((tuned.folder / "tuning.json").read_text(encoding="utf-8"))
 
 
@@ -89,7 +89,7 @@ def test_other_options_than_the_journals_are_refused(tuned: Tuned, small: Path, 
 
 def test_folders_of_the_work_are_never_another_searchs(small: Path, tmp_path: Path) -> None:
     one, other = (
-        run._search(tiny(9), read_dataset(small), tmp_path / name, None, unwatched, 0.0)
+        run._search(tiny(9), read_dataset(small), tmp_path / name, None, no_progress, 0.0)
         for name in ("pets.scratch", "pets.finetune")
     )
     options = other.fixed

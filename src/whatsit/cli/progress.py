@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from whatsit.embedding.source import Advance
+    from whatsit.progress import Advance
 
 TICK = 1.0  # seconds
 COLUMNS = 80  # of a terminal that does not say how many

@@ -24,8 +24,6 @@ from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.images.source import read_bytes
 from whatsit.machine import Later, cores
 
-Progress = Callable[[int], None]  # called with how many more images are done
-
 BLOCK = 32  # images whose order is kept when blocks are shuffled
 COMMIT_SECONDS = 0.5  # at most this much work is lost to a kill
 COMMIT_IMAGES = 64
@@ -78,7 +76,7 @@ class Embedder:
         """(n, 32, 32) uint8 grey, the whole image squashed."""
         return self.cache.thumbnails(digests)
 
-    def fill(self, sources: Sequence[str], progress: Progress = lambda n: None) -> Embedded:
+    def fill(self, sources: Sequence[str], progress: Callable[[int], None] = lambda n: None) -> Embedded:
         """Makes sure that the vector of every readable source is in the cache."""
         stamps = {source: s for source in sources if (s := stamp(source))}
         digests = self.cache.known_digests(stamps)

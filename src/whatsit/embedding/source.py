@@ -1,7 +1,6 @@
 """Photos as vectors: through a backbone and the cache, or from a file of stored embeddings."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +23,7 @@ from whatsit.errors import EmbeddingError
 from whatsit.images.limits import Limits
 from whatsit.images.preprocessing import Fit
 from whatsit.notices import EMBEDDED, kept_if_interrupted
+from whatsit.progress import Advance, ProgressReporter, no_progress
 from whatsit.text import printable
 
 
@@ -41,23 +41,6 @@ class Embeddings:
         """(readable,) places."""
         places = [i for i, digest in enumerate(self.digests) if digest is not None and i not in self.errors]
         return np.array(places, np.int64)
-
-
-class Advance(Protocol):
-    """So many images more, and how it goes in a few words."""
-
-    def __call__(self, n: int, note: str = "") -> None: ...
-
-
-Watch = Callable[[str, int | None], AbstractContextManager[Advance]]  # a step's name and its number of images
-
-
-@contextmanager
-def unwatched(step: str, total: int | None) -> Iterator[Advance]:
-    def advance(n: int, note: str = "") -> None:
-        pass
-
-    yield advance
 
 
 class Sight(Protocol):
@@ -89,13 +72,13 @@ def embeddings_of(embedder: Embedder, dataset: Dataset, advance: Advance) -> Emb
 
 
 def embeddings_once(
-    extractor: FeatureExtractor, dataset: Dataset, options: TrainOptions, watch: Watch, step: str
+    extractor: FeatureExtractor, dataset: Dataset, options: TrainOptions, progress: ProgressReporter, step: str
 ) -> Embeddings:
     """Of a network that was trained just now: no other training has use for them, so they are kept nowhere."""
     with (
         TemporaryDirectory(prefix="whatsit-") as folder,
         Embedder(extractor, Path(folder), device=graph_device(options.device), limits=options.limits) as embedder,
-        watch(step, len(dataset.records)) as advance,
+        progress(step, len(dataset.records)) as advance,
     ):
         return embeddings_of(embedder, dataset, advance)
 
@@ -106,7 +89,7 @@ class FreshSight:
 
     options: TrainOptions
     cache: Path
-    watch: Watch = unwatched
+    progress: ProgressReporter = no_progress
     _made: dict[Fit, FeatureExtractor] = field(default_factory=dict, repr=False, compare=False)  # half a second each
 
     def fits(self, dataset: Dataset, guess: Fit, matters: bool) -> tuple[Fit, bool]:
@@ -136,7 +119,7 @@ class FreshSight:
     def _preparing(self) -> AbstractContextManager[object]:
         """The first use of a network of timm takes seconds, and a download."""
         name = self.options.backbone
-        return self.watch(f"preparing {name}", None) if is_timm(name) else nullcontext()
+        return self.progress(f"preparing {name}", None) if is_timm(name) else nullcontext()
 
     def embedder(self, fit: Fit) -> Embedder:
         options = self.options
@@ -146,18 +129,18 @@ class FreshSight:
         with (
             kept_if_interrupted(lambda: EMBEDDED),
             self.embedder(fit) as embedder,
-            self.watch(step, len(dataset.records)) as advance,
+            self.progress(step, len(dataset.records)) as advance,
         ):
             return embeddings_of(embedder, dataset, advance)
 
 
-def common_sight(options: TrainOptions, cache: Path, watch: Watch) -> FreshSight:
+def common_sight(options: TrainOptions, cache: Path, progress: ProgressReporter) -> FreshSight:
     """Through the default backbone, which finds copies and splits alike for all methods."""
     device = graph_device(options.device)
     return FreshSight(
         replace(options, device=device, backbone=DEFAULT_BACKBONE, bits="auto", weights=None, image_size=None),
         cache,
-        watch,
+        progress,
     )
 
 

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from whatsit.data.dataset import Dataset, Record
 from whatsit.data.near.rows import Rows, Table, some_rows
 from whatsit.data.near.search import Reduced
-from whatsit.embedding.source import Watch
 from whatsit.errors import DatasetError
 from whatsit.evaluation.report.content import LeftOut
 from whatsit.images.source import SAID_AT_THE_END
 from whatsit.model.classifier import Classifier
 from whatsit.model.similar import references_of
+from whatsit.progress import ProgressReporter
 from whatsit.text import printable
 
 VERY_LIKE = 0.8  # cosine; near-copies of photos of five sets were above 0.91 in 19 of 20 cases (docs/log.md)
@@ -70,7 +70,7 @@ class Answers:
         )
 
 
-def answer(classifier: Classifier, dataset: Dataset, watch: Watch) -> Answers:
+def answer(classifier: Classifier, dataset: Dataset, progress: ProgressReporter) -> Answers:
     """Raises DatasetError where no photo can be read."""
     total = len(dataset.records)
     probabilities = np.empty((total, len(classifier.classes_)), np.float32)
@@ -83,7 +83,7 @@ def answer(classifier: Classifier, dataset: Dataset, watch: Watch) -> Answers:
     digests: list[str] = []
     left_out: list[LeftOut] = []
     notes: Counter[str] = Counter()
-    with watch("classifying", total) as advance:
+    with progress("classifying", total) as advance:
         said = classifier.classify((record.uri for record in dataset.records), identify=True)
         for place, one in enumerate(said):
             advance(1)

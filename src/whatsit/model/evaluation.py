@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from whatsit.data.dataset import Dataset, Record
 from whatsit.data.groups import TWO_LABELS, Related, conflicts, relate
 from whatsit.decide import Rule, decide
-from whatsit.embedding.source import Watch
 from whatsit.errors import DatasetError
 from whatsit.evaluation.calibration import selective
 from whatsit.evaluation.figures import Evaluation
@@ -33,6 +32,7 @@ from whatsit.model.format import FILES, Unsure
 from whatsit.model.leaks import Known, known_photos, near_training_photos, read_training_photos
 from whatsit.model.tables import Shown, leaks_csv, likely_labels, predictions_csv, suspects_csv
 from whatsit.notices import notice
+from whatsit.progress import ProgressReporter
 from whatsit.text import number, printable, shell_quoted
 
 
@@ -140,12 +140,12 @@ def relate_answers(classifier: Classifier, answers: Answers) -> Related:
     )
 
 
-def judge_strangers(classifier: Classifier, dataset: Dataset, watch: Watch) -> Strangers | None:
+def judge_strangers(classifier: Classifier, dataset: Dataset, progress: ProgressReporter) -> Strangers | None:
     """How often the model is unsure of the photos whose class it does not have; None where there are none to read."""
     if not dataset.foreign:
         return None
     try:
-        answers = answer(classifier, replace(dataset, records=dataset.foreign), watch)
+        answers = answer(classifier, replace(dataset, records=dataset.foreign), progress)
     except DatasetError:  # none can be read, and none is needed
         return None
     unsure = decide(answers.probabilities.max(axis=1), answers.similarity, classifier.facts.unsure).unsure

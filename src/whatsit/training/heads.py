@@ -90,9 +90,6 @@ class Solution:
         return out
 
 
-Watch = Callable[[Solution], None]  # shown where a fit stands: at its start, then after each iteration
-
-
 def fit_path(
     z: Array,
     labels: NDArray[np.int64],
@@ -100,11 +97,12 @@ def fit_path(
     penalties: Sequence[float],
     weights: Array | None = None,
     tolerance: float = FINAL_TOLERANCE,
-    watch: Watch | None = None,
+    on_iteration: Callable[[Solution], None] | None = None,
 ) -> Iterator[Solution]:
     """One solution a penalty, each started from the one before: order them from strong to weak.
 
     z: (n, columns) float32; labels: (n,) in 0 … classes − 1.
+    on_iteration: hears where a fit stands: at its start, then after each iteration.
     """
     weights = np.ones(len(z), np.float32) if weights is None else weights
     coefficients, intercept = (
@@ -113,7 +111,7 @@ def fit_path(
     )
     for penalty in penalties:
         start = Solution(penalty, coefficients, intercept)
-        solution = _minimise(z, labels, weights / weights.sum(), start, tolerance, watch)
+        solution = _minimise(z, labels, weights / weights.sum(), start, tolerance, on_iteration)
         coefficients, intercept = solution.coefficients, solution.intercept
         yield solution
 
@@ -185,16 +183,16 @@ def _minimise(
     weights: Array,
     start: Solution,
     tolerance: float,
-    watch: Watch | None,
+    on_iteration: Callable[[Solution], None] | None,
 ) -> Solution:
     from scipy.optimize import minimize
 
     objective = Objective(z, labels, weights, start.penalty)
     first = np.vstack([start.coefficients, start.intercept]).astype(np.float64)
     options = {"maxiter": MAX_STEPS, "gtol": tolerance / 10, "ftol": tolerance}
-    seen = None if watch is None else lambda flat: watch(objective.solution(flat))
-    if watch is not None:
-        watch(start)
+    seen = None if on_iteration is None else lambda flat: on_iteration(objective.solution(flat))
+    if on_iteration is not None:
+        on_iteration(start)
     best = minimize(objective, first.ravel(), jac=True, method="L-BFGS-B", options=options, callback=seen)
     return objective.solution(best.x)
 

@@ -1,6 +1,6 @@
 """One training from a data set to a saved model, for every method."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,15 +9,16 @@ from whatsit.config import TrainOptions
 from whatsit.data.dataset import Dataset
 from whatsit.data.groups import notice_proposals
 from whatsit.embedding.backbones.extractor import FeatureExtractor
-from whatsit.embedding.source import FreshSight, Sight, Watch, common_sight, unwatched
+from whatsit.embedding.source import FreshSight, Sight, common_sight
 from whatsit.evaluation.figures import Evaluation
 from whatsit.evaluation.report.content import Report
 from whatsit.model.classifier import Classifier
 from whatsit.model.evaluation import checks
 from whatsit.model.format import FILES
 from whatsit.notices import EMBEDDED, in_notebook, kept_if_interrupted, notice
+from whatsit.progress import ProgressReporter, no_progress
 from whatsit.training.experiment import TrainingSet, make_training_set
-from whatsit.training.network.build import Tell, build_for, check_networks, introduce
+from whatsit.training.network.build import build_for, check_networks, introduce
 from whatsit.training.network.method import fit_from_network, train_network
 from whatsit.training.network.resume import keep_checkpoint, training_identity, unfinished, with_rate
 from whatsit.training.preparation import better_fit, likely_fit
@@ -66,14 +67,14 @@ class TrainRequest:
     folder: Path
     data: str  # as it was named, for the report's commands
     overwrite: bool
-    watch: Watch
+    progress: ProgressReporter
     training: Path | None = None  # the folder of a network's training under way
 
 
 def _train(dataset: Dataset, sight: Sight, request: TrainRequest) -> Trained:
-    photos, splits, extractor = prepare(dataset, sight, request.options, request.watch)
+    photos, splits, extractor = prepare(dataset, sight, request.options, request.progress)
     with kept_if_interrupted(lambda: EMBEDDED if isinstance(sight, FreshSight) else ""):
-        with request.watch("learning", None):
+        with request.progress("learning", None):
             fitted = fit_probe(photos, splits, request.options)
         return evaluate_and_save(photos, splits, fitted, extractor, request)
 
@@ -87,22 +88,24 @@ class NetworkRun:
     callbacks: tuple["Callback", ...]
 
 
-def _train_network(dataset: Dataset, cache: Path, run: NetworkRun, request: TrainRequest, tell: Tell | None) -> Trained:
-    options, watch = request.options, request.watch
+def _train_network(
+    dataset: Dataset, cache: Path, run: NetworkRun, request: TrainRequest, show_network: Callable[[str], None] | None
+) -> Trained:
+    options, progress = request.options, request.progress
     check_networks(options)
-    photos, splits, extractor = prepare(dataset, common_sight(options, cache, watch), options, watch)
-    built = build_for(dataset, options, extractor.preprocessing.fit, watch)
-    introduce(built, tell)
+    photos, splits, extractor = prepare(dataset, common_sight(options, cache, progress), options, progress)
+    built = build_for(dataset, options, extractor.preprocessing.fit, progress)
+    introduce(built, show_network)
     callbacks, identity = run.callbacks, training_identity(photos, splits, options)
-    if watch is unwatched and not in_notebook():  # a script: a line an epoch, as there is no bar
+    if progress is no_progress and not in_notebook():  # a script: a line an epoch, as there is no bar
         from whatsit.training.network.callbacks import EpochLines
 
         callbacks = (EpochLines(), *callbacks)
     with unfinished(request.folder, identity, resume=run.resume, overwrite=request.overwrite, more=True) as work:
         network = train_network(
-            photos, splits, built, options, cache=cache, work=work, watch=watch, callbacks=callbacks
+            photos, splits, built, options, cache=cache, work=work, progress=progress, callbacks=callbacks
         )
-        result = fit_from_network(network, photos, splits, options, watch)
+        result = fit_from_network(network, photos, splits, options, progress)
         request = replace(request, training=work, options=with_rate(options, network.learning_rate))
         trained = evaluate_and_save(result.photos, result.splits, result.fitted, network.extractor, request)
         if run.keep_checkpoint:
@@ -113,21 +116,21 @@ def _train_network(dataset: Dataset, cache: Path, run: NetworkRun, request: Trai
 def evaluate_and_save(
     photos: TrainingSet, splits: Splits, fitted: Fitted, extractor: FeatureExtractor, request: TrainRequest
 ) -> Trained:
-    with request.watch("writing the report", None):
+    with request.progress("writing the report", None):
         test_results = evaluate_test(photos, splits, fitted)
         to_save = SaveRequest(photos, splits, fitted, test_results, extractor, request.options)
         classifier, report = save_model(to_save, request.folder, data=request.data, overwrite=request.overwrite)
-    show(to_save, request.training, request.watch)
+    show(to_save, request.training, request.progress)
     return Trained(classifier, test_results.evaluation, report, request.folder, training_figures(to_save))
 
 
 def prepare(
-    dataset: Dataset, sight: Sight, options: TrainOptions, watch: Watch
+    dataset: Dataset, sight: Sight, options: TrainOptions, progress: ProgressReporter
 ) -> tuple[TrainingSet, Splits, FeatureExtractor]:
     """The photos that take part, the splits, and the extractor whose fit suits them."""
     fit, undecided = sight.fits(dataset, *likely_fit(dataset, *sight.input_size(), limits=options.limits))
     embeddings = sight.embed(dataset, fit, "embedding")
-    with watch("finding copies", None):
+    with progress("finding copies", None):
         photos = make_training_set(dataset, embeddings, options)
     notice_proposals(photos.related, "To keep each source together: --group-by-name always")
     splits = make_splits(photos, options)

@@ -138,11 +138,11 @@ def _trace(data: TrainingData, regularization: float, one: Fold) -> list[Step]:
     space, steps = data.space, list[Step]()
     train, valid = ((space.z[rows], data.labels[rows]) for rows in (one.train, one.held_out))
 
-    def watch(solution: Solution) -> None:
+    def note(solution: Solution) -> None:
         steps.append(Step(len(steps), *_loss_and_accuracy(solution, *train), *_loss_and_accuracy(solution, *valid)))
 
     weights = data.weights(one.train)
-    for _ in fit_path(*train, data.classes, (regularization,), weights, watch=watch):
+    for _ in fit_path(*train, data.classes, (regularization,), weights, on_iteration=note):
         pass
     return steps
 

@@ -101,7 +101,7 @@ def command(
         reading=reading,
         cache=cache,
         overwrite=force,
-        watch=bar,
+        progress=bar,
         listed=tell_classes(quiet=as_json),
         told=_tell,
     )

@@ -14,6 +14,6 @@ def command(output: str) -> None:
     from whatsit.demo import compare, train_demo
     from whatsit.evaluation.report.terminal import summary
 
-    trained = train_demo(output, watch=bar)
+    trained = train_demo(output, progress=bar)
     click.echo(summary(trained.report))
     click.echo(compare(trained.evaluation))

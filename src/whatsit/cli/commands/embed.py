@@ -75,7 +75,7 @@ def command(
         cache=cache,
         overwrite=force,
         reading=chosen_reading(reading),
-        watch=bar,
+        progress=bar,
         listed=tell_classes(quiet=True),
     )
     failed = f", {written.failed:,} of them unreadable" if written.failed else ""

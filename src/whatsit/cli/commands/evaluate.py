@@ -45,7 +45,7 @@ def command(
         limits=limits(max_bytes, max_pixels),
         overwrite=force,
         reading=chosen_reading(options),
-        watch=bar,
+        progress=bar,
         listed=tell_classes(quiet=True),
     )
     if as_json:

@@ -171,7 +171,7 @@ def compare(
     first, second = repository.version(name, v1), repository.version(name, v2)
     chosen = limits(max_bytes, max_pixels)
     reading = chosen_reading(options)
-    done = compared(repository, name, first, second, data, device=device, limits=chosen, reading=reading, watch=bar)
+    done = compared(repository, name, first, second, data, device=device, limits=chosen, reading=reading, progress=bar)
     click.echo(json_line(done.to_dict()) if as_json else comparison(done))
 
 

@@ -125,7 +125,9 @@ def command(
     network, reading = chosen_network(options), chosen_reading(options)
     chosen = TrainOptions(**options, limits=limits(max_bytes, max_pixels), network=network)
     if embeddings is not None and not data:
-        trained = train_from_embeddings(embeddings, output, chosen, label_dict=label_dict, overwrite=force, watch=bar)
+        trained = train_from_embeddings(
+            embeddings, output, chosen, label_dict=label_dict, overwrite=force, progress=bar
+        )
     elif data and embeddings is None:
         trained = train(
             data,
@@ -139,9 +141,9 @@ def command(
             overwrite=force,
             resume=resume,
             keep_checkpoint=keep_checkpoint,
-            watch=bar,
+            progress=bar,
             listed=tell_classes(quiet=as_json),
-            tell=_tell if sys.stderr.isatty() and not as_json else None,
+            show_network=_show_network if sys.stderr.isatty() and not as_json else None,
         )
     else:
         raise click.UsageError("give either DATA or --embeddings FILE. Example: whatsit train my_photos/")
@@ -152,7 +154,7 @@ def command(
         click.echo(f"Took {time.monotonic() - start:.1f} s.", err=True)
 
 
-def _tell(lines: str) -> None:
+def _show_network(lines: str) -> None:
     click.echo(f"{lines}\n", err=True)
 
 

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
@@ -18,7 +18,7 @@ from whatsit.cli.reading import chosen_reading, tell_classes
 from whatsit.config import TrainOptions
 
 if TYPE_CHECKING:
-    from whatsit.training.tune.workers import Progress, Told
+    from whatsit.training.tune.workers import SearchProgress
 
 OWN = ("data", "output", "force", "method", "max_seconds", "as_json")  # that train has otherwise, or not at all
 HELP = {  # where train's would say more than is true of a network
@@ -84,7 +84,7 @@ def command(
     network, reading = chosen_network(options), chosen_reading(options)
     fixed = TrainOptions(**options, limits=limits(max_bytes, max_pixels), network=network)
     wanted = TuneOptions(fixed, searched, trials, until, processes, Path(storage) if storage else None)
-    with _bar(trials) as told:
+    with _bar(trials) as show:
         tuned = tune(
             data,
             output,
@@ -92,9 +92,9 @@ def command(
             reading=reading,
             cache=cache,
             overwrite=force,
-            watch=bar,
+            progress=bar,
             listed=tell_classes(quiet=as_json),
-            told=told,
+            on_progress=show,
         )
     if as_json:
         click.echo(json_line(tuned.figures))
@@ -112,7 +112,7 @@ for option in train.params:
 
 
 @contextmanager
-def _bar(trials: int) -> "Iterator[Told]":
+def _bar(trials: int) -> "Iterator[Callable[[SearchProgress], None]]":
     """A bar over trials on a terminal; it goes when the last one has ended, before the best is taught again."""
     if not sys.stderr.isatty():
         yield lambda progress: None
@@ -121,7 +121,7 @@ def _bar(trials: int) -> "Iterator[Told]":
 
     shown: list[tqdm[None]] = []
 
-    def told(progress: "Progress") -> None:
+    def show(progress: "SearchProgress") -> None:
         if not shown:
             shown.append(tqdm(total=trials, unit="trial", leave=False, dynamic_ncols=True, mininterval=0.2))
         one = shown[0]
@@ -133,7 +133,7 @@ def _bar(trials: int) -> "Iterator[Told]":
             one.close()
 
     try:
-        yield told
+        yield show
     finally:
         for one in shown:
             one.close()

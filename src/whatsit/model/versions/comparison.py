@@ -18,7 +18,6 @@ from whatsit.data.components import group_records
 from whatsit.data.dataset import with_pages
 from whatsit.data.groups import Related
 from whatsit.data.read import read_dataset
-from whatsit.embedding.source import Watch, unwatched
 from whatsit.errors import RepositoryError
 from whatsit.evaluation.figures import Figure
 from whatsit.evaluation.intervals import Counted, count_units, paired_test, share_interval
@@ -29,6 +28,7 @@ from whatsit.model.evaluation import known_to, relate_answers, sound, test_part
 from whatsit.model.format import FILES
 from whatsit.model.versions.entries import Entry, sound_entry
 from whatsit.model.versions.store import Repository, change_of_classes
+from whatsit.progress import ProgressReporter, no_progress
 from whatsit.text import plain_row
 
 
@@ -103,7 +103,10 @@ class Asked:
 
 
 def ask(
-    models: Sequence[tuple[Path, Classifier]], data: str | Path, watch: Watch, reading: ReadOptions = READ_DEFAULTS
+    models: Sequence[tuple[Path, Classifier]],
+    data: str | Path,
+    progress: ProgressReporter,
+    reading: ReadOptions = READ_DEFAULTS,
 ) -> Asked:
     """Of a data set with splits the test split is taken. Raises DatasetError where the photos cannot be used."""
     classes = dict.fromkeys(label for _, classifier in models for label in classifier.classes_)
@@ -117,7 +120,7 @@ def ask(
     label_of = {record.uri: record.label for record in dataset.records}
     said, unknown, unusable, known = [], list[str](), 0, set[str]()
     for folder, classifier in models:
-        answers = sound(answer(classifier, dataset, watch))
+        answers = sound(answer(classifier, dataset, progress))
         related = relate_answers(classifier, answers)
         said.append(_each(answers, related, classifier.classes_, label_of))
         unusable = max(unusable, len(answers.left_out))
@@ -235,7 +238,7 @@ def compare(
     device: str = "cpu",
     limits: Limits = DEFAULT_LIMITS,
     reading: ReadOptions = READ_DEFAULTS,
-    watch: Watch = unwatched,
+    progress: ProgressReporter = no_progress,
 ) -> Comparison:
     """On the photos that both judged out of sample when they were made, or on labelled photos given now.
 
@@ -245,7 +248,7 @@ def compare(
     if data is None:
         return _on_record(*entries)
     models = [(e.folder, Classifier.load(e.folder, device=device, limits=limits)) for e in entries]
-    asked = ask(models, data, watch, reading)
+    asked = ask(models, data, progress, reading)
     pairs = _paired(*asked.said)
     left_out = {
         "that cannot be used": asked.unusable,

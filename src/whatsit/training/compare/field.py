@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from whatsit.config import TrainOptions
 from whatsit.data.dataset import Dataset
-from whatsit.embedding.source import Watch, common_sight
+from whatsit.embedding.source import common_sight
 from whatsit.errors import MissingExtraError, WhatsitError
 from whatsit.images.preprocessing import Fit
 from whatsit.notices import notice
+from whatsit.progress import ProgressReporter
 from whatsit.text import number
 from whatsit.training.experiment import TrainingSet
 from whatsit.training.network.build import check_extra, check_networks
@@ -136,14 +137,16 @@ class Field:
         return replace(self.photos.dataset, records=tuple(self.photos.records[i] for i in rows))
 
 
-def find_field(dataset: Dataset, candidates: Mapping[str, TrainOptions], cache: Path, watch: Watch) -> Field:
+def find_field(
+    dataset: Dataset, candidates: Mapping[str, TrainOptions], cache: Path, progress: ProgressReporter
+) -> Field:
     """With the splits that a network needs: a probe can do with them, too.
 
     Raises DatasetError where a class has too few photos for one of the candidates, or no photo of a split can be used.
     """
     common = next(iter(candidates.values()))
     as_network = replace(common, method="scratch")
-    photos, splits, extractor = prepare(dataset, common_sight(common, cache, watch), as_network, watch)
+    photos, splits, extractor = prepare(dataset, common_sight(common, cache, progress), as_network, progress)
     for head in {options.head for options in candidates.values() if options.method == "probe"}:
         make_splits(photos, replace(common, method="probe", head=head))  # it knows what each head needs
     field = Field(photos, splits, extractor.preprocessing.fit, cache)

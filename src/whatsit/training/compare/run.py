@@ -19,11 +19,11 @@ from whatsit.config import READ_DEFAULTS, ReadOptions, TrainOptions
 from whatsit.data.dataset import with_pages
 from whatsit.data.read import Data, Listed, noted, read_dataset, typed_data
 from whatsit.embedding.location import cache_folder
-from whatsit.embedding.source import Advance, Watch, unwatched
 from whatsit.errors import WhatsitError
 from whatsit.files import check_results, plain_os_errors, write_atomically, write_json
 from whatsit.model.format import FILES
 from whatsit.notices import kept_if_interrupted
+from whatsit.progress import Advance, ProgressReporter, no_progress
 from whatsit.training.compare.field import Field, check_candidates, default_candidates, find_field
 from whatsit.training.compare.page import Facts, render_comparison
 from whatsit.training.compare.result import Comparison, advice
@@ -43,9 +43,9 @@ def refitted(won: Trial, field: Field, order: TrainRequest, work: Path) -> Train
 
 def _probe(field: Field, order: TrainRequest) -> Trained:
     """Its head is fitted on train and valid together as always, its penalty chosen on valid."""
-    sight, fit = sight_of(order.options, field, order.watch)
+    sight, fit = sight_of(order.options, field, order.progress)
     photos = with_vectors(field.photos, sight.embed(field.photos.dataset, fit, "judging"))
-    with order.watch("learning", None):
+    with order.progress("learning", None):
         fitted = fit_probe(photos, field.splits, order.options)
     return evaluate_and_save(photos, field.splits, fitted, sight.extractor(fit), order)
 
@@ -54,9 +54,9 @@ def _network(won: Trial, field: Field, order: TrainRequest, work: Path) -> Train
     if won.history is None:
         raise TypeError(f"{won.name} is no network")
     options = with_rate(order.options, won.found_rate)
-    again = taught_network(options, field, work, order.watch, stop_after=won.history.best)
+    again = taught_network(options, field, work, order.progress, stop_after=won.history.best)
     network = replace(again, history=won.history)
-    taught = fit_from_network(network, field.photos, field.splits, options, order.watch, held_out=won.logits)
+    taught = fit_from_network(network, field.photos, field.splits, options, order.progress, held_out=won.logits)
     order = replace(order, options=options)
     return evaluate_and_save(taught.photos, taught.splits, taught.fitted, network.extractor, order)
 
@@ -107,7 +107,7 @@ def compare(
     reading: ReadOptions = READ_DEFAULTS,
     cache: str | Path | None = None,
     overwrite: bool = False,
-    watch: Watch = unwatched,
+    progress: ProgressReporter = no_progress,
     listed: Listed = noted,
     told: Callable[[Trial], None] = lambda trial: None,
 ) -> Compared:
@@ -129,12 +129,12 @@ def compare(
     candidates = {name: replace(one, value_range=ranged.value_range) for name, one in candidates.items()}
     typed = typed_data(data, reading)
     with _work(folder) as work:
-        field = find_field(dataset, candidates, cache_folder(cache), watch)
+        field = find_field(dataset, candidates, cache_folder(cache), progress)
         trials = []
         for name, options in candidates.items():
-            trials.append(_trial(name, options, field, work, _named(watch, name)))
+            trials.append(_trial(name, options, field, work, _named(progress, name)))
             told(trials[-1])
-        compared = _published(Comparison(tuple(trials)), candidates, field, folder, work, typed, watch)
+        compared = _published(Comparison(tuple(trials)), candidates, field, folder, work, typed, progress)
         facts = Facts(dataset.name, len(field.splits.cv[0].train), field.few_valid, f"{MODEL}/{FILES.report}")
         page = render_comparison(compared.comparison, compared.trained.report, facts)
         write_atomically(folder / PAGE, page.encode("utf-8", "backslashreplace"))
@@ -155,18 +155,18 @@ def _work_folder(folder: Path) -> Path:
     return folder.with_name(folder.name + SUFFIX)
 
 
-def _named(watch: Watch, name: str) -> Watch:
+def _named(progress: ProgressReporter, name: str) -> ProgressReporter:
     """The same, saying whose steps they are."""
 
     @contextmanager
     def named(step: str, total: int | None) -> Iterator[Advance]:
-        with watch(f"{name}: {step}", total) as advance:
+        with progress(f"{name}: {step}", total) as advance:
             yield lambda n, note="": advance(n, f"{name}: {note}" if note else "")
 
     return named
 
 
-def _trial(name: str, options: TrainOptions, field: Field, work: Path, watch: Watch) -> Trial:
+def _trial(name: str, options: TrainOptions, field: Field, work: Path, progress: ProgressReporter) -> Trial:
     """Taught now, or kept from an earlier call."""
     place = work / key_of(options, field)
     if found := kept(name, place):
@@ -175,7 +175,7 @@ def _trial(name: str, options: TrainOptions, field: Field, work: Path, watch: Wa
         with unfinished(
             place, training_identity(field.photos, field.splits, options), resume=True, overwrite=True
         ) as training:
-            trial = run_trial(name, options, field, training, watch)
+            trial = run_trial(name, options, field, training, progress)
             keep(trial, place)
     except WhatsitError as error:
         raise WhatsitError(f"{name}: {error}") from error
@@ -189,13 +189,13 @@ def _published(
     folder: Path,
     work: Path,
     data: str,
-    watch: Watch,
+    progress: ProgressReporter,
 ) -> Compared:
     """The winner's model folder. Figures of an earlier comparison go first: they are not this one's."""
     won = comparison.winner
     options = candidates[won.name]
     order = TrainRequest(
-        options, folder / MODEL, data, overwrite=True, watch=_named(watch, f"{won.name}, on valid photos too")
+        options, folder / MODEL, data, overwrite=True, progress=_named(progress, f"{won.name}, on valid photos too")
     )
     with plain_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)

@@ -28,13 +28,14 @@ from whatsit.config import Method, TrainOptions
 from whatsit.embedding.backbones.extractor import FeatureExtractor
 from whatsit.embedding.embedder import Embedder
 from whatsit.embedding.session import graph_device, open_session, run
-from whatsit.embedding.source import FreshSight, Watch, embeddings_once
+from whatsit.embedding.source import FreshSight, embeddings_once
 from whatsit.evaluation.figures import Figure
 from whatsit.evaluation.intervals import share_interval
 from whatsit.files import write_atomically
 from whatsit.images.preprocessing import Fit
 from whatsit.model.export import export_graph
 from whatsit.model.heads import Head
+from whatsit.progress import ProgressReporter
 from whatsit.training.calibration import fit_temperature, log_loss, softmax
 from whatsit.training.compare.field import Field
 from whatsit.training.heads import HEAD_TYPES, TrainingData
@@ -92,7 +93,7 @@ def run_trial(
     options: TrainOptions,
     field: Field,
     work: Path,
-    watch: Watch,
+    progress: ProgressReporter,
     callbacks: tuple["Callback", ...] = (),
 ) -> Trial:
     """Teaches and measures a candidate. work: the folder of a network's checkpoint; callbacks: what steers it.
@@ -100,7 +101,7 @@ def run_trial(
     Raises KeyboardInterrupt where the user broke it off: what is half taught is no trial.
     """
     probe = options.method == "probe"
-    taught = _probe(options, field, watch) if probe else _network(options, field, work, watch, callbacks)
+    taught = _probe(options, field, progress) if probe else _network(options, field, work, progress, callbacks)
     labels = field.valid_labels
     temperature = fit_temperature(taught.logits, labels)
     right = softmax(taught.logits, temperature).argmax(axis=1) == labels
@@ -122,9 +123,9 @@ def run_trial(
     )
 
 
-def sight_of(options: TrainOptions, field: Field, watch: Watch) -> tuple[FreshSight, Fit]:
+def sight_of(options: TrainOptions, field: Field, progress: ProgressReporter) -> tuple[FreshSight, Fit]:
     """How a probe sees, and the fit that suits the photos to learn from where none was asked for: `train`'s choice."""
-    sight = FreshSight(replace(options, device=graph_device(options.device)), field.cache, watch)
+    sight = FreshSight(replace(options, device=graph_device(options.device)), field.cache, progress)
     guess = likely_fit(field.learning, *sight.input_size(), limits=options.limits)
     fit, undecided = sight.fits(field.photos.dataset, *guess)
     if undecided:
@@ -132,16 +133,16 @@ def sight_of(options: TrainOptions, field: Field, watch: Watch) -> tuple[FreshSi
     return sight, fit
 
 
-def _probe(options: TrainOptions, field: Field, watch: Watch) -> _Taught:
-    sight, fit = sight_of(options, field, watch)
+def _probe(options: TrainOptions, field: Field, progress: ProgressReporter) -> _Taught:
+    sight, fit = sight_of(options, field, progress)
     x = all_vectors(field.learning, sight.embed(field.learning, fit, "embedding"))
     start = time.monotonic()
-    with watch("learning", None):
+    with progress("learning", None):
         labels = field.photos.labels[field.splits.train]
         data = TrainingData(x, labels, field.classes, options.balance, options.seed)
         selected = select_head(data, HEAD_TYPES[options.head], field.splits.cv)
     learning = time.monotonic() - start
-    with watch("taking the time", None):
+    with progress("taking the time", None):
         embedding = _embedding_seconds(sight.extractor(fit), field, sight.options)
     return _Taught(selected.held_out_logits, learning + embedding, sight.extractor(fit), selected.head)
 
@@ -162,10 +163,10 @@ def _embedding_seconds(extractor: FeatureExtractor, field: Field, options: Train
 
 
 def _network(
-    options: TrainOptions, field: Field, work: Path, watch: Watch, callbacks: tuple["Callback", ...]
+    options: TrainOptions, field: Field, work: Path, progress: ProgressReporter, callbacks: tuple["Callback", ...]
 ) -> _Taught:
-    network = taught_network(options, field, work, watch, callbacks=callbacks)
-    seen = embeddings_once(network.extractor, field.valid, options, watch, "choosing")
+    network = taught_network(options, field, work, progress, callbacks=callbacks)
+    seen = embeddings_once(network.extractor, field.valid, options, progress, "choosing")
     logits = network.head.logits(all_vectors(field.valid, seen))
     seconds = sum(epoch.seconds for epoch in network.history.epochs)
     return _Taught(logits, seconds, network.extractor, network.head, network.history, network.learning_rate)
@@ -175,13 +176,13 @@ def taught_network(
     options: TrainOptions,
     field: Field,
     work: Path,
-    watch: Watch,
+    progress: ProgressReporter,
     *,
     stop_after: int | None = None,
     callbacks: tuple["Callback", ...] = (),
 ) -> TrainedNetwork:
     """Goes on where the checkpoint in `work` ends. Raises KeyboardInterrupt where the user broke it off."""
-    built = build_for(field.learning, options, field.fit_of(options), watch)
+    built = build_for(field.learning, options, field.fit_of(options), progress)
     network = train_network(
         field.photos,
         field.splits,
@@ -189,7 +190,7 @@ def taught_network(
         options,
         cache=field.cache,
         work=work,
-        watch=watch,
+        progress=progress,
         stop_after=stop_after,
         callbacks=callbacks,
     )

@@ -10,9 +10,9 @@ from whatsit.config import TrainOptions
 from whatsit.data.dataset import Dataset
 from whatsit.embedding.backbones.names import is_custom, is_timm
 from whatsit.embedding.backbones.registry import BACKBONES
-from whatsit.embedding.source import Watch
 from whatsit.errors import BackboneError, MissingExtraError
 from whatsit.images.preprocessing import Fit, Preprocessing
+from whatsit.progress import ProgressReporter
 from whatsit.training.network.accelerators import check_accelerator
 from whatsit.training.network.architectures import CNN, FINETUNE, FINETUNE_LITE, SCRATCH, Recipe, architecture, recipe
 from whatsit.training.preparation import likely_fit
@@ -20,7 +20,6 @@ from whatsit.training.preparation import likely_fit
 if TYPE_CHECKING:
     from whatsit.training.network.modules import Network
 
-Tell = Callable[[str], None]  # some lines for people
 OWN = "trained from scratch on your photos"
 
 
@@ -145,9 +144,9 @@ def _pretrained(options: TrainOptions, classes: int, fit: Fit) -> Built:
     )
 
 
-def build_for(dataset: Dataset, options: TrainOptions, fit: Fit, watch: Watch) -> Built:
+def build_for(dataset: Dataset, options: TrainOptions, fit: Fit, progress: ProgressReporter) -> Built:
     """As `build`; where no fit was asked for, with the one that suits these photos and the network's own input."""
-    with watch("building the network", None):
+    with progress("building the network", None):
         return _shaped_for(build(options, len(dataset.classes), fit), dataset, options)
 
 
@@ -159,9 +158,9 @@ def _shaped_for(built: Built, dataset: Dataset, options: TrainOptions) -> Built:
     return replace(built, preprocessing=replace(before, fit=fit))
 
 
-def introduce(built: Built, tell: Tell | None) -> None:
+def introduce(built: Built, show: Callable[[str], None] | None) -> None:
     """Whoever listens hears of its layers, as `whatsit describe` shows them."""
-    if tell is not None:
+    if show is not None:
         from whatsit.training.network.summary import summarise, table
 
-        tell(f"{built.name}\n{table(summarise(built.network))}")
+        show(f"{built.name}\n{table(summarise(built.network))}")

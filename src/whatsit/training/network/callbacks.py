@@ -17,12 +17,13 @@ from torch import Tensor
 
 from whatsit.files import plain_os_errors
 from whatsit.notices import notice
+from whatsit.progress import Advance
 from whatsit.training.calibration import calibrated_losses
 from whatsit.training.history import INTERRUPTED, NO_NUMBER, Epoch
 from whatsit.training.network.batches import Batch
 from whatsit.training.network.learner import Learner
 from whatsit.training.network.modules import Losses, Network, Start, clearly_worse
-from whatsit.training.network.processes import Flag, Say
+from whatsit.training.network.processes import Flag
 
 CHECKPOINT = "last.ckpt"
 OUTCOME = "outcome.pt"
@@ -206,14 +207,14 @@ class Stop(Callback):
             trainer.should_stop = True
 
 
-class Progress(Callback):
+class ProgressCallback(Callback):
     """Tells how far it is: photos learned from, and the figures so far.
 
     They are looked at a few times a second: to look is to wait until a GPU has done all that it was given.
     """
 
-    def __init__(self, say: Say, record: Record) -> None:
-        self.say = say
+    def __init__(self, advance: Advance, record: Record) -> None:
+        self.advance = advance
         self.record = record
         self._note = ""
         self._looked = -math.inf
@@ -221,7 +222,7 @@ class Progress(Callback):
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         """Of a training that is resumed, the epochs before."""
         if trainer.current_epoch and not trainer.should_stop and isinstance(module, Learner) and trainer.is_global_zero:
-            self.say(trainer.current_epoch * len(module.task.train.rows), self._note)
+            self.advance(trainer.current_epoch * len(module.task.train.rows), self._note)
 
     def on_train_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Batch, number: int
@@ -231,7 +232,7 @@ class Progress(Callback):
         if number == 0 or time.monotonic() - self._looked > LOOK_EVERY:
             self._note = self._figures(trainer, module)
             self._looked = time.monotonic()
-        self.say(len(batch.labels) * trainer.world_size, self._note)
+        self.advance(len(batch.labels) * trainer.world_size, self._note)
 
     def _figures(self, trainer: Trainer, module: Learner) -> str:
         loss, right, n = module.sums["train"].tolist()

@@ -14,12 +14,12 @@ from itertools import count
 import torch
 from torch import Tensor
 
+from whatsit.progress import Advance
 from whatsit.training.network.batches import Batch, Batches
 from whatsit.training.network.depthwise import speed_up
 from whatsit.training.network.learner import Learner, Task
 from whatsit.training.network.modules import Network, augments, layout
 from whatsit.training.network.optimizer import optimizer_of
-from whatsit.training.network.processes import Say
 from whatsit.training.network.trainer import autocast
 
 STEPS = 100  # twelve and more a power of ten: the loss needs some to answer
@@ -40,7 +40,13 @@ class Found:
 
 
 def find_learning_rate(
-    network: Network, task: Task, say: Say, *, device: str = "cpu", precision: str = "32-true", steps: int = STEPS
+    network: Network,
+    task: Task,
+    advance: Advance,
+    *,
+    device: str = "cpu",
+    precision: str = "32-true",
+    steps: int = STEPS,
 ) -> Found:
     """device: of PyTorch, "cpu", "cuda" or "mps"; precision: as Lightning calls it, from `fit.precision`.
 
@@ -52,7 +58,7 @@ def find_learning_rate(
     rates = [LOWEST * (HIGHEST / LOWEST) ** (i / (steps - 1)) for i in range(steps)]
     losses: list[float] = []
     with torch.random.fork_rng():
-        for loss in _trial(network, task, rates, say, device, precision):
+        for loss in _trial(network, task, rates, advance, device, precision):
             losses.append(loss)
             if _diverges(losses):
                 break
@@ -60,7 +66,9 @@ def find_learning_rate(
     return Found(suggested(tried, losses, task.course.learning_rate), tuple(tried), tuple(losses))
 
 
-def _trial(network: Network, task: Task, rates: list[float], say: Say, device: str, precision: str) -> Iterator[float]:
+def _trial(
+    network: Network, task: Task, rates: list[float], advance: Advance, device: str, precision: str
+) -> Iterator[float]:
     """One training step after another, of the rates given; yields the smoothed loss before each."""
     learner = Learner(_copied(network, device), task).to(device)
     optimizer = optimizer_of(learner.network, task.course)
@@ -80,7 +88,7 @@ def _trial(network: Network, task: Task, rates: list[float], say: Say, device: s
         optimizer.step()
         average = SMOOTHING * average + (1 - SMOOTHING) * loss.item()
         smoothed = average / (1 - SMOOTHING ** (i + 1))
-        say(len(batch.labels), f"learning rate {rate:.1e}, loss {smoothed:.3f}")
+        advance(len(batch.labels), f"learning rate {rate:.1e}, loss {smoothed:.3f}")
         yield smoothed
 
 

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from whatsit.config import TrainOptions
 from whatsit.embedding.backbones.extractor import FeatureExtractor
 from whatsit.embedding.backbones.names import is_timm
-from whatsit.embedding.source import Watch, embeddings_once
+from whatsit.embedding.source import embeddings_once
 from whatsit.machine import enough_memory, memory_kept
 from whatsit.model.heads import LinearHead
+from whatsit.progress import ProgressReporter
 from whatsit.training.calibration import fit_ood_score, fit_temperature, softmax
 from whatsit.training.experiment import TrainingSet, with_vectors
 from whatsit.training.history import History
@@ -47,14 +48,14 @@ def lasting(built: Built, splits: Splits) -> Built:
 
 
 def decoded_photos(
-    photos: TrainingSet, splits: Splits, built: Built, options: TrainOptions, cache: Path, watch: Watch
+    photos: TrainingSet, splits: Splits, built: Built, options: TrainOptions, cache: Path, progress: ProgressReporter
 ) -> "Batches":
     """All photos to learn from and to choose on, decoded once, in the order of `splits.train`."""
     from whatsit.training.network.batches import Batches, Source, decoded
 
     learn = splits.train
     sources = [Source(photos.records[i].uri, photos.digests[i]) for i in learn]
-    with watch("decoding", len(sources)) as advance:
+    with progress("decoding", len(sources)) as advance:
         file = decoded(sources, built.preprocessing, cache, limits=options.limits, advance=advance)
     rows = np.arange(len(learn))
     size = options.network.batch_size
@@ -152,7 +153,7 @@ def train_network(
     *,
     cache: Path,
     work: Path,
-    watch: Watch,
+    progress: ProgressReporter,
     stop_after: int | None = None,
     callbacks: tuple["Callback", ...] = (),
 ) -> TrainedNetwork:
@@ -161,7 +162,7 @@ def train_network(
     stop_after: of a training made again on all photos of `learn`, those held out too: so many epochs of the same course
     are trained, nothing is chosen, and the last weights are kept.
     """
-    with watch("loading PyTorch", None):  # a matter of seconds
+    with progress("loading PyTorch", None):  # a matter of seconds
         from whatsit.training.network.export import Origin, feature_extractor_of, linear_head
         from whatsit.training.network.modules import temper
         from whatsit.training.network.optimizer import unfreeze
@@ -173,23 +174,23 @@ def train_network(
     network.frozen_norms = options.method == "finetune" and asked.frozen_norms
     origin = Origin(built.name, built.licence, built.source)
     if is_timm(built.name) and not resumes(work):
-        with watch("trying whether it can be exported", None):
+        with progress("trying whether it can be exported", None):
             feature_extractor_of(deepcopy(network), origin, built.preprocessing)
-    everyone = decoded_photos(photos, splits, built, options, cache, watch)
+    everyone = decoded_photos(photos, splits, built, options, cache, progress)
     task = task_of(everyone, splits, built, options, again=again)
     steering = steering_of(built, options, stop_after)
     start = None
     if options.method == "finetune" and asked.probe_first and not resumes(work):
-        start = _from_probe(photos, built, everyone, splits, options, steering, watch, again=again)
+        start = _from_probe(photos, built, everyone, splits, options, steering, progress, again=again)
         temper(network)
     if asked.learning_rate == FIND:
-        found = found_rate(network, task, steering, work, watch)
+        found = found_rate(network, task, steering, work, progress)
         task = replace(task, course=replace(task.course, learning_rate=found))
     rate = task.course.learning_rate
     steering = replace(steering, callbacks=(*watchers(photos, built, rate, options, work), *callbacks))
-    with watch("learning", len(task.train.rows) * (stop_after or built.recipe.epochs)) as advance:
+    with progress("learning", len(task.train.rows) * (stop_after or built.recipe.epochs)) as advance:
         history = fit(network, task, steering, work, advance, start)
-    with watch("writing the network", None):
+    with progress("writing the network", None):
         extractor = feature_extractor_of(network, origin, built.preprocessing)
     rate_found = rate if asked.learning_rate == FIND else None
     return TrainedNetwork(extractor, linear_head(network), history, steering.epochs, rate_found)
@@ -202,7 +203,7 @@ def _from_probe(
     splits: Splits,
     options: TrainOptions,
     steering: "Steering",
-    watch: Watch,
+    progress: ProgressReporter,
     *,
     again: bool,
 ) -> "Start":
@@ -212,13 +213,13 @@ def _from_probe(
     began = time.monotonic()
     n, augment = len(everyone.rows), built.recipe.augment
     copies = copies_of(n, augment)
-    with watch("embedding for the probe", n * (1 + copies)) as advance:
+    with progress("embedding for the probe", n * (1 + copies)) as advance:
         x = embeddings(built.network, everyone, options.device, precision(steering), augment, copies, advance)
     (split,) = splits.cv
     fitted = np.arange(len(splits.train)) if again else split.train
     count = FOLDS if len(fitted) <= FEW else 2
     folds = folds_of(photos, splits.train[fitted], options.seed, count)
-    with watch("fitting the probe", None):
+    with progress("fitting the probe", None):
         return start_from_probe(
             built.network,
             x,
@@ -236,14 +237,14 @@ def fit_from_network(
     photos: TrainingSet,
     splits: Splits,
     options: TrainOptions,
-    watch: Watch,
+    progress: ProgressReporter,
     held_out: NDArray[np.float32] | None = None,
 ) -> FittedNetwork:
     """Fits temperature, threshold and out-of-distribution score; test photos are read here for the first time.
 
     held_out: (held out, classes) logits by an earlier fit that had not seen those photos, where this network has.
     """
-    judging = embeddings_once(network.extractor, photos.dataset, options, watch, "judging")
+    judging = embeddings_once(network.extractor, photos.dataset, options, progress, "judging")
     if held_out is None:
         photos, splits = with_other_embeddings(photos, splits, judging)
     else:  # whose rows are the held-out photos' as they were

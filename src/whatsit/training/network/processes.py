@@ -28,10 +28,9 @@ from torch.multiprocessing.spawn import ProcessException
 from whatsit.errors import WhatsitError
 from whatsit.machine import TOO_LITTLE, cores, keep_memory, says_too_little
 from whatsit.notices import notice
+from whatsit.progress import Advance
 from whatsit.training.history import INTERRUPTED
 
-Say = Callable[[int, str], None]  # so many photos more, and a few words
-Told = tuple[int, str]
 SPAWN = multiprocessing.get_context("spawn")  # a fork of a process with PyTorch's threads may hang
 LOGGERS = ("lightning.pytorch", "lightning.fabric", "torch")
 AFTER_EPOCH = f"{INTERRUPTED.capitalize()}: stopping after this epoch; the best epoch so far is kept"
@@ -73,35 +72,35 @@ def listening(flag: Flag, first: str = "") -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
 
 
-class Tell:
-    """Says from one process what another one is to hear. One alone speaks, so no lock is left held when it dies."""
+class PipedAdvance:
+    """`advance` of a process that another one reports. One alone sends, so no lock is left held when it dies."""
 
-    def __init__(self, pipe: "Connection[Told, None]") -> None:
+    def __init__(self, pipe: "Connection[tuple[int, str], None]") -> None:
         self.pipe = pipe
 
-    def __call__(self, n: int, note: str) -> None:
+    def __call__(self, n: int, note: str = "") -> None:
         self.pipe.send((n, note))
 
 
 @contextmanager
-def told(say: Say, processes: int) -> Iterator[Say]:
+def advance_across(advance: Advance, processes: int) -> Iterator[Advance]:
     """What to call in its place, where the caller may be another process."""
     if processes == 1:
-        yield say
+        yield advance
         return
-    ear, mouth = SPAWN.Pipe(duplex=False)
+    receiver, sender = SPAWN.Pipe(duplex=False)
 
     def listen() -> None:
         with suppress(EOFError, OSError):  # the end, whole or in the middle of a word
             while True:
-                say(*ear.recv())
+                advance(*receiver.recv())
 
     listener = threading.Thread(target=listen, name="progress", daemon=True)
     listener.start()
     try:
-        yield Tell(mouth)
+        yield PipedAdvance(sender)
     finally:
-        mouth.close()
+        sender.close()
         listener.join(LAST_WORDS)
 
 

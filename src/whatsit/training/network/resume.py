@@ -24,10 +24,10 @@ from filelock import FileLock, Timeout
 
 from whatsit import __version__
 from whatsit.config import TrainOptions
-from whatsit.embedding.source import Watch
 from whatsit.errors import WhatsitError
 from whatsit.files import plain_os_errors, write_atomically
 from whatsit.notices import kept_if_interrupted, notice
+from whatsit.progress import ProgressReporter
 from whatsit.training.experiment import TrainingSet
 from whatsit.training.history import History
 from whatsit.training.save import data_fingerprint
@@ -257,7 +257,7 @@ def with_rate(options: TrainOptions, found: float | None) -> TrainOptions:
     return replace(options, network=replace(options.network, learning_rate=found))
 
 
-def found_rate(network: "Network", task: "Task", steering: "Steering", work: Path, watch: Watch) -> float:
+def found_rate(network: "Network", task: "Task", steering: "Steering", work: Path, progress: ProgressReporter) -> float:
     """Found once, before the first step: a training that is resumed goes on with the same."""
     from whatsit.training.network.finder import STEPS, find_learning_rate
     from whatsit.training.network.trainer import precision
@@ -265,7 +265,7 @@ def found_rate(network: "Network", task: "Task", steering: "Steering", work: Pat
     path = work / FOUND
     if path.exists():
         return read_rate(path)
-    with watch("finding the learning rate", STEPS * task.train.size) as advance:
+    with progress("finding the learning rate", STEPS * task.train.size) as advance:
         found = find_learning_rate(network, task, advance, device=steering.device, precision=precision(steering))
     write_atomically(path, json.dumps({"learning_rate": found.learning_rate}).encode())
     return found.learning_rate

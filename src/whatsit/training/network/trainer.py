@@ -23,10 +23,11 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from whatsit.errors import DivergedError, WhatsitError
 from whatsit.machine import cores
 from whatsit.notices import notice
+from whatsit.progress import Advance
 from whatsit.training.history import NO_NUMBER, Epoch, History
 from whatsit.training.network.accelerators import ACCELERATORS, check_accelerator
 from whatsit.training.network.augment.augmentation import Augmentation
-from whatsit.training.network.callbacks import CHECKPOINT, OUTCOME, Keep, Progress, Record, Stop
+from whatsit.training.network.callbacks import CHECKPOINT, OUTCOME, Keep, ProgressCallback, Record, Stop
 from whatsit.training.network.depthwise import speed_up
 from whatsit.training.network.learner import Learner, Task
 from whatsit.training.network.modules import Network, Start, layout
@@ -34,13 +35,12 @@ from whatsit.training.network.processes import (
     AFTER_EPOCH,
     Flag,
     Processes,
-    Say,
+    advance_across,
     listening,
     none_left_over,
     quiet,
     raised_flag,
     shares,
-    told,
 )
 
 NOTHING_LEARNS = "nothing was left to learn"
@@ -67,7 +67,7 @@ class Steering:
 
 
 def fit(
-    network: Network, task: Task, steering: Steering, folder: Path, say: Say, start: Start | None = None
+    network: Network, task: Task, steering: Steering, folder: Path, advance: Advance, start: Start | None = None
 ) -> History:
     """Trains, or goes on where the folder's checkpoint ends. The network then has the weights of its best epoch.
 
@@ -80,12 +80,12 @@ def fit(
     _check(task, steering, folder / CHECKPOINT)
     with (
         _settings(steering),
-        told(say, steering.devices) as tell,
+        advance_across(advance, steering.devices) as reported,
         none_left_over(),
         quiet(),
     ):
         flag = raised_flag(steering.devices)
-        trainer = _trainer(steering, _callbacks(network, task, steering, folder, tell, start, flag), folder)
+        trainer = _trainer(steering, _callbacks(network, task, steering, folder, reported, start, flag), folder)
         if steering.device == "cpu":
             speed_up(network)
         network.to(memory_format=layout(steering.device))
@@ -95,7 +95,7 @@ def fit(
 
 
 def _callbacks(
-    network: Network, task: Task, steering: Steering, folder: Path, tell: Say, start: Start | None, flag: Flag
+    network: Network, task: Task, steering: Steering, folder: Path, advance: Advance, start: Start | None, flag: Flag
 ) -> list[Callback]:
     """In the order in which they are called: figures first, while averaged weights are in place."""
     record = Record(network, start, steering.epochs, chooses=steering.stop_after is None)
@@ -107,7 +107,7 @@ def _callbacks(
         max_seconds=steering.max_seconds,
     )
     average = [WeightAveraging(multi_avg_fn=_Average(len(task.train)))] if steering.averaging else []
-    return [record, stop, Progress(tell, record), *average, *steering.callbacks, Keep(folder, record, stop)]
+    return [record, stop, ProgressCallback(advance, record), *average, *steering.callbacks, Keep(folder, record, stop)]
 
 
 def _as_it_began(network: Network, start: Start | None) -> History:

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from whatsit.config import MOST_SEED, TrainOptions
-from whatsit.embedding.source import Watch
 from whatsit.errors import ImageError, WhatsitError
 from whatsit.images.decode import small_photo
 from whatsit.images.preprocessing import Preprocessing, is_value_range
 from whatsit.machine import cores
+from whatsit.progress import ProgressReporter
 from whatsit.training.calibration import in_turn, log_loss, softmax
 from whatsit.training.experiment import TrainingSet
 from whatsit.training.heads import TrainingData
@@ -61,14 +61,14 @@ def watchers(
     return (Board(run, photos.dataset.classes, values),)
 
 
-def show(work: SaveRequest, training: Path | None, watch: Watch) -> None:
+def show(work: SaveRequest, training: Path | None, progress: ProgressReporter) -> None:
     """What can be said at the end: the figures of what was kept, and the embeddings; of a probe its course, too."""
     options = work.options
     if options.tensorboard is None:
         return
     from whatsit.training.tensorboard.events import Events, write_projector
 
-    with watch("writing for TensorBoard", None):
+    with progress("writing for TensorBoard", None):
         run = run_folder(options.tensorboard, work.photos.dataset.name, options.method, training)
         with closing(Events(run)) as events:
             _write_end(events, work)

@@ -9,7 +9,7 @@ when it is called again, and with more trials a search that had ended goes on, t
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -22,11 +22,11 @@ from whatsit.config import READ_DEFAULTS, ReadOptions, TrainOptions, TuneOptions
 from whatsit.data.dataset import Dataset, with_pages
 from whatsit.data.read import Data, Listed, noted, read_dataset, typed_data
 from whatsit.embedding.location import cache_folder
-from whatsit.embedding.source import Watch, unwatched
 from whatsit.errors import MissingExtraError, WhatsitError
 from whatsit.files import check_results, plain_os_errors, write_atomically, write_json
 from whatsit.model.format import FILES
 from whatsit.notices import kept_if_interrupted
+from whatsit.progress import ProgressReporter, no_progress
 from whatsit.training.compare.field import find_field
 from whatsit.training.compare.result import pair_of, test_of
 from whatsit.training.compare.run import refitted
@@ -44,7 +44,7 @@ from whatsit.training.tune.summary import Summary, train_command
 if TYPE_CHECKING:
     from whatsit.training.tune.study import Study
     from whatsit.training.tune.trial import Search
-    from whatsit.training.tune.workers import Told
+    from whatsit.training.tune.workers import SearchProgress
 
 SUFFIX, JOURNAL = ".tuning", "study.journal"
 MODEL, PAGE, FIGURES = "model", "tuning.html", "tuning.json"
@@ -89,15 +89,15 @@ def tune(
     reading: ReadOptions = READ_DEFAULTS,
     cache: str | Path | None = None,
     overwrite: bool = False,
-    watch: Watch = unwatched,
+    progress: ProgressReporter = no_progress,
     listed: Listed = noted,
-    told: "Told" = lambda progress: None,
+    on_progress: "Callable[[SearchProgress], None]" = lambda progress: None,
 ) -> Tuned:
     """Searches for the options that a network learns best with, and writes the model folder of the best.
 
-    data, reading, listed: as for `train`; output: a folder (default: <name of data>-tuned); told: how far it is, often.
-    Called again after it was broken off, it goes on; several calls at once share the trials. Raises a WhatsitError, one
-    line, for whatever the user can mend, KeyboardInterrupt after Ctrl-C.
+    data, reading, listed: as for `train`; output: a folder (default: <name of data>-tuned); on_progress: hears how far
+    it is, often. Called again after it was broken off, it goes on; several calls at once share the trials. Raises a
+    WhatsitError, one line, for whatever the user can mend, KeyboardInterrupt after Ctrl-C.
     """
     options = options or TuneOptions()
     _check(options)
@@ -111,12 +111,12 @@ def tune(
     dataset, ranged = with_depth(dataset, options.train)
     options = replace(options, train=ranged)
     typed = typed_data(data, reading)
-    search = _search(options, dataset, journal, cache, watch, start)
+    search = _search(options, dataset, journal, cache, progress, start)
     with kept_if_interrupted(lambda: ENDED, whole=True), closing(search.opened()) as study:
         study.begin(_begun(search))
-        _run(search, study, options.processes, told)
-        with _after_others(search, study, watch):
-            return _published(search, study, _Target(dataset.name, typed, folder, start), watch)
+        _run(search, study, options.processes, on_progress)
+        with _after_others(search, study, progress):
+            return _published(search, study, _Target(dataset.name, typed, folder, start), progress)
 
 
 def _check(options: TuneOptions) -> None:
@@ -140,15 +140,20 @@ def _journal(options: TuneOptions, folder: Path) -> Path:
 
 
 def _search(
-    options: TuneOptions, dataset: Dataset, file: Path, cache: str | Path | None, watch: Watch, start: float
+    options: TuneOptions,
+    dataset: Dataset,
+    file: Path,
+    cache: str | Path | None,
+    progress: ProgressReporter,
+    start: float,
 ) -> "Search":
     from whatsit.training.tune.trial import Search
 
     fixed = options.train
-    field = find_field(dataset, {"": fixed}, cache_folder(cache), watch)
+    field = find_field(dataset, {"": fixed}, cache_folder(cache), progress)
     (split,) = field.splits.cv
     fit = field.fit_of(fixed)
-    with watch("preparing the search", None):
+    with progress("preparing the search", None):
         space = space_of(options.search, fixed, field.classes, len(split.train), fit)
     until = math.inf if options.max_seconds is None else start + options.max_seconds
     return Search(field, space, fixed, file, options.trials, until)
@@ -164,27 +169,27 @@ def _begun(search: "Search") -> Mapping[str, object]:
     return facts
 
 
-def _run(search: "Search", study: "Study", processes: int, told: "Told") -> None:
+def _run(search: "Search", study: "Study", processes: int, on_progress: "Callable[[SearchProgress], None]") -> None:
     from whatsit.training.tune.workers import search_here, search_in_processes
 
     if processes == 1:
-        search_here(search, study, told)
+        search_here(search, study, on_progress)
     else:
-        search_in_processes(search, study, told, processes)
+        search_in_processes(search, study, on_progress, processes)
 
 
 @contextmanager
-def _after_others(search: "Search", study: "Study", watch: Watch) -> Iterator[None]:
+def _after_others(search: "Search", study: "Study", progress: ProgressReporter) -> Iterator[None]:
     """Alone, once trials of other calls have ended: the best may be among them."""
     with ExitStack() as held:
-        with watch("waiting for other calls", None):
+        with progress("waiting for other calls", None):
             while study.others():
                 time.sleep(LOOK)
             held.enter_context(FileLock(search.work / "publish.lock"))
         yield
 
 
-def _summary(search: "Search", study: "Study", data: str, watch: Watch) -> Summary:
+def _summary(search: "Search", study: "Study", data: str, progress: ProgressReporter) -> Summary:
     from whatsit.training.tune.trial import trial_of
 
     rows = tuple(study.rows())
@@ -195,7 +200,7 @@ def _summary(search: "Search", study: "Study", data: str, watch: Watch) -> Summa
         )
     pair = None
     if defaults is not None and defaults.loss is not None and defaults is not best:
-        pair = pair_of(*(trial_of(search, row, f"trial {rows.index(row) + 1}", watch) for row in (best, defaults)))
+        pair = pair_of(*(trial_of(search, row, f"trial {rows.index(row) + 1}", progress) for row in (best, defaults)))
     return Summary(
         method=search.fixed.method,
         rows=rows,
@@ -208,9 +213,9 @@ def _summary(search: "Search", study: "Study", data: str, watch: Watch) -> Summa
     )
 
 
-def _published(search: "Search", study: "Study", target: _Target, watch: Watch) -> Tuned:
+def _published(search: "Search", study: "Study", target: _Target, progress: ProgressReporter) -> Tuned:
     """By one of several calls at once; the others find it done. Here, and not before, test photos are opened."""
-    summary = _summary(search, study, target.data, watch)
+    summary = _summary(search, study, target.data, progress)
     file = target.folder / FIGURES
     if file.exists() and file.stat().st_mtime >= target.begun:
         figures = json.loads(file.read_text(encoding="utf-8"))
@@ -219,16 +224,16 @@ def _published(search: "Search", study: "Study", target: _Target, watch: Watch) 
     with plain_os_errors(target.folder):
         target.folder.mkdir(parents=True, exist_ok=True)
         file.unlink(missing_ok=True)
-    trained = _taught_again(search, summary, target, watch)
+    trained = _taught_again(search, summary, target, progress)
     return _written(summary, trained, target)
 
 
-def _taught_again(search: "Search", summary: Summary, target: _Target, watch: Watch) -> Trained:
+def _taught_again(search: "Search", summary: Summary, target: _Target, progress: ProgressReporter) -> Trained:
     from whatsit.training.tune.trial import trial_of
 
     options: TrainOptions = search.options(summary.best)
-    won = trial_of(search, summary.best, "the best trial", watch)
-    order = TrainRequest(options, target.folder / MODEL, target.data, overwrite=True, watch=watch)
+    won = trial_of(search, summary.best, "the best trial", progress)
+    order = TrainRequest(options, target.folder / MODEL, target.data, overwrite=True, progress=progress)
     begun = training_identity(search.field.photos, search.field.splits, options)
     with unfinished(search.place("again", options), begun, resume=True, overwrite=True) as training:
         return refitted(won, search.field, order, training)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whatsit.config import TrainOptions
-from whatsit.embedding.source import Watch
 from whatsit.errors import DivergedError, OutOfMemoryError, WhatsitError
+from whatsit.progress import ProgressReporter
 from whatsit.training.compare.field import Field
 from whatsit.training.compare.trial import Trial, keep, kept, key_of, run_trial
 from whatsit.training.network.resume import SUFFIX, training_identity, unfinished
@@ -55,7 +55,7 @@ class Search:
         return self.place(f"figures-{row.number:04}", self.options(row))
 
 
-def run_asked(search: Search, study: Study, asked: Asked, watch: Watch) -> None:
+def run_asked(search: Search, study: Study, asked: Asked, progress: ProgressReporter) -> None:
     """Tells the study how it went. Raises KeyboardInterrupt where it was broken off: the trial then does not count."""
     from whatsit.training.tune.pruning import Prune
 
@@ -64,7 +64,7 @@ def run_asked(search: Search, study: Study, asked: Asked, watch: Watch) -> None:
     place = search.place(asked.place, options)
     start = time.monotonic()
     try:
-        trial = _taught(search, options, place, watch, prune)
+        trial = _taught(search, options, place, progress, prune)
     except (GivenUp, WhatsitError) as error:
         why = _why(error)
         if why is None:
@@ -77,12 +77,14 @@ def run_asked(search: Search, study: Study, asked: Asked, watch: Watch) -> None:
         _complete(study, asked, trial)
 
 
-def _taught(search: Search, options: TrainOptions, place: Path, watch: Watch, *callbacks: "Callback") -> Trial:
+def _taught(
+    search: Search, options: TrainOptions, place: Path, progress: ProgressReporter, *callbacks: "Callback"
+) -> Trial:
     """From the checkpoint where it was broken off before."""
     field = search.field
     begun = training_identity(field.photos, field.splits, options)
     with unfinished(place, begun, resume=True, overwrite=True) as training:
-        return run_trial(place.name, options, field, training, watch, callbacks)
+        return run_trial(place.name, options, field, training, progress, callbacks)
 
 
 def _why(error: Exception) -> str | None:
@@ -105,11 +107,11 @@ def _complete(study: Study, asked: Asked, trial: Trial) -> None:
     study.complete(asked.number, trial.log_loss, facts)
 
 
-def trial_of(search: Search, row: Row, name: str, watch: Watch) -> Trial:
+def trial_of(search: Search, row: Row, name: str, progress: ProgressReporter) -> Trial:
     """As it was kept, or else taught again. name: for people."""
     folder = search.figures(row)
     found = kept(name, folder)
     if found is None:
-        found = replace(_taught(search, search.options(row), folder, watch), name=name)
+        found = replace(_taught(search, search.options(row), folder, progress), name=name)
         keep(found, folder)
     return found

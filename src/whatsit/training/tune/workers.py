@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
-from whatsit.embedding.source import Advance, Watch
 from whatsit.errors import WhatsitError
 from whatsit.machine import cores
+from whatsit.progress import Advance, ProgressReporter
 from whatsit.training.tune.study import Study, best_of
 from whatsit.training.tune.trial import Search, run_asked
 
@@ -27,7 +27,7 @@ BROKEN_OFF = 130  # exit status of a process whose trial Ctrl-C ended
 
 
 @dataclass(frozen=True)
-class Progress:
+class SearchProgress:
     """How far a search is."""
 
     done: int  # trials that have ended
@@ -35,38 +35,37 @@ class Progress:
     note: str = ""  # what is being done, in a few words
 
 
-Told = Callable[[Progress], None]
-
-
-def search_here(search: Search, study: Study, told: Told) -> None:
+def search_here(search: Search, study: Study, on_progress: Callable[[SearchProgress], None]) -> None:
     """All trials that are left, in this process."""
     while time.time() < search.until and (asked := study.ask(search.trials)):
         so_far = _progress(study)
-        run_asked(search, study, asked, _noting(told, so_far))
-        told(_progress(study))
+        run_asked(search, study, asked, _noting(on_progress, so_far))
+        on_progress(_progress(study))
 
 
-def _progress(study: Study, note: str = "") -> Progress:
+def _progress(study: Study, note: str = "") -> SearchProgress:
     rows = study.rows()
     best = best_of(rows)
-    return Progress(len(rows), best.loss if best else None, note)
+    return SearchProgress(len(rows), best.loss if best else None, note)
 
 
-def _noting(told: Told, so_far: Progress) -> Watch:
+def _noting(on_progress: Callable[[SearchProgress], None], so_far: SearchProgress) -> ProgressReporter:
     """The steps of a trial as notes beside the search's own progress."""
 
     @contextmanager
-    def watch(step: str, total: int | None) -> Iterator[Advance]:
+    def progress(step: str, total: int | None) -> Iterator[Advance]:
         def advance(n: int, note: str = "") -> None:
-            told(Progress(so_far.done, so_far.best, note or step))
+            on_progress(SearchProgress(so_far.done, so_far.best, note or step))
 
         advance(0)
         yield advance
 
-    return watch
+    return progress
 
 
-def search_in_processes(search: Search, study: Study, told: Told, count: int) -> None:
+def search_in_processes(
+    search: Search, study: Study, on_progress: Callable[[SearchProgress], None], count: int
+) -> None:
     """Raises what one of them raised as a WhatsitError, KeyboardInterrupt after Ctrl-C."""
     heard, said = SPAWN.Pipe(duplex=False)
     share = Share(count)
@@ -76,11 +75,11 @@ def search_in_processes(search: Search, study: Study, told: Told, count: int) ->
             for worker in workers:
                 worker.start()
         while any(worker.is_alive() for worker in workers):
-            told(_progress(study))
+            on_progress(_progress(study))
             time.sleep(LOOK)
             if any(worker.exitcode for worker in workers):
                 break
-        told(_progress(study))
+        on_progress(_progress(study))
         _check(workers, heard)
     finally:
         for worker in workers:
