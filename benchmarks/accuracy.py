@@ -27,7 +27,7 @@ class Result:
     """One training of one set."""
 
     evaluation: Evaluation
-    fit: str
+    resize_mode: str
     precision: str
     seconds: float
 
@@ -37,7 +37,7 @@ def measure(one: PhotoSet, data: Path, folder: Path, cache: Path, options: Train
     trained = train(data, folder, one.options(options), cache=cache)
     taken = time.perf_counter() - start
     facts = trained.classifier.facts
-    return Result(trained.evaluation, facts.preprocessing.fit, facts.backbone["precision"], taken)
+    return Result(trained.evaluation, facts.preprocessing.resize_mode, facts.backbone["precision"], taken)
 
 
 def row(one: PhotoSet, results: list[Result]) -> list[object]:
@@ -59,7 +59,7 @@ def row(one: PhotoSet, results: list[Result]) -> list[object]:
         f"{100 * (mean(accuracies) - one.before):+.1f}",
         f"{error:.3f}{' !' if error > CALIBRATED and first.n >= ENOUGH else ''}",
         f"{first.ece_by_chance:.3f}",
-        "/".join(dict.fromkeys(result.fit for result in results)),
+        "/".join(dict.fromkeys(result.resize_mode for result in results)),
         results[0].precision,
         f"{mean(result.seconds for result in results):.0f}",
     ]
@@ -70,10 +70,12 @@ def main() -> None:
     options = parser(__doc__)
     add_set_options(options)
     options.add_argument("--seeds", type=int, nargs="+", default=[0], help="several: their mean, least and greatest")
-    options.add_argument("--bits", default="auto", choices=["auto", "int8", "float32"], help="precision")
-    options.add_argument("--fit", default="auto", choices=["auto", "squash", "crop", "letterbox"], help="to a square")
+    options.add_argument("--precision", default="auto", choices=["auto", "int8", "float32"], help="precision")
+    options.add_argument(
+        "--resize-mode", default="auto", choices=["auto", "squash", "crop", "letterbox"], help="to a square"
+    )
     given = options.parse_args()
-    chosen = TrainOptions(bits=given.bits, fit=given.fit)
+    chosen = TrainOptions(precision=given.precision, resize_mode=given.resize_mode)
     rows, differences = [], []
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)

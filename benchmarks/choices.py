@@ -21,14 +21,14 @@ from whatsit.config import Precision, TrainOptions
 from whatsit.data.dataset import Dataset
 from whatsit.data.read import read_dataset
 from whatsit.embedding.source import FreshSight
-from whatsit.images.preprocessing import Fit
+from whatsit.images.preprocessing import ResizeMode
 from whatsit.training.experiment import TrainingSet, make_training_set
 from whatsit.training.heads import HEAD_TYPES, TrainingData
-from whatsit.training.preparation import better_fit, likely_fit
+from whatsit.training.preparation import better_resize_mode, likely_resize_mode
 from whatsit.training.selection import make_folds, select_head
 from whatsit.training.splits import Splits, folds_of, make_splits
 
-PLANNED_BY: Fit = "squash"
+PLANNED_BY: ResizeMode = "squash"
 Vectors = NDArray[np.float32]
 
 
@@ -52,7 +52,7 @@ class Trial:
 
     @classmethod
     def of(cls, one: PhotoSet, data: Path, precision: Precision, cache: Path) -> "Trial":
-        options = one.options(TrainOptions(bits=precision))
+        options = one.options(TrainOptions(precision=precision))
         dataset = read_dataset(data)
         photos = make_training_set(dataset, FreshSight(options, cache).embed(dataset, PLANNED_BY, "embedding"))
         return cls(dataset, photos, make_splits(photos, options), options, cache)
@@ -61,10 +61,10 @@ class Trial:
         records = self.photos.records
         return replace(self.dataset, records=tuple(records[i] for i in self.splits.train))
 
-    def vectors(self, precision: Precision, fit: Fit) -> Vectors:
+    def vectors(self, precision: Precision, resize_mode: ResizeMode) -> Vectors:
         """(learn, dim)"""
-        sight = FreshSight(replace(self.options, bits=precision), self.cache)
-        return sight.embed(self.learned_from(), fit, "embedding").vectors
+        sight = FreshSight(replace(self.options, precision=precision), self.cache)
+        return sight.embed(self.learned_from(), resize_mode, "embedding").vectors
 
     def score(self, x: Vectors) -> Score:
         rows, photos = self.splits.train, self.photos
@@ -75,15 +75,17 @@ class Trial:
         return Score(min(selected.losses.values()), float(right.mean()))
 
     def automatic(self, precision: Precision) -> str:
-        """What `--fit auto` chooses, on these splits."""
-        guess, undecided = likely_fit(self.dataset)
+        """What `--resize-mode auto` chooses, on these splits."""
+        guess, undecided = likely_resize_mode(self.dataset)
         if not undecided:
             return guess
-        sight = FreshSight(replace(self.options, bits=precision), self.cache)
+        sight = FreshSight(replace(self.options, precision=precision), self.cache)
         x = np.zeros((len(self.photos.labels), self.photos.x.shape[1]), np.float32)
         x[self.splits.train] = self.vectors(precision, guess)
         photos = replace(self.photos, x=x)
-        return better_fit(photos, self.splits, guess, lambda some, fit: sight.embed(some, fit, "trying"), self.options)
+        return better_resize_mode(
+            photos, self.splits, guess, lambda some, resize_mode: sight.embed(some, resize_mode, "trying"), self.options
+        )
 
 
 def main() -> None:
@@ -91,9 +93,11 @@ def main() -> None:
     options = parser(__doc__)
     add_set_options(options)
     options.add_argument(
-        "--bits", nargs="+", choices=get_args(Precision), default=get_args(Precision), help="precisions"
+        "--precisions", nargs="+", choices=get_args(Precision), default=get_args(Precision), help="precisions"
     )
-    options.add_argument("--fits", nargs="+", choices=get_args(Fit), default=get_args(Fit), help="ways to a square")
+    options.add_argument(
+        "--resize-modes", nargs="+", choices=get_args(ResizeMode), default=get_args(ResizeMode), help="ways to a square"
+    )
     given = options.parse_args()
     scores: dict[tuple[str, str, str], Score] = {}
     counts: dict[str, int] = {}
@@ -101,36 +105,36 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         cache = given.cache or Path(scratch) / "cache"
         for name in given.sets:
-            trial = Trial.of(SETS[name], SETS[name].data(given.data, Path(scratch)), given.bits[0], cache)
+            trial = Trial.of(SETS[name], SETS[name].data(given.data, Path(scratch)), given.precisions[0], cache)
             counts[name] = len(trial.splits.train)
-            for precision in given.bits:
-                for fit in given.fits:
-                    scores[name, precision, fit] = score = trial.score(trial.vectors(precision, fit))
-                    say(f"{name}, {precision}, {fit}: {score.log_loss:.4f} {score.accuracy:.4f}")
-            automatic[name] = trial.automatic(given.bits[0])
+            for precision in given.precisions:
+                for resize_mode in given.resize_modes:
+                    scores[name, precision, resize_mode] = score = trial.score(trial.vectors(precision, resize_mode))
+                    say(f"{name}, {precision}, {resize_mode}: {score.log_loss:.4f} {score.accuracy:.4f}")
+            automatic[name] = trial.automatic(given.precisions[0])
     for what, form in (("log_loss", ".3f"), ("accuracy", ".4f")):
         print(f"\n{what.replace('_', ' ')}, cross-validated on the photos to learn from\n")
         rows = [
-            [name, counts[name], automatic[name], *line(scores, name, given.bits, given.fits, what, form)]
+            [name, counts[name], automatic[name], *line(scores, name, given.precisions, given.resize_modes, what, form)]
             for name in given.sets
         ]
         means = [
-            f"{mean(getattr(scores[name, precision, fit], what) for name in given.sets):{form}}"
-            for precision in given.bits
-            for fit in given.fits
+            f"{mean(getattr(scores[name, precision, resize_mode], what) for name in given.sets):{form}}"
+            for precision in given.precisions
+            for resize_mode in given.resize_modes
         ]
-        header = [f"{precision} {fit}" for precision in given.bits for fit in given.fits]
+        header = [f"{precision} {resize_mode}" for precision in given.precisions for resize_mode in given.resize_modes]
         print_table(["set", "photos", "auto takes", *header], [*rows, ["mean", "", "", *means]])
     finish(started)
 
 
 def line(
-    scores: dict[tuple[str, str, str], Score], name: str, bits: list[str], fits: list[str], what: str, form: str
+    scores: dict[tuple[str, str, str], Score], name: str, bits: list[str], resize_modes: list[str], what: str, form: str
 ) -> list[str]:
     """A set's figures; of each precision, the best fit in bold."""
     cells = []
     for precision in bits:
-        values = [getattr(scores[name, precision, fit], what) for fit in fits]
+        values = [getattr(scores[name, precision, resize_mode], what) for resize_mode in resize_modes]
         best = min(values) if what == "log_loss" else max(values)
         cells += [f"**{value:{form}}**" if value == best else f"{value:{form}}" for value in values]
     return cells

@@ -51,7 +51,7 @@ class Score:
 
 
 def learnable(one: PhotoSet, root: Path, scratch: Path, cache: Path | None, seed: int) -> Learnable:
-    options = replace(one.options(TrainOptions(bits="int8")), seed=seed)
+    options = replace(one.options(TrainOptions(precision="int8")), seed=seed)
     dataset = read_dataset(one.data(root, scratch))
     sight = FreshSight(options, cache or scratch / "cache")
     photos = make_training_set(dataset, sight.embed(dataset, "squash", "embedding"), options)

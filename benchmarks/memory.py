@@ -89,7 +89,7 @@ def measure_evaluate(images: int, side: int) -> Measured:
             "--image-size",
             "32",
         ]
-        peak_of([*command, "--bits", "int8", "--cache", folder / "cache"], folder)
+        peak_of([*command, "--precision", "int8", "--cache", folder / "cache"], folder)
         fill_folder(folder / "drawn", images, side, drawn=images)
         done = own_peak_of([*whatsit_command(), "evaluate", "model", "drawn", "-o", "report"], folder)
     measured = Measured(images, *done)
@@ -103,7 +103,7 @@ def measure(images: int, side: int, bits: str, again: bool) -> list[Measured]:
         folder = Path(scratch)
         fill_folder(folder / "drawn", images, side)
         command: list[str | Path] = [*whatsit_command(), "embed", folder / "drawn", "-o", folder / "vectors.parquet"]
-        command += ["--cache", folder / "cache", "--bits", bits, "--force"]
+        command += ["--cache", folder / "cache", "--precision", bits, "--force"]
         measured = []
         for _ in range(2 if again else 1):
             measured.append(Measured(images, *peak_of(command, folder)))
@@ -125,7 +125,7 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--sizes", type=int, nargs=2, default=(5000, 50000), help="few and many images")
     options.add_argument("--side", type=int, default=64, help="of an image, in pixels")
-    options.add_argument("--bits", default="int8", choices=["int8", "float32", "auto"], help="precision")
+    options.add_argument("--precision", default="int8", choices=["int8", "float32", "auto"], help="precision")
     options.add_argument("--warm", action="store_true", help="also measure a second run, on the warm cache")
     options.add_argument("--evaluate", action="store_true", help="measure `whatsit evaluate` instead")
     given = options.parse_args()
@@ -133,7 +133,7 @@ def main() -> None:
         show_evaluate(*(measure_evaluate(size, given.side) for size in given.sizes))
         finish(started)
         return
-    few, many = (measure(size, given.side, given.bits, given.warm) for size in given.sizes)
+    few, many = (measure(size, given.side, given.precision, given.warm) for size in given.sizes)
     rows = []
     for name, a, b in zip(("cold cache", "warm cache"), few, many, strict=False):
         for one in (a, b):

@@ -155,13 +155,13 @@ def main() -> None:
     options.add_argument("--most", type=int, default=1200, help="photos to take at most")
     options.add_argument("--rounds", type=int, default=5, help="rounds of parts and pipeline")
     options.add_argument("--warm", type=int, default=15, help="repeats on the warm cache")
-    options.add_argument("--fit", default="crop", choices=["squash", "crop", "letterbox"], help="to a square")
-    options.add_argument("--bits", nargs="+", default=get_args(Precision), help="precisions")
+    options.add_argument("--resize-mode", default="crop", choices=["squash", "crop", "letterbox"], help="to a square")
+    options.add_argument("--precisions", nargs="+", default=get_args(Precision), help="precisions")
     given = options.parse_args()
     photos = photos_below(given.photos, given.most)
     rows, warm_rows = [], []
-    for precision in given.bits:
-        extractor = feature_extractor(DEFAULT_BACKBONE, precision, given.fit)
+    for precision in given.precisions:
+        extractor = feature_extractor(DEFAULT_BACKBONE, precision, given.resize_mode)
         decode_all(extractor, photos)  # so that neither pays for the disk
         rounds = []
         for number in range(given.rounds):
@@ -172,7 +172,7 @@ def main() -> None:
         rows.append([f"**{precision}**", "median", *[""] * 6, f"{ceiling:.3f}", f"**{ratio:.3f}**"])
         rates, shares = warm(extractor, photos, given.warm)
         warm_rows.append([precision, Spread.of(rates).text(",.0f"), f"{median(shares):.0%}"])
-    print(f"{len(photos)} photos of {given.photos.name}, {given.fit}, {cores()} cores; ms an image\n")
+    print(f"{len(photos)} photos of {given.photos.name}, {given.resize_mode}, {cores()} cores; ms an image\n")
     header = ["precision", "round", "decode", "infer", "CPU alone", "CPU in pipeline"]
     print_table([*header, "ideal img/s", "pipeline img/s", "bare threads' ratio", "ratio"], rows)
     print("\nWarm cache: `fill` and `vectors`\n")

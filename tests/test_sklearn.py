@@ -42,7 +42,7 @@ def labels(paths: list[str]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def fitted(paths: list[str], labels: list[str], cache: Path) -> ImageClassifier:
-    return ImageClassifier(bits="float32", cache=cache).fit(paths, labels)
+    return ImageClassifier(precision="float32", cache=cache).fit(paths, labels)
 
 
 def pixels_of(path: str) -> NDArray[np.uint8]:
@@ -76,7 +76,7 @@ def test_a_clone_has_the_parameters_and_nothing_learned(fitted: ImageClassifier)
 
 
 def test_paths_bytes_pillow_and_arrays_embed_alike(paths: list[str], cache: Path) -> None:
-    embedder = ImageEmbedder(bits="float32", cache=cache).fit(paths)
+    embedder = ImageEmbedder(precision="float32", cache=cache).fit(paths)
     expected = embedder.transform(paths[:3])
     assert expected.shape == (3, 1952)
     assert expected.dtype == np.float32
@@ -95,7 +95,7 @@ def test_paths_bytes_pillow_and_arrays_embed_alike(paths: list[str], cache: Path
 
 
 def test_the_embedder_names_its_columns(paths: list[str], cache: Path) -> None:
-    names = ImageEmbedder(bits="float32", cache=cache).fit(paths).get_feature_names_out()
+    names = ImageEmbedder(precision="float32", cache=cache).fit(paths).get_feature_names_out()
     assert len(names) == 1952
     assert names[0] == "imageembedder0"
 
@@ -103,7 +103,7 @@ def test_the_embedder_names_its_columns(paths: list[str], cache: Path) -> None:
 def test_it_learns_the_head_of_whatsit_train(
     fitted: ImageClassifier, paths: list[str], labels: list[str], cache: Path
 ) -> None:
-    x = ImageEmbedder(bits="float32", cache=cache).fit_transform(paths)
+    x = ImageEmbedder(precision="float32", cache=cache).fit_transform(paths)
     index = np.unique(labels, return_inverse=True)[1]
     digests = fitted._see(paths).digests
     folds = assign_folds(index, digests, np.arange(len(paths)), FOLDS, 0)
@@ -125,14 +125,14 @@ def test_it_predicts_labels_with_probabilities(fitted: ImageClassifier, paths: l
 def test_labels_may_be_of_any_type(names: list[Any], paths: list[str], labels: list[str], cache: Path) -> None:
     kinds = sorted(set(labels))
     y = [names[kinds.index(label)] for label in labels]
-    classifier = ImageClassifier(bits="float32", cache=cache).fit(paths, y)
+    classifier = ImageClassifier(precision="float32", cache=cache).fit(paths, y)
     assert classifier.classes_.tolist() == sorted(set(names))
     assert set(classifier.predict(paths[:5]).tolist()) <= set(names)
 
 
 def test_cross_validation(paths: list[str], labels: list[str], cache: Path) -> None:
     for x in (paths, np.array(paths)):
-        scores = cross_val_score(ImageClassifier(bits="float32", cache=cache), x, labels, cv=2)
+        scores = cross_val_score(ImageClassifier(precision="float32", cache=cache), x, labels, cv=2)
         assert scores.mean() > 0.6
 
 
@@ -143,17 +143,17 @@ def test_it_survives_the_way_to_another_process(fitted: ImageClassifier, paths: 
 
 
 def test_a_grid_over_heads(paths: list[str], labels: list[str], cache: Path) -> None:
-    grid = GridSearchCV(ImageClassifier(bits="float32", cache=cache), {"head": ["svm", "knn"]}, cv=2)
+    grid = GridSearchCV(ImageClassifier(precision="float32", cache=cache), {"head": ["svm", "knn"]}, cv=2)
     grid.fit(paths, labels)
     assert grid.best_params_["head"] in {"svm", "knn"}
     assert len(grid.predict(paths[:2])) == 2
 
 
 def test_a_pipeline_with_another_classifier(paths: list[str], labels: list[str], cache: Path) -> None:
-    pipeline = make_pipeline(ImageEmbedder(bits="float32", cache=cache), LogisticRegression(max_iter=1000))
+    pipeline = make_pipeline(ImageEmbedder(precision="float32", cache=cache), LogisticRegression(max_iter=1000))
     assert cross_val_score(pipeline, paths, labels, cv=2).mean() > 0.6
-    pipeline.set_params(imageembedder__image_fit="squash").fit(paths, labels)
-    assert pipeline[0].extractor_.preprocessing.fit == "squash"
+    pipeline.set_params(imageembedder__resize_mode="squash").fit(paths, labels)
+    assert pipeline[0].extractor_.preprocessing.resize_mode == "squash"
 
 
 @pytest.mark.parametrize("make", BOTH)
@@ -162,7 +162,7 @@ def test_an_unreadable_image_is_named(
 ) -> None:
     bad = tmp_path / "no image.jpg"
     bad.write_text("hello")
-    estimator = make(bits="float32", cache=cache).fit(paths, labels)
+    estimator = make(precision="float32", cache=cache).fit(paths, labels)
     use = estimator.predict if make is ImageClassifier else estimator.transform
     with pytest.raises(ImageError, match=r"no image\.jpg: not an image"):
         use([paths[0], str(bad), paths[1]])
@@ -172,16 +172,16 @@ def test_an_unreadable_image_is_named(
 
 def test_an_unreadable_image_stops_the_fit(paths: list[str], labels: list[str], cache: Path) -> None:
     with pytest.raises(ImageError, match=r"gone\.jpg: no such file"):
-        ImageClassifier(bits="float32", cache=cache).fit([*paths, "gone.jpg"], [*labels, "leaves"])
+        ImageClassifier(precision="float32", cache=cache).fit([*paths, "gone.jpg"], [*labels, "leaves"])
 
 
 def test_copies_never_straddle_the_folds(paths: list[str], labels: list[str], cache: Path) -> None:
     """With five copies of each photo, a head that saw them would be sure of everything."""
-    once = ImageClassifier(bits="float32", cache=cache).fit(paths, labels)
-    five = ImageClassifier(bits="float32", cache=cache).fit(paths * 5, labels * 5)
+    once = ImageClassifier(precision="float32", cache=cache).fit(paths, labels)
+    five = ImageClassifier(precision="float32", cache=cache).fit(paths * 5, labels * 5)
     assert five.temperature_ > 0.5 * once.temperature_
     with pytest.raises(ValueError, match=r"class 'stones' has 1 distinct image.*near-duplicates and"):
-        ImageClassifier(bits="float32", cache=cache).fit([*paths[:20], paths[-1], paths[-1]], labels[:22])
+        ImageClassifier(precision="float32", cache=cache).fit([*paths[:20], paths[-1], paths[-1]], labels[:22])
 
 
 def test_groups_never_straddle_the_folds(paths: list[str], labels: list[str], cache: Path) -> None:
@@ -189,8 +189,8 @@ def test_groups_never_straddle_the_folds(paths: list[str], labels: list[str], ca
     turned = [np.rot90(pixels_of(path)).copy() for path in paths]
     photos: list[Any] = [pixels_of(path) for path in paths] + turned * 4
     groups = list(range(len(paths))) * 5
-    apart = ImageClassifier(bits="float32", cache=cache).fit(photos, labels * 5)
-    whole = ImageClassifier(bits="float32", cache=cache).fit(photos, labels * 5, groups=groups)
+    apart = ImageClassifier(precision="float32", cache=cache).fit(photos, labels * 5)
+    whole = ImageClassifier(precision="float32", cache=cache).fit(photos, labels * 5, groups=groups)
     assert whole.strength_ != apart.strength_ or whole.temperature_ != apart.temperature_
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         whole.fit(paths, labels, groups=groups[:-1])
@@ -199,8 +199,8 @@ def test_groups_never_straddle_the_folds(paths: list[str], labels: list[str], ca
 
 
 WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
-    "image_fit": ({"image_fit": "stretch"}, ValueError, "image_fit is 'stretch', expected one of squash"),
-    "bits": ({"bits": "int4"}, ValueError, "bits is 'int4', expected one of auto"),
+    "resize_mode": ({"resize_mode": "stretch"}, ValueError, "resize_mode is 'stretch', expected one of squash"),
+    "precision": ({"precision": "int4"}, ValueError, "precision is 'int4', expected one of auto"),
     "head": ({"head": "forest"}, ValueError, "head is 'forest', expected one of logistic"),
     "backbone": ({"backbone": "vgg"}, BackboneError, "no backbone 'vgg'"),
 }
@@ -210,11 +210,11 @@ WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
 def test_wrong_parameters(name: str, paths: list[str], labels: list[str], cache: Path) -> None:
     values, error, message = WRONG[name]
     with pytest.raises(error, match=message):
-        ImageClassifier(**{"bits": "float32", "cache": cache, **values}).fit(paths, labels)
+        ImageClassifier(**{"precision": "float32", "cache": cache, **values}).fit(paths, labels)
 
 
 def test_wrong_images_and_labels(paths: list[str], labels: list[str], cache: Path) -> None:
-    classifier = ImageClassifier(bits="float32", cache=cache)
+    classifier = ImageClassifier(precision="float32", cache=cache)
     with pytest.raises(ValueError, match="X is one str, expected a list"):
         classifier.fit(paths[0], labels)
     with pytest.raises(ValueError, match="X is an array"):
@@ -233,7 +233,7 @@ def test_wrong_images_and_labels(paths: list[str], labels: list[str], cache: Pat
 
 def test_another_image_size_gives_other_vectors(paths: list[str], cache: Path) -> None:
     usual, small = (
-        ImageEmbedder(bits="float32", image_size=size, cache=cache).fit_transform(paths[:4])
+        ImageEmbedder(precision="float32", image_size=size, cache=cache).fit_transform(paths[:4])
         for size in (None, (64, 96))
     )
     assert usual.shape == small.shape
@@ -248,16 +248,16 @@ def test_deep_images_have_the_range_that_fit_measured(tmp_path: Path, cache: Pat
     for number, one in enumerate(counts):
         Image.fromarray(one).save(tmp_path / f"{number}.tif")
         paths.append(str(tmp_path / f"{number}.tif"))
-    embedder = ImageEmbedder(bits="float32", cache=cache).fit(paths)
+    embedder = ImageEmbedder(precision="float32", cache=cache).fit(paths)
     assert embedder.extractor_.preprocessing.value_range == (200, 1400)
     grey = [(one * 255).astype(np.uint8) for one in shares]
     vectors, of_grey = embedder.transform(paths), embedder.transform(grey)
     assert np.corrcoef(vectors.ravel(), of_grey.ravel())[0, 1] > 0.99
     np.testing.assert_allclose(embedder.transform(counts), vectors, atol=1e-4)
-    in_memory = ImageEmbedder(bits="float32", cache=cache).fit(counts)
+    in_memory = ImageEmbedder(precision="float32", cache=cache).fit(counts)
     assert in_memory.extractor_.preprocessing == embedder.extractor_.preprocessing
-    given = ImageEmbedder(bits="float32", cache=cache, value_range=(0, 4095)).fit(paths)
+    given = ImageEmbedder(precision="float32", cache=cache, value_range=(0, 4095)).fit(paths)
     assert given.extractor_.preprocessing.value_range == (0, 4095)
-    assert ImageEmbedder(bits="float32", cache=cache).fit(grey).extractor_.preprocessing.value_range is None
+    assert ImageEmbedder(precision="float32", cache=cache).fit(grey).extractor_.preprocessing.value_range is None
     with pytest.raises(ValueError, match="black below white"):
         ImageEmbedder(value_range=(5, 5), cache=cache).fit(paths)

@@ -30,7 +30,7 @@ from whatsit.notices import EMBEDDED, kept_if_interrupted
 from whatsit.progress import ProgressReporter, no_progress
 from whatsit.text import shell_quoted
 from whatsit.training.network.resume import goes_on
-from whatsit.training.preparation import likely_fit, with_depth
+from whatsit.training.preparation import likely_resize_mode, with_depth
 from whatsit.training.run import NetworkRun, Trained, TrainRequest, _figures, _train, _train_network
 from whatsit.training.tensorboard.write import check
 
@@ -185,10 +185,12 @@ def embed(
     listed(dataset)
     dataset, options = with_depth(dataset, options)
     sight = FreshSight(options, cache_folder(cache), progress)
-    fit, _ = sight.fits(dataset, *likely_fit(dataset, *sight.input_size(), limits=options.limits))
+    resize_mode, _ = sight.first_resize_mode(
+        dataset, *likely_resize_mode(dataset, *sight.input_size(), limits=options.limits)
+    )
     with (
         kept_if_interrupted(lambda: EMBEDDED),
-        sight.embedder(fit) as embedder,
+        sight.embedder(resize_mode) as embedder,
         progress("embedding", len(dataset.records)) as advance,
     ):
         embedded = embedder.fill([record.uri for record in dataset.records], advance)

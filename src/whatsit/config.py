@@ -21,7 +21,7 @@ from typing import Literal, get_args
 from whatsit.errors import DatasetError
 from whatsit.images.formats import FORMATS
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
-from whatsit.images.preprocessing import Fit, ValueRange
+from whatsit.images.preprocessing import ResizeMode, ValueRange
 from whatsit.text import as_option, shell_quoted
 
 NearCopies = Literal["group", "ignore"]
@@ -91,7 +91,7 @@ Precision = Literal["int8", "float32"]
 DEFAULT_BACKBONE = "efficientnet-lite0"
 
 
-FitChoice = Fit | Literal["auto"]
+ResizeModeChoice = ResizeMode | Literal["auto"]
 
 
 PrecisionChoice = Precision | Literal["auto"]
@@ -108,13 +108,17 @@ class TrainOptions:
     backbone: str = DEFAULT_BACKBONE  # a name of the table, timm:NAME, or the path of an ONNX feature extractor
     weights: str | None = None  # a file of the backbone's weights, for timm:NAME
     image_size: tuple[int, int] | None = None  # (height, width) in pixels of what the network sees; None: its own
-    fit: FitChoice = "auto"  # squash or crop: a probe tries both on a sample, a network goes by the photos' shape
+    resize_mode: ResizeModeChoice = (
+        "auto"  # squash or crop: a probe tries both on a sample, a network goes by the photos' shape
+    )
     value_range: ValueRange | None = None  # (black, white) of deep photos, of more than 8 bits; None: as measured
-    bits: PrecisionChoice = "auto"  # 8 bits where this machine runs them faster: same accuracy within noise
+    precision: PrecisionChoice = "auto"  # 8 bits where this machine runs them faster: same accuracy within noise
     device: str = "cpu"
     head: HeadName = "logistic"
     balance: bool = False  # every class weighs the same: right where rare classes matter as much as common ones
-    precision: float = 0.95  # of the answers given on held-out photos; below its threshold the answer is "unsure"
+    target_precision: float = (
+        0.95  # of the answers given on held-out photos; below its threshold the answer is "unsure"
+    )
     near_copies: NearCopies = "group"  # photos that look like one another's copies are kept on one side of every split
     group_by_name: GroupByName = "auto"  # and so are photos of one source by their names, where the pictures agree
     valid: float = 0.15  # shares, where the data set brings no splits

@@ -36,7 +36,7 @@ from whatsit.errors import ImageError
 from whatsit.images.decode import THUMBNAIL, load_with_thumbnail, thumbnail
 from whatsit.images.inputs import from_memory, readable, unpacked
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
-from whatsit.images.preprocessing import Fit, ValueRange, is_value_range
+from whatsit.images.preprocessing import ResizeMode, ValueRange, is_value_range
 from whatsit.images.resize import fit_image
 from whatsit.images.source import read_bytes
 from whatsit.machine import cores
@@ -66,22 +66,22 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
     backbone: str
     weights: str | Path | None
     image_size: tuple[int, int] | None
-    image_fit: Fit
+    resize_mode: ResizeMode
     value_range: ValueRange | None  # (black, white) of deep images; None: measured by `fit`
-    bits: PrecisionChoice
+    precision: PrecisionChoice
     device: str
     cache: str | Path | None
     limits: Limits | None  # of bytes and pixels, else the usual ones
 
     def _prepare(self, images: Sequence[Any]) -> None:
         """images: those that are fitted on."""
-        check_choice("image_fit", self.image_fit, get_args(Fit))
+        check_choice("resize_mode", self.resize_mode, get_args(ResizeMode))
         if self.value_range is not None and not is_value_range(self.value_range):
             raise ValueError(f"value_range is {self.value_range!r}, expected (black, white), black below white")
-        check_choice("bits", self.bits, ("auto", *get_args(Precision)))
-        settled = settle_precision(self.bits, self.backbone, self.device)
+        check_choice("precision", self.precision, ("auto", *get_args(Precision)))
+        settled = settle_precision(self.precision, self.backbone, self.device)
         make = feature_extractor if is_custom(self.backbone) else _made_once
-        plain = make(self.backbone, settled.precision, self.image_fit, self.weights, self.cache, self.image_size)
+        plain = make(self.backbone, settled.precision, self.resize_mode, self.weights, self.cache, self.image_size)
         value_range = self.value_range or range_of_images(images, self._limits())
         self.extractor_: FeatureExtractor = replace(plain, precision_reason=settled.reason).with_range(value_range)
 
@@ -149,13 +149,13 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
 def _made_once(
     name: str,
     precision: Precision,
-    fit: Fit,
+    resize_mode: ResizeMode,
     weights: str | Path | None,
     cache: str | Path | None,
     size: tuple[int, int] | None,
 ) -> FeatureExtractor:
     """However many clones a cross-validation makes. Not for files of the user's own, which may change meanwhile."""
-    return feature_extractor(name, precision, fit, weights, cache, size)
+    return feature_extractor(name, precision, resize_mode, weights, cache, size)
 
 
 def images_of(X: Any) -> list[Any]:
@@ -183,9 +183,9 @@ class ImageEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEsti
     """Images → (n, dim) float32 vectors of a backbone, for any scikit-learn estimator behind it.
 
     backbone: a name of whatsit's table, timm:NAME, or the path of an ONNX feature extractor; weights: a file instead of
-    timm's; image_size: (height, width) in pixels, else the network's own; image_fit: "squash", "crop" or "letterbox";
-    value_range: black and white in deep images, else as measured by `fit`; bits: "auto", "int8" or "float32"; cache: a
-    folder, else the user's own.
+    timm's; image_size: (height, width) in pixels, else the network's own; resize_mode: "squash", "crop" or "letterbox";
+    value_range: black and white in deep images, else as measured by `fit`; precision: "auto", "int8" or "float32";
+    cache: a folder, else the user's own.
     """
 
     def __init__(
@@ -194,9 +194,9 @@ class ImageEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEsti
         *,
         weights: str | Path | None = None,
         image_size: tuple[int, int] | None = None,
-        image_fit: Fit = "crop",
+        resize_mode: ResizeMode = "crop",
         value_range: ValueRange | None = None,
-        bits: PrecisionChoice = "auto",
+        precision: PrecisionChoice = "auto",
         device: str = "cpu",
         cache: str | Path | None = None,
         limits: Limits | None = None,
@@ -204,9 +204,9 @@ class ImageEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEsti
         self.backbone = backbone
         self.weights = weights
         self.image_size = image_size
-        self.image_fit = image_fit
+        self.resize_mode = resize_mode
         self.value_range = value_range
-        self.bits = bits
+        self.precision = precision
         self.device = device
         self.cache = cache
         self.limits = limits
@@ -239,9 +239,9 @@ class ImageClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         image_size: tuple[int, int] | None = None,
         head: HeadName = "logistic",
         balance: bool = False,
-        image_fit: Fit = "crop",
+        resize_mode: ResizeMode = "crop",
         value_range: ValueRange | None = None,
-        bits: PrecisionChoice = "auto",
+        precision: PrecisionChoice = "auto",
         random_state: int = 0,
         device: str = "cpu",
         cache: str | Path | None = None,
@@ -252,9 +252,9 @@ class ImageClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         self.image_size = image_size
         self.head = head
         self.balance = balance
-        self.image_fit = image_fit
+        self.resize_mode = resize_mode
         self.value_range = value_range
-        self.bits = bits
+        self.precision = precision
         self.random_state = random_state
         self.device = device
         self.cache = cache

@@ -37,7 +37,9 @@ CURVES = {
 
 
 def options(board: Path, network: NetworkOptions = TINY) -> TrainOptions:
-    return TrainOptions(method="scratch", fit="squash", image_size=(32, 32), tensorboard=str(board), network=network)
+    return TrainOptions(
+        method="scratch", resize_mode="squash", image_size=(32, 32), tensorboard=str(board), network=network
+    )
 
 
 @pytest.fixture(scope="module")

@@ -100,7 +100,7 @@ def test_a_probe_needs_no_pytorch(small: Path, quick: TrainOptions, tmp_path: Pa
         "print('loaded:', *{name.partition('.')[0] for name in sys.modules})"
     )
     command = ["train", str(small), "-o", str(tmp_path / "model"), "--tensorboard", str(tmp_path / "board")]
-    command += ["--backbone", quick.backbone, "--fit", "squash"]
+    command += ["--backbone", quick.backbone, "--resize-mode", "squash"]
     done = subprocess.run(
         [sys.executable, "-c", code, *command], capture_output=True, text=True, check=True, timeout=PATIENCE
     )

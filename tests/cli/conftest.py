@@ -31,7 +31,7 @@ def fruit(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def fruit_model(fruit: Path, own: str, cache: Path) -> Path:
     """A model folder with a blank in its path."""
-    options = TrainOptions(backbone=own, fit=PLAIN.fit)
+    options = TrainOptions(backbone=own, resize_mode=PLAIN.resize_mode)
     return train(fruit, fruit.parent / "fruit model", options, cache=cache).folder
 
 

@@ -55,7 +55,7 @@ def test_the_cache_is_shown_and_cleared(
     cache = tmp_path / "cache"
     monkeypatch.setenv("WHATSIT_CACHE", str(cache))
     assert shell("cache").out.startswith(f"{cache}: 0 bytes")
-    assert shell("embed", fruit, "-o", tmp_path / "v.parquet", "--backbone", own, "--fit", "squash").code == 0
+    assert shell("embed", fruit, "-o", tmp_path / "v.parquet", "--backbone", own, "--resize-mode", "squash").code == 0
     (cache / "mine.txt").write_text("not whatsit's", encoding="utf-8")
     shown = shell("cache")
     assert (shown.code, shown.err) == (0, "")
@@ -73,7 +73,7 @@ def test_the_cache_is_shown_and_cleared(
 def test_a_cache_that_cannot_be(shell: Shell, fruit: Path, own: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     done = shell(
-        *("embed", fruit, "-o", tmp_path / "v.parquet", "--backbone", own, "--fit", "squash"),
+        *("embed", fruit, "-o", tmp_path / "v.parquet", "--backbone", own, "--resize-mode", "squash"),
         *("--cache", tmp_path / "file" / "cache"),
     )
     check_mistake(done, "embedding cache", "--cache DIR")

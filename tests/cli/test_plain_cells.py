@@ -39,7 +39,7 @@ def test_train_and_evaluate(shell: Shell, at_home: Path, own: str, tmp_path: Pat
     option = ["--plain-cells"] if plain else []
     expected = {"@home", "=away"} if plain else {"'@home", "'=away"}
     model, report = tmp_path / "model", tmp_path / "report"
-    assert shell("train", at_home, "-o", model, "--backbone", own, "--fit", "squash", *option).code == 0
+    assert shell("train", at_home, "-o", model, "--backbone", own, "--resize-mode", "squash", *option).code == 0
     assert column(model / FILES.splits, "label") == expected
     assert shell("evaluate", model, at_home, "-o", report, *option).code == 0
     assert column(report / FILES.predictions, "label") == expected

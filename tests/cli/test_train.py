@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 
 def quick(own: str) -> list[str]:
-    return ["--backbone", own, "--fit", "squash"]
+    return ["--backbone", own, "--resize-mode", "squash"]
 
 
 def check_summary(text: str, commands: int) -> list[str]:
@@ -120,7 +120,7 @@ def test_json_is_one_line(shell: Shell, fruit: Path, own: str, tmp_path: Path) -
 def test_options_reach_the_model(shell: Shell, fruit: Path, own: str, tmp_path: Path) -> None:
     order = tmp_path / "dict.txt"
     order.write_text("pears\napples\n", encoding="utf-8")
-    given = ["--head", "knn", "--seed", "7", "--precision", "0.9", "--balance", "--thumbnails"]
+    given = ["--head", "knn", "--seed", "7", "--target-precision", "0.9", "--balance", "--thumbnails"]
     done = shell("train", fruit, "-o", tmp_path / "model", *quick(own), *given, "--labels", order)
     facts = json.loads((tmp_path / "model" / "model.json").read_text(encoding="utf-8"))
     assert done.code == 0
@@ -161,10 +161,10 @@ def test_mistakes_are_one_line(shell: Shell, fruit: Path, fruit_model: Path, own
         ["train"],
         ["train", "photos", "--embeddings", "v.parquet"],
         ["train", "--embeddings", "v.parquet", "--test-data", "x"],
-        ["train", "--embeddings", "v.parquet", "--fit", "crop"],
+        ["train", "--embeddings", "v.parquet", "--resize-mode", "crop"],
         ["train", "photos", "--test", "1"],
         ["train", "photos", "--valid", "-0.1"],
-        ["train", "photos", "--precision", "95"],
+        ["train", "photos", "--target-precision", "95"],
         ["train", "photos", "--head", "tree"],
         ["evaluate", "model"],
         ["embed", "photos"],
@@ -228,7 +228,18 @@ def heed_interrupts() -> None:
 
 def test_an_interrupted_training_goes_on_where_it_was(tmp_path: Path) -> None:
     photos, cache, model = draw_folder(tmp_path / "photos", per_class=40), tmp_path / "cache", tmp_path / "model"
-    arguments = ["train", str(photos), "-o", str(model), "--cache", str(cache), "--fit", "squash", "--bits", "float32"]
+    arguments = [
+        "train",
+        str(photos),
+        "-o",
+        str(model),
+        "--cache",
+        str(cache),
+        "--resize-mode",
+        "squash",
+        "--precision",
+        "float32",
+    ]
     command = [sys.executable, "-m", "whatsit", *arguments]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed_interrupts
@@ -264,7 +275,7 @@ def test_json_holds_what_was_done(shell: Shell, fruit: Path, own: str, tmp_path:
     photos = shutil.copytree(fruit, tmp_path / "photos")
     (photos / "apples" / "bad.jpg").write_bytes(b"")
     shutil.copy(photos / "apples" / "000.jpg", photos / "apples" / "copy.jpg")
-    done = shell("train", photos, "-o", tmp_path / "model", "--backbone", own, "--fit", "squash", "--json")
+    done = shell("train", photos, "-o", tmp_path / "model", "--backbone", own, "--resize-mode", "squash", "--json")
     figures = json.loads(done.out)
     facts = json.loads((tmp_path / "model" / "model.json").read_text(encoding="utf-8"))
     assert figures["splits"] == {"protocol": facts["data"]["protocol"], "counts": facts["data"]["counts"]}
@@ -315,7 +326,7 @@ def test_a_slip_is_answered_with_what_was_meant(
 
 
 @pytest.mark.parametrize("given", ["nan", "inf", "-nan"])
-@pytest.mark.parametrize("option", ["--precision", "--test", "--max-missing", "--weight-decay"])
+@pytest.mark.parametrize("option", ["--target-precision", "--test", "--max-missing", "--weight-decay"])
 def test_what_is_no_number_is_wrong_usage(shell: Shell, tmp_path: Path, option: str, given: str) -> None:
     done = shell("train", tmp_path, f"{option}={given}")
     assert (done.code, done.out) == (2, "")

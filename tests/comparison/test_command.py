@@ -80,7 +80,7 @@ def test_any_text_is_options_or_a_usage_error(text: str) -> None:
 
 
 def quick(probe: TrainOptions, *more: str) -> str:
-    return " ".join(["probe --fit squash --backbone", f"'{probe.backbone}'", *more])
+    return " ".join(["probe --resize-mode squash --backbone", f"'{probe.backbone}'", *more])
 
 
 def test_what_is_printed(shell: Shell, fruit: Path, probe: TrainOptions, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_json_is_the_file(shell: Shell, fruit: Path, probe: TrainOptions, tmp_pa
     assert done.out.count("\n") == 1
     assert json.loads(done.out) == json.loads((tmp_path / "out" / "comparison.json").read_text(encoding="utf-8"))
     facts = json.loads((tmp_path / "out" / "model" / "model.json").read_text(encoding="utf-8"))
-    assert facts["training"]["fit"] == "squash"
+    assert facts["training"]["resize_mode"] == "squash"
 
 
 def test_wrong_usage_is_told_in_a_line(shell: Shell, fruit: Path) -> None:

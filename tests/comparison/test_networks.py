@@ -37,7 +37,7 @@ from whatsit.training.compare.run import compare
 from whatsit.config import NetworkOptions
 from whatsit.config import TrainOptions
 
-options = TrainOptions(method="scratch", fit="squash", image_size=(24, 24), network={LONG!r})
+options = TrainOptions(method="scratch", resize_mode="squash", image_size=(24, 24), network={LONG!r})
 compare(sys.argv[1], {{"scratch": options}}, sys.argv[2])
 """
 
@@ -176,7 +176,9 @@ def test_killed_and_called_again_it_comes_to_the_same(fruit: Path, tmp_path: Pat
     assert not (broken / "comparison.json").exists()
     for out in (whole, broken):
         compare(
-            fruit, {"scratch": TrainOptions(method="scratch", fit="squash", image_size=(24, 24), network=LONG)}, out
+            fruit,
+            {"scratch": TrainOptions(method="scratch", resize_mode="squash", image_size=(24, 24), network=LONG)},
+            out,
         )
     assert weights(broken) == weights(whole)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken", "whole"]

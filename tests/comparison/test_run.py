@@ -138,7 +138,7 @@ def test_other_options_are_another_trial(
     fruit: Path, probe: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run, "_published", lambda *rest: pytest.fail("broken off"))
-    for options in (probe, replace(probe, balance=True), replace(probe, fit="crop")):
+    for options in (probe, replace(probe, balance=True), replace(probe, resize_mode="crop")):
         with pytest.raises(pytest.fail.Exception):
             compare(fruit, {"probe": options}, tmp_path / "out")
     kept = [path for path in (tmp_path / "out.comparing").iterdir() if path.is_dir()]

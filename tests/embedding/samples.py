@@ -17,7 +17,7 @@ from whatsit.embedding.backbones.efficientnet import Conv
 from whatsit.embedding.backbones.extractor import FeatureExtractor
 from whatsit.embedding.graph import WriteGraph, float32_graph
 from whatsit.embedding.quantize import int8_graph
-from whatsit.images.preprocessing import Fit, Preprocessing
+from whatsit.images.preprocessing import Preprocessing, ResizeMode
 
 TESTS = Path(__file__).parents[1]
 TINY_SIZE, TINY_DIM = 24, 12 + 16  # the head's and the tapped depthwise convolution's means
@@ -76,11 +76,11 @@ def tiny_convolutions() -> list[Conv]:
 
 
 @cache
-def tiny_extractor(fit: Fit = "squash", precision: Precision = "float32") -> FeatureExtractor:
+def tiny_extractor(resize_mode: ResizeMode = "squash", precision: Precision = "float32") -> FeatureExtractor:
     """A whole extractor that takes microseconds an image."""
     writers: dict[Precision, WriteGraph] = {"float32": float32_graph, "int8": int8_graph}
     graph: bytes = writers[precision](tiny_convolutions(), TINY_SIZE).SerializeToString(deterministic=True)
-    preprocessing = Preprocessing(TINY_SIZE, fit)
+    preprocessing = Preprocessing(TINY_SIZE, resize_mode)
     return FeatureExtractor("tiny", precision, preprocessing, TINY_DIM, "none", "drawn", graph, has_features=True)
 
 

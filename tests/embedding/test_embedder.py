@@ -13,7 +13,7 @@ from whatsit.embedding.session import open_session, run
 from whatsit.errors import BackboneError
 from whatsit.images.decode import load_with_thumbnail
 from whatsit.images.limits import Limits
-from whatsit.images.preprocessing import Fit
+from whatsit.images.preprocessing import ResizeMode
 
 from .samples import save_drawings, tiny_extractor
 
@@ -23,8 +23,10 @@ def photos(tmp_path: Path) -> list[str]:
     return save_drawings(tmp_path / "photos", 30)
 
 
-def _fill(cache: Path, sources: list[str], fit: Fit = "squash", precision: Precision = "float32") -> Embedded:
-    with Embedder(tiny_extractor(fit, precision), cache) as embedder:
+def _fill(
+    cache: Path, sources: list[str], resize_mode: ResizeMode = "squash", precision: Precision = "float32"
+) -> Embedded:
+    with Embedder(tiny_extractor(resize_mode, precision), cache) as embedder:
         return embedder.fill(sources)
 
 
@@ -140,9 +142,9 @@ def test_limits_are_kept(tmp_path: Path, photos: list[str]) -> None:
 
 
 def test_other_preprocessing_or_precision_lies_in_another_file(tmp_path: Path, photos: list[str]) -> None:
-    kinds: list[tuple[Fit, Precision]] = [("squash", "float32"), ("crop", "float32"), ("squash", "int8")]
-    for fit, precision in kinds:
-        assert _fill(tmp_path / "cache", photos[:2], fit, precision).computed == 2
+    kinds: list[tuple[ResizeMode, Precision]] = [("squash", "float32"), ("crop", "float32"), ("squash", "int8")]
+    for resize_mode, precision in kinds:
+        assert _fill(tmp_path / "cache", photos[:2], resize_mode, precision).computed == 2
     files = [path.name for path in (tmp_path / "cache").glob("tiny-*.sqlite")]
     assert len(files) == 3
     assert sum("-int8-" in name for name in files) == 1

@@ -133,7 +133,8 @@ def test_other_tools_can_read_it(tmp_path: Path) -> None:
     ]
     assert table["embedding"].to_pylist() == [[1, 1, 1], None]
     assert table["thumbnail"].to_pylist() == [b"\1" * 1024, None]
-    said = {name: value for name, value in asdict(PROVENANCE).items() if name not in LATER}
+    values = asdict(PROVENANCE)
+    said = {"fit": values.pop("resize_mode")} | {key: value for key, value in values.items() if key not in LATER}
     assert json.loads(table.schema.metadata[b"whatsit"]) == {"format": 1, **said}  # nothing of a range where none is
 
 

@@ -94,11 +94,11 @@ def test_the_instruction_decides_and_is_named(
     settled = settle_precision("auto", LITE0, "cpu")
     assert settled.precision == chosen
     assert (instruction or "no instruction for 8-bit numbers is known") in settled.reason
-    assert settled.reason.endswith(f"--bits {'float32' if chosen == 'int8' else 'int8'}")
+    assert settled.reason.endswith(f"--precision {'float32' if chosen == 'int8' else 'int8'}")
 
 
 def test_what_was_asked_for_and_what_has_no_choice() -> None:
-    assert settle_precision("int8", LITE0, "cpu") == Settled("int8", "asked for: --bits int8")
+    assert settle_precision("int8", LITE0, "cpu") == Settled("int8", "asked for: --precision int8")
     assert settle_precision("float32", LITE0, "cpu").precision == "float32"
     assert settle_precision("auto", LITE0, "cuda") == Settled("float32", "it runs on cuda, not on the CPU")
     for name in ("my.onnx", "timm:resnet18"):

@@ -257,7 +257,7 @@ def test_a_file_of_embeddings_finds_its_network_again(folder: Path, tmp_path: Pa
     save_drawings(tmp_path / "photos", 3)
     _copied(folder, cache)
     weights = str(_weights(folder, NAMES[0]))
-    options = replace(TrainOptions(), backbone=NAMES[0], weights=weights, fit="crop")
+    options = replace(TrainOptions(), backbone=NAMES[0], weights=weights, resize_mode="crop")
     written = embed(tmp_path / "photos", tmp_path / "vectors.parquet", options, cache=cache)
     assert (written.rows, written.failed) == (3, 0)
     sight = StoredSight(tmp_path / "vectors.parquet", TrainOptions().backbone, weights)

@@ -275,7 +275,7 @@ def test_how_it_was_made_reads_well() -> None:
         location="my/site-model/report.html",
         unsure=selective(truth, p, rule, np.ones(120)),
         target=Target(precision=0.95, held_out_precision=0.987, held_out_coverage=0.993, reached=True),
-        facts={"Why int8": "it is faster. Else: --bits float32"},
+        facts={"Why int8": "it is faster. Else: --precision float32"},
     )
     page = Page(render_report(made))
     assert "whatsit report · site-model · 1 December 2026, 00:59" in page.text

@@ -238,7 +238,8 @@ def test_a_target_that_was_missed_is_said_first_and_everywhere() -> None:
     steps = suggest(made.evaluation, made.data, unsure=made.unsure, target=MISSED, train="whatsit train pets")
     assert steps[0] == (
         "95.0 % right answers were asked for, and were not reached: of held-out photos, the surest answers (31.0 % of "
-        "the photos) are right in 91.2 %. More photos help, or ask for less: `whatsit train pets --precision 0.91`."
+        "the photos) are right in 91.2 %. More photos help, or ask for less: "
+        "`whatsit train pets --target-precision 0.91`."
     ).replace(" %", "\N{NO-BREAK SPACE}%")
     missed = replace(made, target=MISSED)
     assert "95.0 % was asked for; the surest answers reach 91.2 %" in summary(missed)
@@ -259,7 +260,7 @@ def test_a_target_reached_before_may_be_missed_on_new_photos() -> None:
     assert first.startswith(
         "95.0\N{NO-BREAK SPACE}% right answers were asked for, and of those that it gave to these ph"
     )
-    assert "--precision 0." in first
+    assert "--target-precision 0." in first
     content = suggest(evaluation, DataFigures({}), unsure=unsure, target=replace(target, precision=0.5))
     assert not any("asked for" in step for step in content)
 

@@ -144,7 +144,8 @@ def test_a_model_reads_as_it_was_trained(tmp_path: Path) -> None:
             (tmp_path / "land" / kind / f"{i}.tif").write_bytes(tiff(bands, bands[..., 0], planarconfig="contig"))
     land, model = str(tmp_path / "land"), str(tmp_path / "model")
     run = CliRunner().invoke(
-        shell, ["train", land, "-o", model, "--bands", "4,3,2", "--cache", str(tmp_path / "cache"), "--bits", "float32"]
+        shell,
+        ["train", land, "-o", model, "--bands", "4,3,2", "--cache", str(tmp_path / "cache"), "--precision", "float32"],
     )
     assert run.exit_code == 0, run.output
     classifier = whatsit.load(model)
@@ -179,7 +180,18 @@ def test_embeddings_remember_bands(tmp_path: Path) -> None:
             bands = np.dstack([photo(32, 32, seed=i + 100 * (kind == "bare")), np.full((32, 32, 1), 9 * i, np.uint8)])
             (tmp_path / "land" / kind / f"{i}.tif").write_bytes(tiff(bands, planarconfig="contig"))
     file, model, cache = (str(tmp_path / name) for name in ("land.parquet", "model", "cache"))
-    embed = ["embed", str(tmp_path / "land"), "-o", file, "--bands", "4,3,2", "--cache", cache, "--bits", "float32"]
+    embed = [
+        "embed",
+        str(tmp_path / "land"),
+        "-o",
+        file,
+        "--bands",
+        "4,3,2",
+        "--cache",
+        cache,
+        "--precision",
+        "float32",
+    ]
     run = CliRunner().invoke(shell, embed)
     assert run.exit_code == 0, run.output
     run = CliRunner().invoke(shell, ["train", "--embeddings", file, "-o", model])

@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 
 from whatsit.images.decode import load_for_network, load_with_thumbnail, read_image
-from whatsit.images.preprocessing import Fit, Preprocessing, Size
+from whatsit.images.preprocessing import Preprocessing, ResizeMode, Size
 from whatsit.images.resize import fit_image
 
 from .samples import difference, encode, held, photo, real_photos
 
-FITS: list[Fit] = ["squash", "crop", "letterbox"]
+FITS: list[ResizeMode] = ["squash", "crop", "letterbox"]
 KINDS = ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "HEIF"]
 
 # The stated tolerance of a scaled-down decode, in levels of 255 on the network's input. Measured on 100 real
@@ -24,9 +24,9 @@ MEAN_TOLERANCE, MAX_TOLERANCE = 5, 80
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("fit", FITS)
-def test_path_and_bytes_and_both_steps_agree(tmp_path: Path, kind: str, fit: Fit) -> None:
-    path, preprocessing = tmp_path / "photo.any", Preprocessing(32, fit)
+@pytest.mark.parametrize("resize_mode", FITS)
+def test_path_and_bytes_and_both_steps_agree(tmp_path: Path, kind: str, resize_mode: ResizeMode) -> None:
+    path, preprocessing = tmp_path / "photo.any", Preprocessing(32, resize_mode)
     path.write_bytes(encode(photo(150, 200), kind))
     pixels = load_for_network(path, preprocessing)
     assert pixels.shape == (32, 32, 3)
@@ -39,12 +39,14 @@ def test_path_and_bytes_and_both_steps_agree(tmp_path: Path, kind: str, fit: Fit
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
-@pytest.mark.parametrize("fit", FITS)
+@pytest.mark.parametrize("resize_mode", FITS)
 @pytest.mark.parametrize("size", [(10, 50), (50, 10)])
-def test_a_jpeg_has_enough_pixels_for_the_longer_side(size: tuple[int, int], fit: Fit, orientation: int) -> None:
+def test_a_jpeg_has_enough_pixels_for_the_longer_side(
+    size: tuple[int, int], resize_mode: ResizeMode, orientation: int
+) -> None:
     """Though the camera be held the other way: twice 50 of the shorter side's 240."""
     data = held(Image.fromarray(photo(240, 900)), orientation, "JPEG")
-    preprocessing = Preprocessing(size, fit)
+    preprocessing = Preprocessing(size, resize_mode)
     enough = read_image(data, at_least=100)
     assert enough.shape == (120, 450, 3)
     assert np.array_equal(load_for_network(data, preprocessing), fit_image(enough, preprocessing))
@@ -84,7 +86,7 @@ def assert_close(source: bytes | Path, size: Size) -> None:
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_the_thumbnail_is_the_whole_image_whatever_the_fit(kind: str) -> None:
     data = encode(photo(200, 600), kind)
-    loaded = [load_with_thumbnail(data, Preprocessing(64, fit)) for fit in FITS]
+    loaded = [load_with_thumbnail(data, Preprocessing(64, resize_mode)) for resize_mode in FITS]
     assert loaded[0].thumbnail.shape == (32, 32)
     assert loaded[0].thumbnail.dtype == np.uint8
     assert all(np.array_equal(one.thumbnail, loaded[0].thumbnail) for one in loaded)

@@ -32,8 +32,8 @@ def paths(photos: Path) -> list[str]:
 @pytest.fixture(scope="session")
 def extractor(classifier: Classifier) -> FeatureExtractor:
     """The backbone that the model was trained on."""
-    backbone, fit = classifier.facts.backbone, classifier.facts.preprocessing.fit
-    return feature_extractor(backbone["name"], backbone["precision"], fit)
+    backbone, resize_mode = classifier.facts.backbone, classifier.facts.preprocessing.resize_mode
+    return feature_extractor(backbone["name"], backbone["precision"], resize_mode)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from whatsit.embedding.backbones.registry import feature_extractor
 from whatsit.embedding.session import open_session, run
 from whatsit.errors import WhatsitError
 from whatsit.images.limits import Limits
-from whatsit.images.preprocessing import Fit, Preprocessing
+from whatsit.images.preprocessing import Preprocessing, ResizeMode
 from whatsit.model.classifier import Classifier
 from whatsit.model.explain import OCCLUSION_GRID, Explanation, _resized, occlusion_grid
 from whatsit.model.export import export_graph
@@ -28,7 +28,7 @@ from whatsit.training.heads import HEAD_TYPES, TrainingData
 
 pytestmark = pytest.mark.slow
 
-Make = Callable[[str, Fit], Classifier]
+Make = Callable[[str, ResizeMode], Classifier]
 
 
 def constants(graph: bytes) -> dict[str, NDArray[np.float32]]:
@@ -86,8 +86,8 @@ def make(photos: Path) -> Make:
     """A classifier of 3 classes by any head and fit, on 12 photos."""
     some = [path for kind in sorted(photos.iterdir()) for path in sorted(kind.iterdir())[:4]]
 
-    def made(name: str, fit: Fit) -> Classifier:
-        extractor = feature_extractor("efficientnet-lite0", "int8", fit)
+    def made(name: str, resize_mode: ResizeMode) -> Classifier:
+        extractor = feature_extractor("efficientnet-lite0", "int8", resize_mode)
         pixels = np.stack([np.asarray(Image.open(path).resize((224, 224))) for path in some])
         x = run(open_session(extractor.graph), ["embedding"], pixels)[0]
         head_type = next(head_type for head_type in HEAD_TYPES.values() if head_type.name == name)
@@ -120,7 +120,7 @@ def as_classifier(backbone: bytes, head: Head, x: NDArray[np.float32], preproces
     return Classifier(facts, export_graph(backbone, head, 1.0, known, 3))
 
 
-BOXES: dict[tuple[Fit, tuple[int, int]], tuple[int, int, int, int]] = {
+BOXES: dict[tuple[ResizeMode, tuple[int, int]], tuple[int, int, int, int]] = {
     ("squash", (256, 192)): (0, 0, 256, 192),
     ("crop", (256, 192)): (32, 0, 224, 192),
     ("letterbox", (256, 192)): (0, -32, 256, 224),
@@ -130,11 +130,11 @@ BOXES: dict[tuple[Fit, tuple[int, int]], tuple[int, int, int, int]] = {
 }
 
 
-@pytest.mark.parametrize(("fit", "size"), BOXES)
-def test_the_heat_lies_over_what_the_network_saw(fit: Fit, size: tuple[int, int], make: Make) -> None:
+@pytest.mark.parametrize(("resize_mode", "size"), BOXES)
+def test_the_heat_lies_over_what_the_network_saw(resize_mode: ResizeMode, size: tuple[int, int], make: Make) -> None:
     photo = Image.fromarray(drawn_photo("shells", 3)).resize(size)
-    explanation = make("logistic", fit).explain(photo)
-    assert explanation.box == BOXES[fit, size]
+    explanation = make("logistic", resize_mode).explain(photo)
+    assert explanation.box == BOXES[resize_mode, size]
     assert explanation.photo.shape == (size[1], size[0], 3)
     assert explanation.overlay().size == size
 

@@ -21,7 +21,7 @@ from model.damage import Copy, put, rewrite
 from model.test_hostile import JSON
 from whatsit.errors import ModelFolderError
 from whatsit.images.limits import Limits
-from whatsit.images.preprocessing import Fit, Preprocessing
+from whatsit.images.preprocessing import Preprocessing, ResizeMode
 from whatsit.model.classifier import Classifier
 from whatsit.model.format import FILES, write_core
 from whatsit.model.golden import BYTES_AN_IMAGE, MOST, SIDE, TOLERANCE, check_golden, golden_bytes
@@ -119,8 +119,10 @@ def test_without_golden_answers_a_model_answers_all_the_same(copy: Copy, paths: 
 
 def test_a_model_that_sees_photos_otherwise_is_found(folder: Path, classifier: Classifier) -> None:
     facts = classifier.facts
-    fit: Fit = "squash" if facts.preprocessing.fit == "crop" else "crop"
-    other = Classifier(replace(facts, preprocessing=replace(facts.preprocessing, fit=fit)), classifier.graph)
+    resize_mode: ResizeMode = "squash" if facts.preprocessing.resize_mode == "crop" else "crop"
+    other = Classifier(
+        replace(facts, preprocessing=replace(facts.preprocessing, resize_mode=resize_mode)), classifier.graph
+    )
     with pytest.raises(
         ModelFolderError, match=r"answers differently here than where it was trained: golden image \d, "
     ):

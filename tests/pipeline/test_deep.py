@@ -33,7 +33,7 @@ from whatsit.training.run import Trained
 
 pytestmark = pytest.mark.slow
 
-OPTIONS = TrainOptions(fit="squash", bits="int8")
+OPTIONS = TrainOptions(resize_mode="squash", precision="int8")
 Spelling = Callable[[NDArray[np.float64], int], NDArray[np.generic]]
 SPELLINGS: dict[str, Spelling] = {  # 0 to 1, and the photo's number
     "uint8": lambda a, _: (a * 255).astype(np.uint8),

@@ -20,16 +20,16 @@ pytestmark = pytest.mark.slow
 def test_the_better_fit_is_found_by_trying(quick: TrainOptions, tmp_path: Path) -> None:
     folder = wide(tmp_path)
     steps: list[str] = []
-    trained = train(folder, tmp_path / "model", replace(quick, fit="auto"), progress=watching(steps))
+    trained = train(folder, tmp_path / "model", replace(quick, resize_mode="auto"), progress=watching(steps))
     assert steps[:5] == ["embedding", "finding copies", "trying crop", "trying squash", "embedding by squash"]
-    assert trained.classifier.facts.preprocessing.fit == "squash"
+    assert trained.classifier.facts.preprocessing.resize_mode == "squash"
     assert trained.evaluation.accuracy.value == 1
 
 
 def test_compare_finds_it_too(quick: TrainOptions, tmp_path: Path) -> None:
-    compared = compare(wide(tmp_path), {"probe": replace(quick, fit="auto")}, tmp_path / "compared")
+    compared = compare(wide(tmp_path), {"probe": replace(quick, resize_mode="auto")}, tmp_path / "compared")
     assert compared.comparison.winner.accuracy.value == 1
-    assert compared.trained.classifier.facts.preprocessing.fit == "squash"
+    assert compared.trained.classifier.facts.preprocessing.resize_mode == "squash"
 
 
 def wide(folder: Path) -> Path:

@@ -17,7 +17,7 @@ from whatsit.training.run import Trained
 
 pytestmark = pytest.mark.slow
 
-SMALL = TrainOptions(image_size=(64, 96), fit="crop", bits="float32")
+SMALL = TrainOptions(image_size=(64, 96), resize_mode="crop", precision="float32")
 
 
 @pytest.fixture(scope="module")

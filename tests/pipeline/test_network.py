@@ -148,9 +148,9 @@ def test_a_network_needs_photos_to_judge_on(small: Path, tmp_path: Path) -> None
 def test_the_fit_is_that_of_the_networks_own_input(small: Path, tmp_path: Path) -> None:
     """The photos are square: on a wide input a crop would lose most of them."""
     wide = replace(SCRATCH, image_size=(16, 48), network=replace(SCRATCH.network, epochs=1))
-    assert train(small, tmp_path / "model", wide).classifier.facts.preprocessing.fit == "squash"
+    assert train(small, tmp_path / "model", wide).classifier.facts.preprocessing.resize_mode == "squash"
     taller = replace(wide, image_size=(32, 24))
-    assert train(small, tmp_path / "other", taller).classifier.facts.preprocessing.fit == "crop"
+    assert train(small, tmp_path / "other", taller).classifier.facts.preprocessing.resize_mode == "crop"
 
 
 def test_photos_are_seen_on_the_cpu_where_onnx_runtime_has_no_package_for_the_device(

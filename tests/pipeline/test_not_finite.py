@@ -187,9 +187,9 @@ def test_comparing_names_it(with_black: Path, spread: TrainOptions, tmp_path: Pa
         compare(with_black, {"probe": spread}, tmp_path / "compared")
 
 
-@pytest.mark.parametrize("fit", ["auto", "crop"])
+@pytest.mark.parametrize("resize_mode", ["auto", "crop"])
 def test_a_photo_whose_middle_alone_is_black(
-    spread: TrainOptions, fit: Literal["auto", "crop"], tmp_path: Path
+    spread: TrainOptions, resize_mode: Literal["auto", "crop"], tmp_path: Path
 ) -> None:
     """A crop has no numbers for it, a squash has."""
     rng = np.random.default_rng(0)
@@ -201,7 +201,7 @@ def test_a_photo_whose_middle_alone_is_black(
             path = tmp_path / "photos" / label / f"{number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path)
-    trained = train(tmp_path / "photos", tmp_path / "model", replace(spread, fit=fit))
+    trained = train(tmp_path / "photos", tmp_path / "model", replace(spread, resize_mode=resize_mode))
     assert len(trained.report.data.left_out) == 2
     assert {Path(one.path).name for one in trained.report.data.left_out} == {"5.png"}
     assert {row["path"].rpartition("/")[2] for row in rows(trained.folder / FILES.predictions)}.isdisjoint({"5.png"})

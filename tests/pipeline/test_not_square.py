@@ -18,7 +18,7 @@ import whatsit
 from whatsit.api import embed, evaluate, train, train_from_embeddings
 from whatsit.errors import ImageError, ModelFolderError
 from whatsit.images.decode import load_for_network
-from whatsit.images.preprocessing import Fit, Preprocessing
+from whatsit.images.preprocessing import Preprocessing, ResizeMode
 from whatsit.images.resize import covered_box
 from whatsit.model.format import FILES, read_model, write_core
 from whatsit.model.golden import check_golden
@@ -31,7 +31,7 @@ from whatsit.training.run import Trained
 pytestmark = pytest.mark.slow
 
 SIZE = (16, 40)
-FITS: list[Fit] = ["squash", "crop", "letterbox"]
+FITS: list[ResizeMode] = ["squash", "crop", "letterbox"]
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def backbone(tmp_path_factory: pytest.TempPathFactory) -> str:
 def wide(
     request: pytest.FixtureRequest, backbone: str, photos: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Trained:
-    options = replace(PLAIN, backbone=backbone, fit=request.param)
+    options = replace(PLAIN, backbone=backbone, resize_mode=request.param)
     return train(photos, tmp_path_factory.mktemp("wide") / "model", options)
 
 
@@ -101,11 +101,11 @@ def test_the_heat_map_is_exact_and_in_its_place(wide: Trained, photo: bytes) -> 
     assert explanation.box == covered_box(256, 192, wide.classifier.facts.preprocessing)
     assert explanation.overlay().size == (256, 192)
     top = explanation.box[1]
-    assert top == {"squash": 0, "crop": 45, "letterbox": 0}[wide.classifier.facts.preprocessing.fit]
+    assert top == {"squash": 0, "crop": 45, "letterbox": 0}[wide.classifier.facts.preprocessing.resize_mode]
 
 
 def test_other_heads_are_explained_by_covering(backbone: str, photos: Path, photo: bytes, tmp_path: Path) -> None:
-    options = replace(PLAIN, backbone=backbone, fit="crop", head="knn")
+    options = replace(PLAIN, backbone=backbone, resize_mode="crop", head="knn")
     trained = train(photos, tmp_path / "model", options)
     explanation = trained.classifier.explain(photo)
     assert explanation.heat.shape == (3, 8)
@@ -125,11 +125,11 @@ def test_evaluated_stored_and_kept(wide: Trained, backbone: str, photos: Path, t
 
 
 def test_vectors_are_the_same_by_every_way(wide: Trained, backbone: str, photos: Path, tmp_path: Path) -> None:
-    fit = wide.classifier.facts.preprocessing.fit
+    resize_mode = wide.classifier.facts.preprocessing.resize_mode
     path = str(next(photos.rglob("*.jpg")))
-    vectors = ImageEmbedder(backbone=backbone, image_fit=fit).fit([path]).transform([path])
+    vectors = ImageEmbedder(backbone=backbone, resize_mode=resize_mode).fit([path]).transform([path])
     np.testing.assert_allclose(vectors, wide.classifier.embed(path), atol=1e-5)
-    embed(photos, tmp_path / "vectors.parquet", replace(PLAIN, backbone=backbone, fit=fit))
+    embed(photos, tmp_path / "vectors.parquet", replace(PLAIN, backbone=backbone, resize_mode=resize_mode))
     again = train_from_embeddings(tmp_path / "vectors.parquet", tmp_path / "again", replace(PLAIN, backbone=backbone))
-    assert again.classifier.facts.preprocessing == Preprocessing(SIZE, fit)
+    assert again.classifier.facts.preprocessing == Preprocessing(SIZE, resize_mode)
     assert (again.folder / FILES.graph).read_bytes() == (wide.folder / FILES.graph).read_bytes()

@@ -22,7 +22,7 @@ def hopeless(quick: TrainOptions, tmp_path_factory: pytest.TempPathFactory) -> T
     folder = tmp_path_factory.mktemp("hopeless")
     for number in range(120):
         save(folder / "photos" / ("heads", "tails")[number * 7 % 13 % 2] / f"{number}.jpg", 0, number)
-    return train(folder / "photos", folder / "model", replace(quick, precision=0.99))
+    return train(folder / "photos", folder / "model", replace(quick, target_precision=0.99))
 
 
 def test_a_target_that_was_missed_is_said(hopeless: Trained) -> None:

@@ -60,7 +60,7 @@ def test_trained_twice_is_the_same_byte_for_byte(model: Trained, photos: Path, c
 
 def test_a_second_run_embeds_nothing(model: Trained, photos: Path, cache: Path) -> None:
     facts = model.classifier.facts
-    extractor = feature_extractor(facts.backbone["name"], facts.backbone["precision"], facts.preprocessing.fit)
+    extractor = feature_extractor(facts.backbone["name"], facts.backbone["precision"], facts.preprocessing.resize_mode)
     with Embedder(extractor, cache) as embedder:
         assert embedder.fill([str(path) for path in photos.rglob("*.jpg")]).computed == 0
 

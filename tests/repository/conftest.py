@@ -15,7 +15,7 @@ from whatsit.model.versions.store import Repository
 
 @pytest.fixture(scope="session")
 def options(tmp_path_factory: pytest.TempPathFactory) -> TrainOptions:
-    return TrainOptions(backbone=network(tmp_path_factory.mktemp("own")), fit=PLAIN.fit)
+    return TrainOptions(backbone=network(tmp_path_factory.mktemp("own")), resize_mode=PLAIN.resize_mode)
 
 
 @pytest.fixture(scope="session")

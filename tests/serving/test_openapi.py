@@ -51,7 +51,9 @@ MAY_DIFFER = {"words", "checksum", "metrics"}  # keys of what depends on the mac
 @pytest.fixture(scope="module")
 def exact(photos: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """In float32, which answers the same on every processor: 8-bit sums saturate on some."""
-    return train(photos, tmp_path_factory.mktemp("exact") / "photos-model", TrainOptions(bits="float32"), cache=cache)
+    return train(
+        photos, tmp_path_factory.mktemp("exact") / "photos-model", TrainOptions(precision="float32"), cache=cache
+    )
 
 
 @pytest.fixture(scope="module")

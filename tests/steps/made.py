@@ -121,4 +121,4 @@ def make_embeddings(
     return dataset_of(records, "made"), seen
 
 
-PLAIN = TrainOptions(fit="squash")
+PLAIN = TrainOptions(resize_mode="squash")

@@ -141,7 +141,7 @@ def test_what_a_training_hangs_on() -> None:
 
     assert not changed(max_seconds=3.0)
     assert not changed(stop_at_accuracy=0.9)
-    for other in (replace(options, thumbnails=True), replace(options, precision=0.5)):
+    for other in (replace(options, thumbnails=True), replace(options, target_precision=0.5)):
         assert training_identity(photos, splits, other) == before
     assert changed(learning_rate=0.5)
     assert changed(layers=(8, 8))

@@ -144,7 +144,7 @@ USED_BY = {  # option → the methods that it has an effect on
     "dense": ("scratch",),
     "backbone": ("probe", "finetune"),
     "weights": ("probe", "finetune"),
-    "bits": ("probe",),
+    "precision": ("probe",),
     "head": ("probe",),
     "unfreeze": ("finetune",),
     "probe_first": ("finetune",),

@@ -242,9 +242,9 @@ balance_option = click.option(
 
 
 precision_option = click.option(
-    "--precision",
+    "--target-precision",
     type=FiniteRange(0, 1),
-    default=DEFAULTS.precision,
+    default=DEFAULTS.target_precision,
     show_default=True,
     help="Wanted share of right answers; below it the answer is 'unsure'.",
 )
@@ -298,9 +298,9 @@ image_size_option = click.option(
 
 
 bits_option = click.option(
-    "--bits",
+    "--precision",
     type=click.Choice(["auto", "int8", "float32"]),
-    default=DEFAULTS.bits,
+    default=DEFAULTS.precision,
     show_default=True,
     help="Precision of the backbone; auto is int8 where the processor multiplies 8-bit numbers natively.",
 )

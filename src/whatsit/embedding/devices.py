@@ -161,11 +161,11 @@ def settle_precision(wanted: Precision | Literal["auto"], backbone: str, device:
     if is_custom(backbone) or is_timm(backbone):
         return Settled("float32", f"{backbone} has no 8-bit form")
     if wanted != "auto":
-        return Settled(wanted, f"asked for: --bits {wanted}")
+        return Settled(wanted, f"asked for: --precision {wanted}")
     if device != "cpu":
         return Settled("float32", f"it runs on {device}, not on the CPU")
     if instruction := eight_bit_instruction():
         return Settled(
-            "int8", f"this processor multiplies 8-bit numbers natively ({instruction}). Else: --bits float32"
+            "int8", f"this processor multiplies 8-bit numbers natively ({instruction}). Else: --precision float32"
         )
-    return Settled("float32", "no instruction for 8-bit numbers is known of this processor. Else: --bits int8")
+    return Settled("float32", "no instruction for 8-bit numbers is known of this processor. Else: --precision int8")

@@ -31,7 +31,7 @@ from whatsit.embedding.store import THUMBNAIL_SIDE
 from whatsit.errors import EmbeddingError, MissingExtraError
 from whatsit.files import plain_os_errors
 from whatsit.images.limits import Limits, Page
-from whatsit.images.preprocessing import Fit, ValueRange, is_size, is_value_range
+from whatsit.images.preprocessing import STORED, ResizeMode, ValueRange, is_size, is_value_range
 
 AT_ONCE = 1024  # rows read from the cache, and written, at a time: 6 MB for 1,280 numbers each
 
@@ -42,7 +42,7 @@ class Provenance:
 
     backbone: str
     precision: Precision
-    fit: Fit
+    resize_mode: ResizeMode
     fingerprint: str
     dim: int
     image_size: tuple[int, int] | None = None  # (height, width) in pixels, where it was asked for
@@ -53,7 +53,7 @@ class Provenance:
     @classmethod
     def of(cls, extractor: FeatureExtractor, image_size: tuple[int, int] | None = None) -> "Provenance":
         seen = extractor.preprocessing
-        made = extractor.name, extractor.precision, seen.fit, extractor.fingerprint, extractor.dim
+        made = extractor.name, extractor.precision, seen.resize_mode, extractor.fingerprint, extractor.dim
         return cls(*made, image_size, seen.value_range, seen.bands, seen.page)
 
 
@@ -170,7 +170,8 @@ def pyarrow() -> ModuleType:
 
 def _schema(provenance: Provenance) -> Any:
     pa = pyarrow()
-    made = {key: value for key, value in asdict(provenance).items() if key not in LATER or value != LATER[key]}
+    values = {STORED.get(name, name): value for name, value in asdict(provenance).items()}
+    made = {key: value for key, value in values.items() if key not in LATER or value != LATER[key]}
     described = json.dumps({"format": FORMAT, **made})
     columns = [(name, pa.string()) for name in TEXTS]
     columns.append(("embedding", pa.list_(pa.float32(), provenance.dim)))
@@ -271,6 +272,7 @@ def _provenance(schema: Any) -> Provenance:
             "image_size": _size(values.get("image_size")),
             "value_range": _range(values.get("value_range")),
         }
+        values["resize_mode"] = values.pop(STORED["resize_mode"])
         provenance = Provenance(**values | pairs)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise EmbeddingError(f"its metadata are damaged ({error})") from error

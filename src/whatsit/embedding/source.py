@@ -21,7 +21,7 @@ from whatsit.embedding.parquet import StoredEmbeddings, read_parquet
 from whatsit.embedding.session import graph_device
 from whatsit.errors import EmbeddingError
 from whatsit.images.limits import Limits
-from whatsit.images.preprocessing import Fit
+from whatsit.images.preprocessing import ResizeMode
 from whatsit.notices import EMBEDDED, kept_if_interrupted
 from whatsit.progress import Advance, ProgressReporter, no_progress
 from whatsit.text import printable
@@ -46,17 +46,17 @@ class Embeddings:
 class Sight(Protocol):
     """How photos become vectors."""
 
-    def fits(self, dataset: Dataset, guess: Fit, matters: bool) -> tuple[Fit, bool]:
-        """The fit to begin with, and whether another may be tried."""
+    def first_resize_mode(self, dataset: Dataset, guess: ResizeMode, matters: bool) -> tuple[ResizeMode, bool]:
+        """The resize mode to begin with, and whether another may be tried."""
         ...
 
     def input_size(self) -> tuple[int, int]:
         """(height, width), in pixels or in proportion."""
         ...
 
-    def extractor(self, fit: Fit) -> FeatureExtractor: ...
+    def extractor(self, resize_mode: ResizeMode) -> FeatureExtractor: ...
 
-    def embed(self, dataset: Dataset, fit: Fit, step: str) -> Embeddings: ...
+    def embed(self, dataset: Dataset, resize_mode: ResizeMode, step: str) -> Embeddings: ...
 
 
 def embeddings_of(embedder: Embedder, dataset: Dataset, advance: Advance) -> Embeddings:
@@ -90,45 +90,47 @@ class FreshSight:
     options: TrainOptions
     cache: Path
     progress: ProgressReporter = no_progress
-    _made: dict[Fit, FeatureExtractor] = field(default_factory=dict, repr=False, compare=False)  # half a second each
+    _made: dict[ResizeMode, FeatureExtractor] = field(
+        default_factory=dict, repr=False, compare=False
+    )  # half a second each
 
-    def fits(self, dataset: Dataset, guess: Fit, matters: bool) -> tuple[Fit, bool]:
-        return (guess, matters) if self.options.fit == "auto" else (self.options.fit, False)
+    def first_resize_mode(self, dataset: Dataset, guess: ResizeMode, matters: bool) -> tuple[ResizeMode, bool]:
+        return (guess, matters) if self.options.resize_mode == "auto" else (self.options.resize_mode, False)
 
     def input_size(self) -> tuple[int, int]:
         """The table's are square; others have to be looked at."""
         if self.options.image_size:
             return self.options.image_size
-        if self.options.backbone in BACKBONES or self.options.fit != "auto":
+        if self.options.backbone in BACKBONES or self.options.resize_mode != "auto":
             return 1, 1
         preprocessing = self.extractor("squash").preprocessing
         return preprocessing.height, preprocessing.width
 
-    def extractor(self, fit: Fit) -> FeatureExtractor:
-        if fit not in self._made:
+    def extractor(self, resize_mode: ResizeMode) -> FeatureExtractor:
+        if resize_mode not in self._made:
             options = self.options
-            settled = settle_precision(options.bits, options.backbone, options.device)
+            settled = settle_precision(options.precision, options.backbone, options.device)
             with self._preparing():
                 made = feature_extractor(
-                    options.backbone, settled.precision, fit, options.weights, self.cache, options.image_size
+                    options.backbone, settled.precision, resize_mode, options.weights, self.cache, options.image_size
                 )
             made = replace(made, precision_reason=settled.reason)
-            self._made[fit] = made.with_range(options.value_range).reading(options.limits)
-        return self._made[fit]
+            self._made[resize_mode] = made.with_range(options.value_range).reading(options.limits)
+        return self._made[resize_mode]
 
     def _preparing(self) -> AbstractContextManager[object]:
         """The first use of a network of timm takes seconds, and a download."""
         name = self.options.backbone
         return self.progress(f"preparing {name}", None) if is_timm(name) else nullcontext()
 
-    def embedder(self, fit: Fit) -> Embedder:
+    def embedder(self, resize_mode: ResizeMode) -> Embedder:
         options = self.options
-        return Embedder(self.extractor(fit), self.cache, device=options.device, limits=options.limits)
+        return Embedder(self.extractor(resize_mode), self.cache, device=options.device, limits=options.limits)
 
-    def embed(self, dataset: Dataset, fit: Fit, step: str) -> Embeddings:
+    def embed(self, dataset: Dataset, resize_mode: ResizeMode, step: str) -> Embeddings:
         with (
             kept_if_interrupted(lambda: EMBEDDED),
-            self.embedder(fit) as embedder,
+            self.embedder(resize_mode) as embedder,
             self.progress(step, len(dataset.records)) as advance,
         ):
             return embeddings_of(embedder, dataset, advance)
@@ -138,14 +140,14 @@ def common_sight(options: TrainOptions, cache: Path, progress: ProgressReporter)
     """Through the default backbone, which finds copies and splits alike for all methods."""
     device = graph_device(options.device)
     return FreshSight(
-        replace(options, device=device, backbone=DEFAULT_BACKBONE, bits="auto", weights=None, image_size=None),
+        replace(options, device=device, backbone=DEFAULT_BACKBONE, precision="auto", weights=None, image_size=None),
         cache,
         progress,
     )
 
 
 class StoredSight:
-    """Takes the vectors from a Parquet file of `whatsit embed`; its fit is settled.
+    """Takes the vectors from a Parquet file of `whatsit embed`; its resize mode is settled.
 
     backbone: looked at where the file was made with a network of the user's own, which it does not hold; weights: where
     it was made with the user's weights in a network of timm.
@@ -161,7 +163,7 @@ class StoredSight:
                 f"{path}: made with {made.backbone}, a network of your own. Name it: --backbone my.onnx"
             )
         name = made.backbone if known else backbone
-        plain = feature_extractor(name, made.precision, made.fit, weights, size=made.image_size)
+        plain = feature_extractor(name, made.precision, made.resize_mode, weights, size=made.image_size)
         seen = plain.with_range(made.value_range).reading(Limits(bands=made.bands, page=made.page))
         self._extractor = replace(seen, precision_reason=f"as embedded in {printable(path.name)}")
         if self._extractor.fingerprint != made.fingerprint:
@@ -181,16 +183,16 @@ class StoredSight:
             records.append(Record(uri, label, split, group))
         return dataset_of(records, self._path.stem, label_dict)
 
-    def fits(self, dataset: Dataset, guess: Fit, matters: bool) -> tuple[Fit, bool]:
-        return self._extractor.preprocessing.fit, False
+    def first_resize_mode(self, dataset: Dataset, guess: ResizeMode, matters: bool) -> tuple[ResizeMode, bool]:
+        return self._extractor.preprocessing.resize_mode, False
 
     def input_size(self) -> tuple[int, int]:
         preprocessing = self._extractor.preprocessing
         return preprocessing.height, preprocessing.width
 
-    def extractor(self, fit: Fit) -> FeatureExtractor:
+    def extractor(self, resize_mode: ResizeMode) -> FeatureExtractor:
         return self._extractor
 
-    def embed(self, dataset: Dataset, fit: Fit, step: str) -> Embeddings:
+    def embed(self, dataset: Dataset, resize_mode: ResizeMode, step: str) -> Embeddings:
         s = self._stored
         return Embeddings(s.digests, s.errors, s.vectors, s.thumbnails)

@@ -32,7 +32,7 @@ from whatsit.images.formats import HEAD, name_of_unread, sniff, what_it_is
 from whatsit.images.libraries import hush_pillow
 from whatsit.images.limits import DEFAULT_LIMITS, Limits, check_format, check_pixels, check_stored_pixels
 from whatsit.images.preprocessing import Preprocessing, ValueRange
-from whatsit.images.resize import fit, orientation, swaps_sides, turn_upright
+from whatsit.images.resize import orientation, resize, swaps_sides, turn_upright
 from whatsit.images.source import FIRST, SENT, Source, read_bytes
 from whatsit.notices import note
 
@@ -208,7 +208,7 @@ def _reason(kind: str, error: Exception) -> str:
 
 
 # A JPEG's shorter side is decoded to at least this many times the longer side of the network's input. Whichever way
-# the photo is held and whatever the fit, both sides then have so many times the pixels that the input shows of them.
+# the photo is held and whatever the resize mode, both sides then have so many times the pixels that the input shows.
 # Measured on 100 photos, all scaled down: the network's input is on average 0.6 of 255 from that of a full decode at
 # 2 (worst photo 2.1, worst pixel 43), and 1.8 at 1 (4.9, 134).
 _SPARE = 2
@@ -222,7 +222,7 @@ class Loaded:
     """One decoded image: the network's input, a thumbnail to tell near-duplicates by, and its size."""
 
     pixels: NDArray[np.uint8]  # (height, width, 3) RGB, the network's input
-    thumbnail: NDArray[np.uint8]  # (32, 32) grey, the whole image squashed whatever `fit` says
+    thumbnail: NDArray[np.uint8]  # (32, 32) grey, the whole image squashed whatever `resize_mode` says
     width: int  # of the upright original, in pixels
     height: int
     note: str | None = None  # what a reader of an answer should know of it
@@ -257,13 +257,13 @@ def load_noted(
 ) -> tuple[NDArray[np.uint8], str | None]:
     """The same, and what a reader of an answer should know of it (`doubt`). Raises `ImageError`."""
     decoded = _decode_for(source, preprocessing, limits)
-    return np.array(fit(decoded.image, preprocessing)), _note(source, decoded, preprocessing)
+    return np.array(resize(decoded.image, preprocessing)), _note(source, decoded, preprocessing)
 
 
 def load_with_thumbnail(source: Source, preprocessing: Preprocessing, limits: Limits = DEFAULT_LIMITS) -> Loaded:
     """The same input with a thumbnail and the original's size, from the same decode. Raises `ImageError`."""
     decoded = _decode_for(source, preprocessing, limits)
-    pixels = np.array(fit(decoded.image, preprocessing))
+    pixels = np.array(resize(decoded.image, preprocessing))
     note = _note(source, decoded, preprocessing)
     return Loaded(pixels, thumbnail(decoded.image), decoded.width, decoded.height, note)
 

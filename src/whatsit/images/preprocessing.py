@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from whatsit.images.limits import Limits, Page
 
-Fit = Literal["squash", "crop", "letterbox"]
+ResizeMode = Literal["squash", "crop", "letterbox"]
 Interpolation = Literal["bilinear", "bicubic"]
 Size = int | tuple[int, int]  # pixels: of both sides, or (height, width)
 ValueRange = tuple[float, float]  # (black, white), in the values of deep images
@@ -31,6 +31,8 @@ def sides(size: Size) -> tuple[int, int]:
 
 
 _LATER = {"value_range": None, "bands": None, "page": "first"}  # keys that models of before lack, and their value then
+STORED = {"resize_mode": "fit"}  # field → its key in model.json and in files of embeddings, where that is another
+_FIELDS = {key: name for name, key in STORED.items()}
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Preprocessing:
     """
 
     size: Size = 224  # what most ImageNet networks were trained with
-    fit: Fit = "squash"  # loses nothing of the picture, at the price of its proportions
+    resize_mode: ResizeMode = "squash"  # loses nothing of the picture, at the price of its proportions
     interpolation: Interpolation = "bilinear"  # Pillow's, antialiased; in 0.6 of the time of bicubic
     value_range: ValueRange | None = None  # of deep images; None: the model is of 8 bits, and each photo has its own
 
@@ -57,8 +59,8 @@ class Preprocessing:
             raise ValueError(f"size must be a number of pixels from 1, or (height, width), got {self.size!r}")
         height, width = sides(self.size)
         object.__setattr__(self, "size", height if height == width else (height, width))
-        if self.fit not in get_args(Fit):
-            raise ValueError(f"fit must be one of {get_args(Fit)}, got {self.fit!r}")
+        if self.resize_mode not in get_args(ResizeMode):
+            raise ValueError(f"fit must be one of {get_args(ResizeMode)}, got {self.resize_mode!r}")
         if self.interpolation not in get_args(Interpolation):
             raise ValueError(f"interpolation must be one of {get_args(Interpolation)}, got {self.interpolation!r}")
         if self.value_range is not None:
@@ -85,7 +87,8 @@ class Preprocessing:
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON, pairs as lists; of the later options only those that are set. `from_dict` reads it."""
         values = {name: list(one) if isinstance(one, tuple) else one for name, one in asdict(self).items()}
-        return {name: one for name, one in values.items() if name not in _LATER or one != _LATER[name]}
+        kept = {name: one for name, one in values.items() if name not in _LATER or one != _LATER[name]}
+        return {STORED.get(name, name): one for name, one in kept.items()}
 
     def reading(self, limits: Limits) -> Limits:
         """The limits, for files to be read as the model's training photos were, where it was trained on such."""
@@ -102,7 +105,7 @@ class Preprocessing:
         """The inverse of `as_dict`. Raises `ValueError` for a missing or unknown key, or a wrong value."""
         if values.keys() - _LATER.keys() != cls().as_dict().keys():
             raise ValueError(f"preprocessing has size, fit and interpolation, got {sorted(values)}")
-        return cls(**values)
+        return cls(**{_FIELDS.get(name, name): one for name, one in values.items()})
 
 
 def range_words(value_range: ValueRange) -> str:

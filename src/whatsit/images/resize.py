@@ -1,6 +1,6 @@
-"""An upright RGB image → a network's input: the shape (`fit`) and the resize (`interpolation`).
+"""An upright RGB image → a network's input: the shape (`resize_mode`) and the resize (`interpolation`).
 
-Which fit is best differs by data set, by up to 7 points of accuracy either way: measure.
+Which mode is best differs by data set, by up to 7 points of accuracy either way: measure.
 
 Turn an image upright by its EXIF (or XMP) orientation.
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from whatsit.images.preprocessing import Fit, Preprocessing
+from whatsit.images.preprocessing import Preprocessing, ResizeMode
 
 _RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
@@ -26,12 +26,12 @@ def fit_image(pixels: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArra
     """`(H, W, 3) uint8` → `(height, width, 3) uint8`, C-contiguous. Raises `ValueError` for any other array."""
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
         raise ValueError(f"an image is uint8 (H, W, 3), got {pixels.dtype} {pixels.shape}")
-    return np.array(fit(Image.fromarray(pixels), preprocessing))
+    return np.array(resize(Image.fromarray(pixels), preprocessing))
 
 
-def fit(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
+def resize(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
     """The same for a Pillow image of mode RGB, which spares two copies."""
-    return _FITS[preprocessing.fit](image, preprocessing, _RESAMPLING[preprocessing.interpolation])
+    return _RESIZES[preprocessing.resize_mode](image, preprocessing, _RESAMPLING[preprocessing.interpolation])
 
 
 def _squash(image: Image.Image, preprocessing: Preprocessing, resampling: Image.Resampling) -> Image.Image:
@@ -52,7 +52,7 @@ def _letterbox(image: Image.Image, preprocessing: Preprocessing, resampling: Ima
     return canvas
 
 
-_FITS: dict[Fit, Callable[[Image.Image, Preprocessing, Image.Resampling], Image.Image]] = {
+_RESIZES: dict[ResizeMode, Callable[[Image.Image, Preprocessing, Image.Resampling], Image.Image]] = {
     "squash": _squash,
     "crop": _crop,
     "letterbox": _letterbox,
@@ -65,12 +65,12 @@ def covered_box(width: int, height: int, preprocessing: Preprocessing) -> tuple[
     Of the input's proportions and in the middle, but for a squash, which covers all: a crop is the largest such box
     within the image, a letterbox the smallest around it. Its sides are whole pixels, at least one.
     """
-    if preprocessing.fit == "squash":
+    if preprocessing.resize_mode == "squash":
         return 0, 0, width, height
     across = max(1, round(height * preprocessing.width / preprocessing.height))  # where the image's height is kept
     down = max(1, round(width * preprocessing.height / preprocessing.width))  # where its width is
     wide = width * preprocessing.height > height * preprocessing.width  # wider than the input, for its height
-    box = (across, height) if wide == (preprocessing.fit == "crop") else (width, down)
+    box = (across, height) if wide == (preprocessing.resize_mode == "crop") else (width, down)
     left, top = (width - box[0]) // 2, (height - box[1]) // 2
     return left, top, left + box[0], top + box[1]
 

@@ -4,7 +4,7 @@ It is measured before anything is embedded, on photos that the user did not set 
 which photos are deep; those of 8 bits are not decoded. The sample goes by label and name, so that neither the folder's
 place nor its order matters, and a few photos more or fewer hardly change it.
 
-Which fit: squash or crop. It is a property of the trained model, and the better one differs by data set.
+Which resize mode: squash or crop. It is a property of the trained model, and the better one differs by data set.
 
 A guess by the photos' shape comes first; it is then tried against the other on a sample of the photos to learn
 from, by cross-validated log loss. Photos of the input's proportions are the same either way, and cost nothing.
@@ -30,7 +30,7 @@ from whatsit.images.colour import measured_range, sample_of, shows_nothing
 from whatsit.images.decode import read_deep_values, read_size
 from whatsit.images.inputs import deep_values
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
-from whatsit.images.preprocessing import Fit, ValueRange, range_words
+from whatsit.images.preprocessing import ResizeMode, ValueRange, range_words
 from whatsit.images.source import Source, split_page
 from whatsit.machine import cores
 from whatsit.notices import notice
@@ -186,16 +186,16 @@ ALIKE = 1.05  # proportions of a photo over those of the input; below, cropping 
 ELONGATED = 2.0  # above, a crop would lose more than half of the picture
 
 
-SAMPLE = 400  # photos to learn from that both fits are tried on
+SAMPLE = 400  # photos to learn from that both resize modes are tried on
 
 
-GAIN = 0.03  # share of the log loss that the other fit must save
+GAIN = 0.03  # share of the log loss that the other resize mode must save
 
 
-def likely_fit(
+def likely_resize_mode(
     dataset: Dataset, height: int = 1, width: int = 1, *, limits: Limits = DEFAULT_LIMITS
-) -> tuple[Fit, bool]:
-    """The fit that the photos' shape suggests, and whether another could make a difference.
+) -> tuple[ResizeMode, bool]:
+    """The resize mode that the photos' shape suggests, and whether another could make a difference.
 
     height, width: of the network's input, whose proportions alone matter; limits: a photo beyond them is not looked at.
     """
@@ -222,27 +222,31 @@ def sample_rows(photos: TrainingSet, splits: Splits) -> Rows:
     return np.sort(np.array(sorted(splits.train, key=lambda i: digests[i])[:SAMPLE], np.int64))
 
 
-def better_fit(
-    photos: TrainingSet, splits: Splits, here: Fit, embed: Callable[[Dataset, Fit], Embeddings], options: TrainOptions
-) -> Fit:
-    """`here`, or the other fit where that saves enough of the log loss on the sample, or has numbers for more of it."""
-    other: Fit = "crop" if here == "squash" else "squash"
+def better_resize_mode(
+    photos: TrainingSet,
+    splits: Splits,
+    here: ResizeMode,
+    embed: Callable[[Dataset, ResizeMode], Embeddings],
+    options: TrainOptions,
+) -> ResizeMode:
+    """`here`, or the other mode where that saves enough of the sample's log loss, or has numbers for more of it."""
+    other: ResizeMode = "crop" if here == "squash" else "squash"
     rows = sample_rows(photos, splits)
     records = photos.records
     sample = replace(photos.dataset, records=tuple(records[i] for i in rows))
-    seen = {fit: embed(sample, fit) for fit in (here, other)}
-    counts = {fit: len(one.readable) for fit, one in seen.items()}
+    seen = {resize_mode: embed(sample, resize_mode) for resize_mode in (here, other)}
+    counts = {resize_mode: len(one.readable) for resize_mode, one in seen.items()}
     if counts[here] != counts[other]:
-        return max((here, other), key=lambda fit: counts[fit])
+        return max((here, other), key=lambda resize_mode: counts[resize_mode])
     losses = {
-        fit: _loss(photos, rows[one.readable], one.vectors, options)  # a photo may have gone since
-        for fit, one in seen.items()
+        resize_mode: _loss(photos, rows[one.readable], one.vectors, options)  # a photo may have gone since
+        for resize_mode, one in seen.items()
     }
     return other if losses[other] < (1 - GAIN) * losses[here] else here
 
 
 def _loss(photos: TrainingSet, rows: Rows, x: NDArray[np.float32], options: TrainOptions) -> float:
-    """Cross-validated log loss of the sample, seen through some fit's vectors x (sample, dim)."""
+    """Cross-validated log loss of the sample, by one resize mode's vectors x (sample, dim)."""
     folds = folds_of(photos, rows, options.seed)
     data = TrainingData(x, photos.labels[rows], len(photos.dataset.classes), options.balance, options.seed)
     return min(select_head(data, HEAD_TYPES[options.head], make_folds(folds)).losses.values())

@@ -54,7 +54,7 @@ def fit_probe(photos: TrainingSet, splits: Splits, options: TrainOptions) -> Fit
     mine = data.subset(splits.train)
     selected = select_head(mine, head_type, splits.cv)
     ood_score = fit_ood_score(mine.x, mine.labels, photos.components[splits.train])
-    threshold = threshold_of(selected, mine.labels, options.precision, ood_score)
+    threshold = threshold_of(selected, mine.labels, options.target_precision, ood_score)
     test_probabilities, raw = _test_probabilities(data, splits, selected, options)
     out_of_sample = np.full((len(photos.labels), data.classes), np.nan)
     folds = folds_of(photos, splits.train, options.seed, HALVES if costly(len(splits.train), data.classes) else FOLDS)

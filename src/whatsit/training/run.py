@@ -21,7 +21,7 @@ from whatsit.training.experiment import TrainingSet, make_training_set
 from whatsit.training.network.build import build_for, check_networks, introduce
 from whatsit.training.network.method import fit_from_network, train_network
 from whatsit.training.network.resume import keep_checkpoint, training_identity, unfinished, with_rate
-from whatsit.training.preparation import better_fit, likely_fit
+from whatsit.training.preparation import better_resize_mode, likely_resize_mode
 from whatsit.training.probe import Fitted, fit_probe
 from whatsit.training.save import SaveRequest, save_model, training_figures
 from whatsit.training.splits import Splits, make_splits, unused_shares, with_other_embeddings
@@ -94,7 +94,7 @@ def _train_network(
     options, progress = request.options, request.progress
     check_networks(options)
     photos, splits, extractor = prepare(dataset, common_sight(options, cache, progress), options, progress)
-    built = build_for(dataset, options, extractor.preprocessing.fit, progress)
+    built = build_for(dataset, options, extractor.preprocessing.resize_mode, progress)
     introduce(built, show_network)
     callbacks, identity = run.callbacks, training_identity(photos, splits, options)
     if progress is no_progress and not in_notebook():  # a script: a line an epoch, as there is no bar
@@ -127,9 +127,11 @@ def evaluate_and_save(
 def prepare(
     dataset: Dataset, sight: Sight, options: TrainOptions, progress: ProgressReporter
 ) -> tuple[TrainingSet, Splits, FeatureExtractor]:
-    """The photos that take part, the splits, and the extractor whose fit suits them."""
-    fit, undecided = sight.fits(dataset, *likely_fit(dataset, *sight.input_size(), limits=options.limits))
-    embeddings = sight.embed(dataset, fit, "embedding")
+    """The photos that take part, the splits, and the extractor whose resize mode suits them."""
+    resize_mode, undecided = sight.first_resize_mode(
+        dataset, *likely_resize_mode(dataset, *sight.input_size(), limits=options.limits)
+    )
+    embeddings = sight.embed(dataset, resize_mode, "embedding")
     with progress("finding copies", None):
         photos = make_training_set(dataset, embeddings, options)
     notice_proposals(photos.related, "To keep each source together: --group-by-name always")
@@ -137,8 +139,12 @@ def prepare(
     if unused := unused_shares(photos, splits, options):
         notice(unused)
     if undecided and options.method == "probe":
-        better = better_fit(photos, splits, fit, lambda some, f: sight.embed(some, f, f"trying {f}"), options)
-        if better != fit:
-            fit = better
-            photos, splits = with_other_embeddings(photos, splits, sight.embed(dataset, fit, f"embedding by {fit}"))
-    return photos, splits, sight.extractor(fit)
+        better = better_resize_mode(
+            photos, splits, resize_mode, lambda some, mode: sight.embed(some, mode, f"trying {mode}"), options
+        )
+        if better != resize_mode:
+            resize_mode = better
+            photos, splits = with_other_embeddings(
+                photos, splits, sight.embed(dataset, resize_mode, f"embedding by {resize_mode}")
+            )
+    return photos, splits, sight.extractor(resize_mode)

@@ -118,7 +118,7 @@ def model_facts(request: SaveRequest, data: str) -> ModelFacts:
         unsure=Unsure(
             threshold=fitted.threshold.value,
             similarity=fitted.ood_score.limit,
-            precision=options.precision,
+            precision=options.target_precision,
             reached=fitted.threshold.reached,
             held_out_precision=fitted.threshold.precision,
             held_out_coverage=fitted.threshold.coverage,
@@ -246,7 +246,7 @@ def _how_made(facts: ModelFacts, fitted: Fitted) -> Mapping[str, str]:
         "Backbone": f"{backbone['name']}, {backbone['precision']}, {backbone['dim']} features",
         f"Why {backbone['precision']}": str(backbone["precision_reason"]),
         "Backbone's licence": f"{backbone['licence']}. {backbone['source']}",
-        "Image": f"{facts.preprocessing.dimensions} pixels, by {facts.preprocessing.fit}",
+        "Image": f"{facts.preprocessing.dimensions} pixels, by {facts.preprocessing.resize_mode}",
         **_fitting_facts(facts, fitted.history, chosen_on),
         "Seed": str(facts.training["seed"]),
         "Data fingerprint": facts.data["fingerprint"][:16],
@@ -333,7 +333,7 @@ def training_figures(request: SaveRequest) -> dict[str, object]:
         "thresholds": {
             "probability": fitted.threshold.value,
             "similarity": fitted.ood_score.limit,
-            "precision": request.options.precision,
+            "precision": request.options.target_precision,
             "reached": fitted.threshold.reached,
             "held_out_precision": fitted.threshold.precision,
             "held_out_coverage": fitted.threshold.coverage,

@@ -34,7 +34,15 @@ from whatsit.config import TrainOptions
 if TYPE_CHECKING:
     from whatsit.training.compare.trial import Trial
 
-OF_CANDIDATES = ("method", "backbone", "weights", "image_size", "fit", "bits", "head")  # and all of networks but
+OF_CANDIDATES = (
+    "method",
+    "backbone",
+    "weights",
+    "image_size",
+    "resize_mode",
+    "precision",
+    "head",
+)  # and all of networks but
 NOT_OF_CANDIDATES = ("resume", "keep_checkpoint")  # a comparison always goes on where it ended
 FORM = "METHOD [OPTION]..."
 

@@ -27,7 +27,7 @@ from whatsit.config import TrainOptions
 @backbone_option
 @image_size_option
 @click.option(
-    "--fit", type=click.Choice(["squash", "crop", "letterbox"]), help="How a photo becomes the network's input."
+    "--resize-mode", type=click.Choice(["squash", "crop", "letterbox"]), help="How a photo becomes the network's input."
 )
 @value_range_option
 @bits_option
@@ -42,9 +42,9 @@ def command(
     backbone: str,
     weights: str | None,
     image_size: tuple[int, int] | None,
-    fit: str | None,
+    resize_mode: str | None,
     value_range: tuple[float, float] | None,
-    bits: str,
+    precision: str,
     device: str,
     cache: str | None,
     max_bytes: int,
@@ -53,8 +53,8 @@ def command(
 ) -> None:
     """Write the embeddings of photos to a Parquet file, for other tools or for 'whatsit train --embeddings'.
 
-    DATA is as for 'whatsit train', or any folder: photos in no class folder have no label. Without --fit, the shape
-    of the photos decides: crop, or squash where a crop would lose half of them.
+    DATA is as for 'whatsit train', or any folder: photos in no class folder have no label. Without --resize-mode, the
+    shape of the photos decides: crop, or squash where a crop would lose half of them.
     """
     from whatsit.api import embed
 
@@ -62,9 +62,9 @@ def command(
         backbone=backbone,
         weights=weights,
         image_size=image_size,
-        fit=fit or "auto",  # type: ignore[arg-type]
+        resize_mode=resize_mode or "auto",  # type: ignore[arg-type]
         value_range=value_range,
-        bits=bits,  # type: ignore[arg-type]
+        precision=precision,  # type: ignore[arg-type]
         device=device,
         limits=limits(max_bytes, max_pixels),
     )

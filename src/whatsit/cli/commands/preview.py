@@ -29,7 +29,7 @@ from whatsit.text import number, printable
 @click.option("--photos", type=click.IntRange(1, 50), default=6, show_default=True, help="Rows.")
 @click.option("--copies", type=click.IntRange(1, 20), default=5, show_default=True, help="Of each photo.")
 @click.option(
-    "--fit",
+    "--resize-mode",
     type=click.Choice(["auto", "squash", "crop", "letterbox"]),
     default="auto",
     show_default=True,
@@ -50,7 +50,7 @@ def command(
     image_size: tuple[int, int],
     photos: int,
     copies: int,
-    fit: str,
+    resize_mode: str,
     seed: int,
     max_bytes: int,
     max_pixels: int,
@@ -68,7 +68,7 @@ def command(
         raise MissingExtraError("PyTorch", "networks") from None
     from whatsit.data.read import read_photos
     from whatsit.training.network.preview import PreviewOptions, preview
-    from whatsit.training.preparation import likely_fit, look_at
+    from whatsit.training.preparation import likely_resize_mode, look_at
 
     allowed = limits(max_bytes, max_pixels)
     dataset = read_photos(data, chosen_reading(reading))
@@ -77,7 +77,9 @@ def command(
     options = PreviewOptions(
         augment=augment,
         size=image_size,
-        fit=likely_fit(dataset, *image_size, limits=allowed)[0] if fit == "auto" else fit,  # type: ignore[arg-type]
+        resize_mode=likely_resize_mode(dataset, *image_size, limits=allowed)[0]
+        if resize_mode == "auto"
+        else resize_mode,  # type: ignore[arg-type]
         photos=photos,
         copies=copies,
         seed=seed,

@@ -34,7 +34,18 @@ from whatsit.config import Method, TrainOptions
 SHARE = FiniteRange(0, 1, max_open=True)
 # Settled by the file of embeddings.
 NOT_WITH_EMBEDDINGS = (
-    *("valid_data", "test_data", "image_size", "fit", "value_range", "bands", "page", "bits", "cache", "method"),
+    *(
+        "valid_data",
+        "test_data",
+        "image_size",
+        "resize_mode",
+        "value_range",
+        "bands",
+        "page",
+        "precision",
+        "cache",
+        "method",
+    ),
     *FIELDS,
 )
 
@@ -57,9 +68,9 @@ NOT_WITH_EMBEDDINGS = (
 @backbone_option
 @image_size_option
 @click.option(
-    "--fit",
+    "--resize-mode",
     type=click.Choice(["auto", "squash", "crop", "letterbox"]),
-    default=DEFAULTS.fit,
+    default=DEFAULTS.resize_mode,
     show_default=True,
     help="How a photo becomes the network's input.",
 )

@@ -28,7 +28,7 @@ HELP = {  # where train's would say more than is true of a network
 }
 LEFT_OUT = (
     "valid_data", "test_data", "label_dict",  # a manifest says the same
-    "embeddings", "bits", "head",  # of a probe
+    "embeddings", "precision", "head",  # of a probe
     "devices", "resume", "keep_checkpoint", "tensorboard",  # of a single training
 )  # fmt: skip
 

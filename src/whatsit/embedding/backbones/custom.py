@@ -19,7 +19,7 @@ from whatsit.embedding.backbones.extractor import FeatureExtractor
 from whatsit.embedding.backbones.wrap import Description, Ends, read_description, wrap
 from whatsit.embedding.session import open_session, run
 from whatsit.errors import BackboneError
-from whatsit.images.preprocessing import Fit, Preprocessing, sides
+from whatsit.images.preprocessing import Preprocessing, ResizeMode, sides
 
 TOLERANCE = 1e-3  # of the largest number: admits another order of summation, not another network
 
@@ -72,7 +72,7 @@ def check_features(features: Float32, embedding: Float32) -> None:
 OLDEST_OPSET = 13  # from then on the nodes of `wrap.py`, and those of a head, mean what they mean today
 
 
-def custom_extractor(path: Path, fit: Fit) -> FeatureExtractor:
+def custom_extractor(path: Path, resize_mode: ResizeMode) -> FeatureExtractor:
     """Raises BackboneError where either file cannot be read, or they do not fit each other."""
     try:
         model = _load(path)
@@ -83,7 +83,7 @@ def custom_extractor(path: Path, fit: Fit) -> FeatureExtractor:
     return FeatureExtractor(
         name=description.name or path.stem,
         precision="float32",
-        preprocessing=Preprocessing(description.size, fit, description.interpolation),
+        preprocessing=Preprocessing(description.size, resize_mode, description.interpolation),
         dim=dim,
         licence=description.licence,
         source=description.source,

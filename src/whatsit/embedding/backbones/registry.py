@@ -19,7 +19,7 @@ from whatsit.embedding.backbones.extractor import FeatureExtractor
 from whatsit.embedding.backbones.names import exported_file, is_custom, is_timm
 from whatsit.embedding.location import cache_folder
 from whatsit.errors import BackboneError, MissingExtraError
-from whatsit.images.preprocessing import Fit, Preprocessing, Size
+from whatsit.images.preprocessing import Preprocessing, ResizeMode, Size
 from whatsit.text import meant
 
 
@@ -82,7 +82,7 @@ def _build(backbone: Backbone, precision: Precision, size: Size) -> bytes:
 def feature_extractor(
     name: str,
     precision: Precision,
-    fit: Fit,
+    resize_mode: ResizeMode,
     weights: str | Path | None = None,
     cache: str | Path | None = None,
     size: tuple[int, int] | None = None,
@@ -95,7 +95,7 @@ def feature_extractor(
     cannot take such images; MissingExtraError where weights, or timm, are not installed.
     """
     if is_timm(name):
-        return timm_extractor(name, fit, weights, cache, size)
+        return timm_extractor(name, resize_mode, weights, cache, size)
     if weights is not None:
         raise BackboneError(f"--weights goes with --backbone timm:NAME, got {name!r}. Leave one of them out")
     if is_custom(name):
@@ -103,7 +103,7 @@ def feature_extractor(
 
         if size is not None:
             raise BackboneError(f"--image-size has no effect on {name}: the file beside it says its size. Leave it out")
-        return custom_extractor(Path(name), fit)
+        return custom_extractor(Path(name), resize_mode)
     try:
         backbone = BACKBONES[name]
     except KeyError:
@@ -114,7 +114,7 @@ def feature_extractor(
     return FeatureExtractor(
         name=backbone.name,
         precision=precision,
-        preprocessing=Preprocessing(size or backbone.size, fit),
+        preprocessing=Preprocessing(size or backbone.size, resize_mode),
         dim=backbone.dim,
         licence=backbone.licence,
         source=backbone.source,
@@ -124,7 +124,11 @@ def feature_extractor(
 
 
 def timm_extractor(
-    name: str, fit: Fit, weights: str | Path | None, cache: str | Path | None, size: tuple[int, int] | None
+    name: str,
+    resize_mode: ResizeMode,
+    weights: str | Path | None,
+    cache: str | Path | None,
+    size: tuple[int, int] | None,
 ) -> FeatureExtractor:
     """name: timm:resnet50; weights: the user's file instead of timm's; cache: the folder, else the usual one; size:
     (height, width) of its images in pixels, else its own.
@@ -134,19 +138,19 @@ def timm_extractor(
     """
     file = Path(weights) if weights else None
     path = exported_file(cache_folder(cache), name, file, size)
-    extractor = _known(path, fit)
+    extractor = _known(path, resize_mode)
     if extractor is None:
         _export(name, file, size, path)
-        extractor = custom_extractor(path, fit)
+        extractor = custom_extractor(path, resize_mode)
     return replace(extractor, name=name)
 
 
-def _known(path: Path, fit: Fit) -> FeatureExtractor | None:
+def _known(path: Path, resize_mode: ResizeMode) -> FeatureExtractor | None:
     """None where it is yet to be exported, or the file is damaged."""
     if not path.exists():
         return None
     try:
-        return custom_extractor(path, fit)
+        return custom_extractor(path, resize_mode)
     except BackboneError:
         return None
 

@@ -116,7 +116,7 @@ def _remedy(case: _Case) -> str:
         return "Train again with labelled photos like these among the others."
     target, less = case.target, floor(100 * _had(case)) / 100
     if target and 0 < less < target.precision:
-        return f"More photos help, or ask for less: `{case.train} --precision {less:g}`."
+        return f"More photos help, or ask for less: `{case.train} --target-precision {less:g}`."
     return "Train again with more photos, such as these."
 
 

@@ -290,5 +290,5 @@ def _commands(text: str) -> Markup:
 
 
 def _typed(text: str) -> Markup:
-    """A sentence whose options, such as --bits, are not broken at a hyphen."""
+    """A sentence whose options, such as --precision, are not broken at a hyphen."""
     return Markup(re.sub(r"--[a-z][a-z-]*", r'<span class="typed">\g<0></span>', str(escape(text))))

@@ -202,7 +202,7 @@ def _details(entry: Entry) -> Iterator[tuple[str, str]]:
     yield "unsure", f"below {percent(facts.unsure.threshold)}, or a similarity of {facts.unsure.similarity:.3f}"
     yield "target", _target(facts.unsure)
     yield "network", ", ".join(_text(facts.backbone.get(key)) for key in ("name", "precision", "licence"))
-    yield "image", f"{facts.preprocessing.dimensions} pixels, by {facts.preprocessing.fit}"
+    yield "image", f"{facts.preprocessing.dimensions} pixels, by {facts.preprocessing.resize_mode}"
     yield "head", ", ".join([_text(facts.head.get("name")), *head])
     yield "software", ", ".join(f"{name} {_text(number)}" for name, number in facts.software.items())
     yield FILES.graph, facts.checksums[FILES.graph]

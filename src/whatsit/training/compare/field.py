@@ -14,7 +14,7 @@ from whatsit.config import TrainOptions
 from whatsit.data.dataset import Dataset
 from whatsit.embedding.source import common_sight
 from whatsit.errors import MissingExtraError, WhatsitError
-from whatsit.images.preprocessing import Fit
+from whatsit.images.preprocessing import ResizeMode
 from whatsit.notices import notice
 from whatsit.progress import ProgressReporter
 from whatsit.text import number
@@ -82,16 +82,16 @@ class Field:
 
     photos: TrainingSet
     splits: Splits
-    fit: Fit  # of the default backbone, through which copies were found
+    resize_mode: ResizeMode  # of the default backbone, through which copies were found
     cache: Path
 
     @property
     def classes(self) -> int:
         return len(self.photos.dataset.classes)
 
-    def fit_of(self, options: TrainOptions) -> Fit:
+    def resize_mode_of(self, options: TrainOptions) -> ResizeMode:
         """How a network is to prepare the photos, before its own shape is known."""
-        return self.fit if options.fit == "auto" else options.fit
+        return self.resize_mode if options.resize_mode == "auto" else options.resize_mode
 
     @property
     def valid_labels(self) -> NDArray[np.int64]:
@@ -149,7 +149,7 @@ def find_field(
     photos, splits, extractor = prepare(dataset, common_sight(common, cache, progress), as_network, progress)
     for head in {options.head for options in candidates.values() if options.method == "probe"}:
         make_splits(photos, replace(common, method="probe", head=head))  # it knows what each head needs
-    field = Field(photos, splits, extractor.preprocessing.fit, cache)
+    field = Field(photos, splits, extractor.preprocessing.resize_mode, cache)
     if few := field.few_valid:
         notice(few)
     return field

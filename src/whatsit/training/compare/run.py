@@ -43,11 +43,11 @@ def refitted(won: Trial, field: Field, order: TrainRequest, work: Path) -> Train
 
 def _probe(field: Field, order: TrainRequest) -> Trained:
     """Its head is fitted on train and valid together as always, its penalty chosen on valid."""
-    sight, fit = sight_of(order.options, field, order.progress)
-    photos = with_vectors(field.photos, sight.embed(field.photos.dataset, fit, "judging"))
+    sight, resize_mode = sight_of(order.options, field, order.progress)
+    photos = with_vectors(field.photos, sight.embed(field.photos.dataset, resize_mode, "judging"))
     with order.progress("learning", None):
         fitted = fit_probe(photos, field.splits, order.options)
-    return evaluate_and_save(photos, field.splits, fitted, sight.extractor(fit), order)
+    return evaluate_and_save(photos, field.splits, fitted, sight.extractor(resize_mode), order)
 
 
 def _network(won: Trial, field: Field, order: TrainRequest, work: Path) -> Trained:

@@ -32,7 +32,7 @@ from whatsit.embedding.source import FreshSight, embeddings_once
 from whatsit.evaluation.figures import Figure
 from whatsit.evaluation.intervals import share_interval
 from whatsit.files import write_atomically
-from whatsit.images.preprocessing import Fit
+from whatsit.images.preprocessing import ResizeMode
 from whatsit.model.export import export_graph
 from whatsit.model.heads import Head
 from whatsit.progress import ProgressReporter
@@ -43,7 +43,7 @@ from whatsit.training.history import Epoch, History
 from whatsit.training.network.build import build_for
 from whatsit.training.network.method import TrainedNetwork, train_network
 from whatsit.training.network.resume import training_identity
-from whatsit.training.preparation import better_fit, likely_fit
+from whatsit.training.preparation import better_resize_mode, likely_resize_mode
 from whatsit.training.selection import select_head
 from whatsit.training.splits import all_vectors
 
@@ -123,19 +123,25 @@ def run_trial(
     )
 
 
-def sight_of(options: TrainOptions, field: Field, progress: ProgressReporter) -> tuple[FreshSight, Fit]:
-    """How a probe sees, and the fit that suits the photos to learn from where none was asked for: `train`'s choice."""
+def sight_of(options: TrainOptions, field: Field, progress: ProgressReporter) -> tuple[FreshSight, ResizeMode]:
+    """How a probe sees, and the resize mode that suits the photos to learn from where none was asked for."""
     sight = FreshSight(replace(options, device=graph_device(options.device)), field.cache, progress)
-    guess = likely_fit(field.learning, *sight.input_size(), limits=options.limits)
-    fit, undecided = sight.fits(field.photos.dataset, *guess)
+    guess = likely_resize_mode(field.learning, *sight.input_size(), limits=options.limits)
+    resize_mode, undecided = sight.first_resize_mode(field.photos.dataset, *guess)
     if undecided:
-        fit = better_fit(field.photos, field.splits, fit, lambda some, f: sight.embed(some, f, f"trying {f}"), options)
-    return sight, fit
+        resize_mode = better_resize_mode(
+            field.photos,
+            field.splits,
+            resize_mode,
+            lambda some, mode: sight.embed(some, mode, f"trying {mode}"),
+            options,
+        )
+    return sight, resize_mode
 
 
 def _probe(options: TrainOptions, field: Field, progress: ProgressReporter) -> _Taught:
-    sight, fit = sight_of(options, field, progress)
-    x = all_vectors(field.learning, sight.embed(field.learning, fit, "embedding"))
+    sight, resize_mode = sight_of(options, field, progress)
+    x = all_vectors(field.learning, sight.embed(field.learning, resize_mode, "embedding"))
     start = time.monotonic()
     with progress("learning", None):
         labels = field.photos.labels[field.splits.train]
@@ -143,8 +149,8 @@ def _probe(options: TrainOptions, field: Field, progress: ProgressReporter) -> _
         selected = select_head(data, HEAD_TYPES[options.head], field.splits.cv)
     learning = time.monotonic() - start
     with progress("taking the time", None):
-        embedding = _embedding_seconds(sight.extractor(fit), field, sight.options)
-    return _Taught(selected.held_out_logits, learning + embedding, sight.extractor(fit), selected.head)
+        embedding = _embedding_seconds(sight.extractor(resize_mode), field, sight.options)
+    return _Taught(selected.held_out_logits, learning + embedding, sight.extractor(resize_mode), selected.head)
 
 
 def _embedding_seconds(extractor: FeatureExtractor, field: Field, options: TrainOptions) -> float:
@@ -182,7 +188,7 @@ def taught_network(
     callbacks: tuple["Callback", ...] = (),
 ) -> TrainedNetwork:
     """Goes on where the checkpoint in `work` ends. Raises KeyboardInterrupt where the user broke it off."""
-    built = build_for(field.learning, options, field.fit_of(options), progress)
+    built = build_for(field.learning, options, field.resize_mode_of(options), progress)
     network = train_network(
         field.photos,
         field.splits,

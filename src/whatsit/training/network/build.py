@@ -11,11 +11,11 @@ from whatsit.data.dataset import Dataset
 from whatsit.embedding.backbones.names import is_custom, is_timm
 from whatsit.embedding.backbones.registry import BACKBONES
 from whatsit.errors import BackboneError, MissingExtraError
-from whatsit.images.preprocessing import Fit, Preprocessing
+from whatsit.images.preprocessing import Preprocessing, ResizeMode
 from whatsit.progress import ProgressReporter
 from whatsit.training.network.accelerators import check_accelerator
 from whatsit.training.network.architectures import CNN, FINETUNE, FINETUNE_LITE, SCRATCH, Recipe, architecture, recipe
-from whatsit.training.preparation import likely_fit
+from whatsit.training.preparation import likely_resize_mode
 
 if TYPE_CHECKING:
     from whatsit.training.network.modules import Network
@@ -48,33 +48,33 @@ def check_extra() -> None:
             raise MissingExtraError(name, "networks")
 
 
-def build(options: TrainOptions, classes: int, fit: Fit) -> Built:
+def build(options: TrainOptions, classes: int, resize_mode: ResizeMode) -> Built:
     """Raises WhatsitError for an unknown name, weights that are missing, or an image too small for the layers."""
     import torch
 
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay his own
         torch.manual_seed(options.seed)
-        first = _first(options, classes, fit)
+        first = _first(options, classes, resize_mode)
     chosen = replace(first.preprocessing, value_range=options.value_range).read_by(options.limits)
     return replace(first, preprocessing=chosen)
 
 
-def _first(options: TrainOptions, classes: int, fit: Fit) -> Built:
+def _first(options: TrainOptions, classes: int, resize_mode: ResizeMode) -> Built:
     if options.method == "finetune":
-        return _pretrained(options, classes, fit)
+        return _pretrained(options, classes, resize_mode)
     network = options.network
     if is_timm(network.architecture):
-        return _timm_scratch(options, classes, fit)
+        return _timm_scratch(options, classes, resize_mode)
     cnn = architecture(network.architecture, layers=network.layers, dense=network.dense, size=options.image_size)
-    return _scratch(options, cnn, classes, fit)
+    return _scratch(options, cnn, classes, resize_mode)
 
 
-def _scratch(options: TrainOptions, cnn: CNN, classes: int, fit: Fit) -> Built:
+def _scratch(options: TrainOptions, cnn: CNN, classes: int, resize_mode: ResizeMode) -> Built:
     from whatsit.training.network.cnn import build_cnn
 
     return Built(
         build_cnn(cnn, classes),
-        Preprocessing((cnn.height, cnn.width), fit),
+        Preprocessing((cnn.height, cnn.width), resize_mode),
         recipe(SCRATCH, options.network, cnn),
         name=options.network.architecture,
         licence="yours",
@@ -82,7 +82,7 @@ def _scratch(options: TrainOptions, cnn: CNN, classes: int, fit: Fit) -> Built:
     )
 
 
-def _timm_scratch(options: TrainOptions, classes: int, fit: Fit) -> Built:
+def _timm_scratch(options: TrainOptions, classes: int, resize_mode: ResizeMode) -> Built:
     from whatsit.training.network.timm import build_timm_scratch
 
     asked = options.network
@@ -92,7 +92,7 @@ def _timm_scratch(options: TrainOptions, classes: int, fit: Fit) -> Built:
     network = build_timm_scratch(asked.architecture, classes, options.image_size)
     return Built(
         network,
-        Preprocessing(network.size, fit),
+        Preprocessing(network.size, resize_mode),
         recipe(SCRATCH, asked),
         name=asked.architecture,
         licence="yours",
@@ -100,7 +100,7 @@ def _timm_scratch(options: TrainOptions, classes: int, fit: Fit) -> Built:
     )
 
 
-def _timm_pretrained(options: TrainOptions, classes: int, fit: Fit) -> Built:
+def _timm_pretrained(options: TrainOptions, classes: int, resize_mode: ResizeMode) -> Built:
     from whatsit.embedding.backbones.timm import load_pretrained
     from whatsit.training.network.timm import build_timm
 
@@ -110,7 +110,7 @@ def _timm_pretrained(options: TrainOptions, classes: int, fit: Fit) -> Built:
     network = build_timm(pretrained, classes)
     return Built(
         network,
-        Preprocessing(network.size, fit, pretrained.interpolation),
+        Preprocessing(network.size, resize_mode, pretrained.interpolation),
         recipe(FINETUNE, options.network),
         name=pretrained.name,
         licence=pretrained.licence,
@@ -118,11 +118,11 @@ def _timm_pretrained(options: TrainOptions, classes: int, fit: Fit) -> Built:
     )
 
 
-def _pretrained(options: TrainOptions, classes: int, fit: Fit) -> Built:
+def _pretrained(options: TrainOptions, classes: int, resize_mode: ResizeMode) -> Built:
     from whatsit.training.network.cnn import build_lite
 
     if is_timm(options.backbone):
-        return _timm_pretrained(options, classes, fit)
+        return _timm_pretrained(options, classes, resize_mode)
     if options.weights is not None:
         raise BackboneError(
             f"--weights goes with --backbone timm:NAME, got {options.backbone!r}. Leave one of them out"
@@ -136,7 +136,7 @@ def _pretrained(options: TrainOptions, classes: int, fit: Fit) -> Built:
     network = build_lite(backbone, classes, options.image_size)
     return Built(
         network,
-        Preprocessing(network.size, fit),
+        Preprocessing(network.size, resize_mode),
         recipe(FINETUNE_LITE, options.network),
         name=backbone.name,
         licence=backbone.licence,
@@ -144,18 +144,18 @@ def _pretrained(options: TrainOptions, classes: int, fit: Fit) -> Built:
     )
 
 
-def build_for(dataset: Dataset, options: TrainOptions, fit: Fit, progress: ProgressReporter) -> Built:
-    """As `build`; where no fit was asked for, with the one that suits these photos and the network's own input."""
+def build_for(dataset: Dataset, options: TrainOptions, resize_mode: ResizeMode, progress: ProgressReporter) -> Built:
+    """As `build`; a resize mode that was not asked for is the one that suits these photos and the network's input."""
     with progress("building the network", None):
-        return _shaped_for(build(options, len(dataset.classes), fit), dataset, options)
+        return _shaped_for(build(options, len(dataset.classes), resize_mode), dataset, options)
 
 
 def _shaped_for(built: Built, dataset: Dataset, options: TrainOptions) -> Built:
-    if options.fit != "auto":
+    if options.resize_mode != "auto":
         return built
     before = built.preprocessing
-    fit, _ = likely_fit(dataset, before.height, before.width, limits=options.limits)
-    return replace(built, preprocessing=replace(before, fit=fit))
+    resize_mode, _ = likely_resize_mode(dataset, before.height, before.width, limits=options.limits)
+    return replace(built, preprocessing=replace(before, resize_mode=resize_mode))
 
 
 def introduce(built: Built, show: Callable[[str], None] | None) -> None:

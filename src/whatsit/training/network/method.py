@@ -280,7 +280,7 @@ def _fitted(
     return Fitted(
         selected=selected,
         head=facts,
-        threshold=threshold_of(selected, labels, options.precision, ood_score),
+        threshold=threshold_of(selected, labels, options.target_precision, ood_score),
         ood_score=ood_score,
         test_probabilities=out_of_sample[splits.test],
         test_probabilities_raw=softmax(logits[splits.test]),

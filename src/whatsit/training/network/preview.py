@@ -18,7 +18,7 @@ from whatsit.errors import DatasetError, ImageError, WhatsitError
 from whatsit.files import check_file, write_atomically
 from whatsit.images.decode import as_png, load_for_network
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
-from whatsit.images.preprocessing import Fit, Preprocessing, ValueRange
+from whatsit.images.preprocessing import Preprocessing, ResizeMode, ValueRange
 from whatsit.text import printable
 from whatsit.training.calibration import in_turn
 from whatsit.training.network.augment.augmentation import Augmentation
@@ -32,7 +32,7 @@ class PreviewOptions:
 
     augment: str = "light"
     size: tuple[int, int] = (150, 150)  # height and width in pixels; the tutorials', and six cells fit on a screen
-    fit: Fit = "squash"
+    resize_mode: ResizeMode = "squash"
     photos: int = 6
     copies: int = 5  # of each
     seed: int = 0  # another seed shows other photos, changed otherwise
@@ -78,12 +78,12 @@ def _words(options: PreviewOptions) -> tuple[str, str]:
     spelled = PRESETS.get(options.augment)
     title = f"{options.augment}: {spelled}" if spelled else options.augment or "none"
     height, width = options.size
-    return title, f"{height} × {width} pixels, {options.fit}, seed {options.seed}. First the photo itself"
+    return title, f"{height} × {width} pixels, {options.resize_mode}, seed {options.seed}. First the photo itself"
 
 
 def _read(dataset: Dataset, options: PreviewOptions) -> tuple[list[_Photo], tuple[tuple[str, str], ...]]:
     """Up to so many photos that can be read, in the order of their classes, and those that cannot, with the reason."""
-    preprocessing = Preprocessing(size=options.size, fit=options.fit, value_range=options.value_range)
+    preprocessing = Preprocessing(size=options.size, resize_mode=options.resize_mode, value_range=options.value_range)
     photos: list[_Photo] = []
     left_out: list[tuple[str, str]] = []
     for record in _spread(dataset, options.seed):

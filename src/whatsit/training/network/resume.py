@@ -54,7 +54,7 @@ KEPT = "kept.json"  # of a finished training: which model it came to
 LOCK = ".lock"
 
 
-MAY_CHANGE = ("max_seconds", "stop_at_accuracy", "tensorboard", "thumbnails", "precision", "limits", "devices")
+MAY_CHANGE = ("max_seconds", "stop_at_accuracy", "tensorboard", "thumbnails", "target_precision", "limits", "devices")
 """All but the last change no weight of a given epoch. The last does, but a training may move to another machine."""
 
 

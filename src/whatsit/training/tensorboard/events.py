@@ -112,7 +112,7 @@ COLUMNS: dict[str, type[Value]] = {
     "method": str,
     "network": str,
     "image_size": str,
-    "fit": str,
+    "resize_mode": str,
     "head": str,
     "strength": float,
     "balance": bool,

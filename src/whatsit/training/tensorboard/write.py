@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 def check(options: TrainOptions) -> None:
     """Before long work. Raises WhatsitError where shares or the seed are none, or a run cannot be written."""
     shares(options)
-    if not 0 <= options.precision <= 1:
-        raise WhatsitError(f"a precision of {options.precision}, expected 0 to 1")
+    if not 0 <= options.target_precision <= 1:
+        raise WhatsitError(f"a precision of {options.target_precision}, expected 0 to 1")
     if not 0 <= options.seed <= MOST_SEED:
         raise WhatsitError(f"a seed of {options.seed}, expected 0 to {MOST_SEED}")
     if options.value_range is not None and not is_value_range(options.value_range):
@@ -80,7 +80,7 @@ def _values(options: TrainOptions, network: str, preprocessing: Preprocessing) -
         "method": options.method,
         "network": network,
         "image_size": preprocessing.dimensions,
-        "fit": preprocessing.fit,
+        "resize_mode": preprocessing.resize_mode,
         "balance": options.balance,
         "seed": options.seed,
     }

@@ -152,9 +152,9 @@ def _search(
     fixed = options.train
     field = find_field(dataset, {"": fixed}, cache_folder(cache), progress)
     (split,) = field.splits.cv
-    fit = field.fit_of(fixed)
+    resize_mode = field.resize_mode_of(fixed)
     with progress("preparing the search", None):
-        space = space_of(options.search, fixed, field.classes, len(split.train), fit)
+        space = space_of(options.search, fixed, field.classes, len(split.train), resize_mode)
     until = math.inf if options.max_seconds is None else start + options.max_seconds
     return Search(field, space, fixed, file, options.trials, until)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from whatsit.config import Method, TrainOptions
 from whatsit.errors import WhatsitError
-from whatsit.images.preprocessing import Fit
+from whatsit.images.preprocessing import ResizeMode
 from whatsit.training.network.architectures import Recipe
 from whatsit.training.network.build import build
 
@@ -119,12 +119,14 @@ class Space:
         return replace(fixed, image_size=size, network=replace(fixed.network, **typed))
 
 
-def space_of(search: tuple[str, ...] | None, fixed: TrainOptions, classes: int, photos: int, fit: Fit) -> Space:
+def space_of(
+    search: tuple[str, ...] | None, fixed: TrainOptions, classes: int, photos: int, resize_mode: ResizeMode
+) -> Space:
     """The ranges of one search; photos: to learn from.
 
     Raises WhatsitError where nothing is left to search, a name is unknown, or the network cannot be built.
     """
-    built = build(fixed, classes, fit)
+    built = build(fixed, classes, resize_mode)
     size = (built.preprocessing.height, built.preprocessing.width)
     defaults = Defaults(built.recipe, size, fixed.network.batch_size, photos)
     mine = {name: one for name, one in SPACE.items() if fixed.method in one.methods}
@@ -134,7 +136,7 @@ def space_of(search: tuple[str, ...] | None, fixed: TrainOptions, classes: int, 
     for name in mine if search is None else search:
         values = mine[name].range_of(defaults)
         if isinstance(values, Choice) and name == "image_size":
-            values = Choice(tuple(one for one in values.values if _takes(one, size, fixed, classes, fit)))
+            values = Choice(tuple(one for one in values.values if _takes(one, size, fixed, classes, resize_mode)))
         if values is not None and values != Choice((mine[name].default(defaults),)):
             ranges[name] = values
     if not ranges:
@@ -142,12 +144,12 @@ def space_of(search: tuple[str, ...] | None, fixed: TrainOptions, classes: int, 
     return Space(ranges, {name: mine[name].default(defaults) for name in ranges}, built.recipe.lasting(photos).epochs)
 
 
-def _takes(value: Value, default: tuple[int, int], fixed: TrainOptions, classes: int, fit: Fit) -> bool:
+def _takes(value: Value, default: tuple[int, int], fixed: TrainOptions, classes: int, resize_mode: ResizeMode) -> bool:
     """Whether the network can be built for that image size; its own it has been."""
     if value == spelled(default):
         return True
     try:
-        build(replace(fixed, image_size=_size(value)), classes, fit)
+        build(replace(fixed, image_size=_size(value)), classes, resize_mode)
     except WhatsitError:
         return False
     return True

@@ -15,7 +15,7 @@ from whatsit.training.compare.result import Pair
 from whatsit.training.tune.space import Range, spelled
 from whatsit.training.tune.study import Row, best_of
 
-PLAIN = ("backbone", "weights", "fit", "device", "precision", "valid", "test", "seed")
+PLAIN = ("backbone", "weights", "resize_mode", "device", "target_precision", "valid", "test", "seed")
 
 
 GROUPING = ("near_copies", "group_by_name")
@@ -41,7 +41,7 @@ def _said(options: TrainOptions) -> Iterator[str]:
     yield f"--method {options.method}"
     for name in PLAIN:
         if (value := getattr(options, name)) != getattr(default, name):
-            yield f"--{name} {shell_quoted(str(value))}"
+            yield f"{as_option(name)} {shell_quoted(str(value))}"
     for name in GROUPING:
         if (value := getattr(options, name)) != getattr(default, name):
             yield f"{as_option(name)} {value}"

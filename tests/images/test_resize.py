@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from whatsit.images.preprocessing import Fit, Interpolation, Preprocessing, Size
+from whatsit.images.preprocessing import Interpolation, Preprocessing, ResizeMode, Size
 from whatsit.images.resize import covered_box, fit_image
 
 from .samples import photo
 
-FITS: list[Fit] = ["squash", "crop", "letterbox"]
+FITS: list[ResizeMode] = ["squash", "crop", "letterbox"]
 INTERPOLATIONS: list[Interpolation] = ["bilinear", "bicubic"]
 SIDES = st.integers(1, 40)
 
@@ -26,11 +26,11 @@ def thirds(height: int, width: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(along_width if width > height else along_width.transpose(1, 0, 2))
 
 
-@pytest.mark.parametrize("fit", FITS)
+@pytest.mark.parametrize("resize_mode", FITS)
 @pytest.mark.parametrize("interpolation", INTERPOLATIONS)
-def test_an_image_of_the_very_size_is_left_alone(fit: Fit, interpolation: Interpolation) -> None:
+def test_an_image_of_the_very_size_is_left_alone(resize_mode: ResizeMode, interpolation: Interpolation) -> None:
     image = photo(64, 64)
-    assert np.array_equal(fit_image(image, Preprocessing(64, fit, interpolation)), image)
+    assert np.array_equal(fit_image(image, Preprocessing(64, resize_mode, interpolation)), image)
 
 
 def test_squash_keeps_all_thirds() -> None:
@@ -62,20 +62,20 @@ def test_letterbox_keeps_proportions_amid_mid_grey(height: int, width: int) -> N
     assert not (out[3:6] == 127).any()
 
 
-@pytest.mark.parametrize("fit", FITS)
-def test_one_pixel_fills_the_square(fit: Fit) -> None:
-    out = fit_image(np.full((1, 1, 3), (9, 8, 7), np.uint8), Preprocessing(5, fit))
+@pytest.mark.parametrize("resize_mode", FITS)
+def test_one_pixel_fills_the_square(resize_mode: ResizeMode) -> None:
+    out = fit_image(np.full((1, 1, 3), (9, 8, 7), np.uint8), Preprocessing(5, resize_mode))
     assert (out == (9, 8, 7)).all()
 
 
-def by_the_square(image: Image.Image, size: int, fit: Fit) -> Image.Image:
+def by_the_square(image: Image.Image, size: int, resize_mode: ResizeMode) -> Image.Image:
     """How it was when every input was a square: each formula on its own."""
     width, height = image.size
-    if fit == "crop":
+    if resize_mode == "crop":
         side = min(width, height)
         left, top = (width - side) // 2, (height - side) // 2
         image = image.crop((left, top, left + side, top + side))
-    if fit != "letterbox":
+    if resize_mode != "letterbox":
         return image.resize((size, size), Image.Resampling.BILINEAR)
     scale = size / max(width, height)
     shown = max(1, round(width * scale)), max(1, round(height * scale))
@@ -86,10 +86,10 @@ def by_the_square(image: Image.Image, size: int, fit: Fit) -> Image.Image:
 
 
 @given(SIDES, SIDES, SIDES, st.sampled_from(FITS))
-def test_squares_are_as_they_ever_were(height: int, width: int, size: int, fit: Fit) -> None:
+def test_squares_are_as_they_ever_were(height: int, width: int, size: int, resize_mode: ResizeMode) -> None:
     image = photo(height, width)
-    expected = np.asarray(by_the_square(Image.fromarray(image), size, fit))
-    assert np.array_equal(fit_image(image, Preprocessing(size, fit)), expected)
+    expected = np.asarray(by_the_square(Image.fromarray(image), size, resize_mode))
+    assert np.array_equal(fit_image(image, Preprocessing(size, resize_mode)), expected)
 
 
 def test_a_crop_has_the_proportions_of_the_input() -> None:
@@ -109,7 +109,7 @@ def test_a_letterbox_is_amid_grey_of_the_input() -> None:
     assert out[1, [4, 7, 10]].tolist() == [[255, 0, 0], [0, 255, 0], [0, 0, 255]]
 
 
-BOXES: dict[tuple[Fit, Size], tuple[int, int, int, int]] = {  # of a photo 100 wide and 60 high
+BOXES: dict[tuple[ResizeMode, Size], tuple[int, int, int, int]] = {  # of a photo 100 wide and 60 high
     ("squash", (20, 80)): (0, 0, 100, 60),
     ("crop", (20, 80)): (0, 17, 100, 42),
     ("crop", (80, 20)): (42, 0, 57, 60),
@@ -123,15 +123,15 @@ BOXES: dict[tuple[Fit, Size], tuple[int, int, int, int]] = {  # of a photo 100 w
 
 
 @pytest.mark.parametrize(("fit", "size"), BOXES)
-def test_what_the_input_covers(fit: Fit, size: Size) -> None:
-    assert covered_box(100, 60, Preprocessing(size, fit)) == BOXES[fit, size]
+def test_what_the_input_covers(resize_mode: ResizeMode, size: Size) -> None:
+    assert covered_box(100, 60, Preprocessing(size, resize_mode)) == BOXES[resize_mode, size]
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000), st.tuples(st.integers(1, 500), st.integers(1, 500)))
 def test_boxes_are_in_the_middle_and_of_the_inputs_proportions(width: int, height: int, size: tuple[int, int]) -> None:
     high, wide = size
-    for fit in FITS[1:]:
-        left, top, right, bottom = covered_box(width, height, Preprocessing(size, fit))
+    for resize_mode in FITS[1:]:
+        left, top, right, bottom = covered_box(width, height, Preprocessing(size, resize_mode))
         across, down = right - left, bottom - top
         assert min(across, down) >= 1
         assert across == width or down == height
@@ -139,19 +139,21 @@ def test_boxes_are_in_the_middle_and_of_the_inputs_proportions(width: int, heigh
         assert left + right in (width, width - 1)
         assert top + bottom in (height, height - 1)
         inside, around = (across <= width, down <= height), (across >= width, down >= height)
-        assert all(inside if fit == "crop" else around)
+        assert all(inside if resize_mode == "crop" else around)
 
 
 @given(
     st.integers(1, 300), st.integers(1, 300), st.tuples(st.integers(1, 60), st.integers(1, 60)), st.sampled_from(FITS)
 )
-def test_the_box_is_what_the_input_shows(width: int, height: int, size: tuple[int, int], fit: Fit) -> None:
+def test_the_box_is_what_the_input_shows(
+    width: int, height: int, size: tuple[int, int], resize_mode: ResizeMode
+) -> None:
     """Of a photo whose colours say where in it they are."""
     across, down = (np.arange(n) + 0.5 for n in (width, height))  # pixels
     marked = np.zeros((height, width, 3), np.uint8)
     marked[..., 0], marked[..., 1] = across * 255 / width, down[:, None] * 255 / height
-    seen = fit_image(marked, Preprocessing(size, fit))
-    left, top, right, bottom = covered_box(width, height, Preprocessing(size, fit))
+    seen = fit_image(marked, Preprocessing(size, resize_mode))
+    left, top, right, bottom = covered_box(width, height, Preprocessing(size, resize_mode))
     shown = seen[..., 2] == 0  # not the grey about it
     for axis, (start, stop, length) in enumerate([(left, right, width), (top, bottom, height)]):
         n = size[1 - axis]
@@ -174,9 +176,9 @@ def test_a_line_of_ten_thousand_pixels(shape: tuple[int, ...]) -> None:
 
 @given(SIDES, SIDES, SIDES | st.tuples(SIDES, SIDES), st.sampled_from(FITS), st.sampled_from(INTERPOLATIONS))
 def test_any_shape_becomes_the_input(
-    height: int, width: int, size: Size, fit: Fit, interpolation: Interpolation
+    height: int, width: int, size: Size, resize_mode: ResizeMode, interpolation: Interpolation
 ) -> None:
-    out = fit_image(np.full((height, width, 3), 50, np.uint8), Preprocessing(size, fit, interpolation))
+    out = fit_image(np.full((height, width, 3), 50, np.uint8), Preprocessing(size, resize_mode, interpolation))
     assert out.shape == ((size, size, 3) if isinstance(size, int) else (*size, 3))
     assert out.dtype == np.uint8
     assert out.flags.c_contiguous
@@ -202,8 +204,8 @@ def test_other_arrays_are_refused(pixels: NDArray[np.uint8]) -> None:
     st.sampled_from(FITS),
     st.sampled_from(INTERPOLATIONS),
 )
-def test_preprocessing_survives_json(size: Size, fit: Fit, interpolation: Interpolation) -> None:
-    preprocessing = Preprocessing(size, fit, interpolation)
+def test_preprocessing_survives_json(size: Size, resize_mode: ResizeMode, interpolation: Interpolation) -> None:
+    preprocessing = Preprocessing(size, resize_mode, interpolation)
     values = preprocessing.as_dict()
     assert json.loads(json.dumps(values)) == values
     assert Preprocessing.from_dict(values) == preprocessing
