@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from server import http
 
 import whatsit
-from whatsit.cli import COMMANDS
+from whatsit.cli import HELP_LINES
 from whatsit.cli import whatsit as shell
 
 DOCS = Path(__file__).parent
@@ -82,7 +82,7 @@ def _cell(kind: str, source: str) -> dict[str, Any]:
 
 def cli() -> str:
     parts = [NOTE, "# The command line", _help()]
-    for name in COMMANDS:
+    for name in HELP_LINES:
         parts += [f"## whatsit {name}", _help(name)]
     codes = "Exit codes: 0 fine; 1 the user's mistake, or an image that failed; 2 wrong usage; 130 interrupted."
     return "\n\n".join([*parts, codes, ""])

@@ -8,6 +8,7 @@ import pytest
 from drawn import draw_folder
 from hypothesis import settings
 from once import made_once, shared_folder
+from plugins import Install, install
 from serving.running import Running, serving
 from steps.made import PLAIN, make_folder, network
 
@@ -88,3 +89,16 @@ def other_small_model(small: Path, quick: TrainOptions, tmp_path_factory: pytest
     """The same with another head, so that it answers otherwise. Read it; to change it, copy it."""
     options = replace(quick, head="knn")
     return made_once(tmp_path_factory, "other-small-model", lambda folder: train(small, folder / "other", options))
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Writes a package of others and puts it on the path of this process and of those that it starts."""
+
+    def put(package: str, source: str, **parts: dict[str, str]) -> Path:
+        folder = install(tmp_path / "site", package, source, {f"whatsit.{kind}": rows for kind, rows in parts.items()})
+        monkeypatch.syspath_prepend(folder)
+        monkeypatch.setenv("PYTHONPATH", str(folder), prepend=":")
+        return folder
+
+    return put

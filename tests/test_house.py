@@ -15,7 +15,7 @@ import pytest
 from patience import PATIENCE
 
 import whatsit
-from whatsit.cli import COMMANDS
+from whatsit.cli import HELP_LINES
 from whatsit.cli import whatsit as shell
 from whatsit.training.run import Trained
 
@@ -25,6 +25,7 @@ SOURCE = ROOT / "src" / "whatsit"
 ROOMS = (
     "errors",
     "text",  # names as they are shown
+    "registry",  # what other packages can add
     "machine",  # what this process may use
     "notices",  # lines that a user should know before the result is there
     "progress",  # how far a long step is
@@ -127,7 +128,7 @@ def test_the_version_stands_once() -> None:
     assert f"## [{whatsit.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", HELP_LINES)
 def test_commands_have_help_with_an_example(name: str) -> None:
     command = shell.get_command(click.Context(shell), name)
     assert command is not None
@@ -139,7 +140,7 @@ def test_commands_have_help_with_an_example(name: str) -> None:
     assert undescribed == []
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", HELP_LINES)
 def test_commands_are_in_the_readme(name: str) -> None:
     assert f"whatsit {name}" in (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -200,8 +201,8 @@ def test_nothing_is_left_to_do() -> None:
 
 def test_every_command_module_is_listed() -> None:
     files = {path.stem for path in (SOURCE / "cli" / "commands").glob("*.py")} - {"__init__"}
-    assert files == set(COMMANDS)
-    for name in COMMANDS:
+    assert files == set(HELP_LINES)
+    for name in HELP_LINES:
         assert isinstance(import_module(f"whatsit.cli.commands.{name}").command, click.Command)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from patience import PATIENCE
 
-from whatsit.cli import COMMANDS
+from whatsit.cli import HELP_LINES
 from whatsit.demo import LICENCE, compare, write_manifest
 from whatsit.notices import Interrupted, kept_if_interrupted
 from whatsit.training.run import Trained
@@ -19,7 +19,7 @@ from whatsit.training.run import Trained
 from .shell import Shell, check_mistake, process
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", HELP_LINES)
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_help(name: str, flag: str, shell: Shell) -> None:
     done = shell(name, flag)
@@ -31,7 +31,7 @@ def test_help(name: str, flag: str, shell: Shell) -> None:
 def test_the_first_help_names_every_command(shell: Shell) -> None:
     done = shell("--help")
     assert done.code == 0
-    for name, line in COMMANDS.items():
+    for name, line in HELP_LINES.items():
         assert name in done.out
         assert line.split(".")[0][:40] in " ".join(done.out.split())
 
@@ -113,7 +113,7 @@ def import_failing(cause: BaseException | None) -> Callable[[str], None]:
 
 def test_an_interrupt_within_an_import_is_an_interrupt(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """A compiled module that is being imported makes an ImportError of it."""
-    monkeypatch.setattr("whatsit.cli.import_module", import_failing(KeyboardInterrupt()))
+    monkeypatch.setattr("whatsit.registry.import_module", import_failing(KeyboardInterrupt()))
     done = shell("cache")
     assert (done.code, done.out, done.err.strip()) == (130, "", "Interrupted.")
 
@@ -124,7 +124,7 @@ def test_an_interrupt_within_an_import_is_an_interrupt(shell: Shell, monkeypatch
 def test_where_nothing_was_done_nothing_is_said_to_be_kept(
     shell: Shell, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr("whatsit.cli.import_module", import_failing(KeyboardInterrupt()))
+    monkeypatch.setattr("whatsit.registry.import_module", import_failing(KeyboardInterrupt()))
     done = shell(*command)
     assert (done.code, done.err.strip()) == (130, "Interrupted.")
 
@@ -151,7 +151,7 @@ def test_who_keeps_work_says_so(cause: BaseException) -> None:
 
 
 def test_any_other_failing_import_is_shown_as_it_is(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whatsit.cli.import_module", import_failing(None))
+    monkeypatch.setattr("whatsit.registry.import_module", import_failing(None))
     with pytest.raises(ImportError, match="initialization failed"):
         shell("cache")
 

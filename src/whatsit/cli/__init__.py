@@ -1,5 +1,9 @@
 """The command line: `whatsit COMMAND …`. One small file a command: parse, call, print, exit code.
 
+A command is a click command. One of whatsit's own is `command` in `commands/NAME.py` and a row of `HELP_LINES`; another
+package adds one by an entry point in the group `whatsit.commands`. Help, completion and the docs are made from the
+registry.
+
 Exit codes: 0 fine, 1 the user's mistake or an image that failed, 2 wrong usage, 130 interrupted.
 """
 
@@ -9,15 +13,15 @@ import io
 import os
 import sys
 from contextlib import suppress
-from importlib import import_module
 from typing import NoReturn
 
 import click
 
 from whatsit.errors import WhatsitError
 from whatsit.images.libraries import ask_for_silence
+from whatsit.registry import Registry
 
-COMMANDS = {
+HELP_LINES = {
     "train": "Train a classifier on a folder of photos.",
     "compare": "Say which way to teach pays on your photos.",
     "tune": "Search for the options that learn best.",
@@ -36,6 +40,17 @@ COMMANDS = {
 }
 
 
+"""whatsit's own commands, in the order of `whatsit --help`, with their lines there: so that it imports none of them."""
+
+COMMANDS = Registry[click.Command](
+    "whatsit.commands",
+    "command",
+    {name: f"whatsit.cli.commands.{name}:command" for name in HELP_LINES},
+    expected="a click.Command",
+    accepts=lambda value: isinstance(value, click.Command),
+)
+
+
 class _Commands(click.Group):
     """Commands are imported when they are called, so that `--help` and `predict` start fast."""
 
@@ -45,8 +60,12 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"whatsit.cli.commands.{name}").command
-        return command
+        try:
+            return COMMANDS.get(name)
+        except WhatsitError:
+            if ctx.resilient_parsing:  # shell completion offers the other commands
+                return None
+            raise
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -63,7 +82,18 @@ class _Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl(list(HELP_LINES.items()))
+        if added := COMMANDS.added():
+            with formatter.section("Commands of other packages"):
+                formatter.write_dl([(name, _help_line(name)) for name in added])
+
+
+def _help_line(name: str) -> str:
+    """Of another package's command; why it cannot be called, where that is so: `whatsit --help` shows the rest then."""
+    try:
+        return COMMANDS.get(name).get_short_help_str(limit=80)
+    except WhatsitError as error:
+        return _one_line(str(error))
 
 
 def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
