@@ -65,7 +65,7 @@ def test_own_names_are_known(server: Running, host: str) -> None:
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1", "", "file://"])
-def test_foreign_origins_are_refused(server: Running, origin: str) -> None:
+def test_plugins_origins_are_refused(server: Running, origin: str) -> None:
     assert server.ask("POST", "/predict", b"x", {"Origin": origin}).status == 403
 
 

@@ -20,19 +20,17 @@ from whatsit.serving.manager import ModelManager, opener
 from whatsit.serving.metrics import Metrics
 from whatsit.serving.middleware import Middleware
 from whatsit.serving.pool import Pool
-from whatsit.serving.protocols.kserve import OpenInference
-from whatsit.serving.protocols.own import PageHandlers, Predict
-from whatsit.serving.protocols.tensorflow import TensorFlowServing
-from whatsit.serving.request import Request, get, post
+from whatsit.serving.protocols.registry import PROTOCOLS, openapi_document
+from whatsit.serving.request import Request, get
 from whatsit.serving.sources import ModelSource, RepositorySource
 
 SCRIPTS = ("page", "answer", "ask", "card", "correction", "dom", "models")
-STATIC = {  # the same for every whatsit, so they need no key: path → (file, kind)
+STATIC = {  # the same for every whatsit, as is /openapi.json, so they need no key: path → (file, kind)
     "/": ("page/index.html", "text/html; charset=utf-8"),
     "/page.css": ("page/page.css", "text/css; charset=utf-8"),
     **{f"/{name}.js": (f"page/{name}.js", "text/javascript; charset=utf-8") for name in SCRIPTS},
-    "/openapi.json": ("openapi.json", "application/json"),
 }
+OPENAPI = "/openapi.json"
 LIVE = "/livez"
 
 
@@ -40,7 +38,7 @@ class Service:
     """`app` and `admin` are ASGI applications; `manager` holds the models."""
 
     def __init__(self, source: ModelSource, options: ServeOptions) -> None:
-        """Raises WhatsitError where the folder for feedback cannot be written."""
+        """Raises WhatsitError where the folder for feedback cannot be written, or a protocol cannot be imported."""
         self.source = source
         self.options = options
         self.metrics = Metrics()
@@ -48,9 +46,11 @@ class Service:
         self.feedback_store = FeedbackStore(options.keep, options.keep_bytes, self.metrics) if options.keep else None
         batch = options.max_batch or find_device(options.device).batch
         self.pool = Pool(cores(), options.max_waiting, batch, self.metrics)
-        self._context = ServerContext(options, self.metrics, self.pool, lambda: self.manager.catalogue)
-        routes = _routes(self._context, self.feedback_store)
-        self.app = Middleware(_router(routes), self._context, public_paths=frozenset({*STATIC, LIVE}))
+        self._context = ServerContext(
+            options, self.metrics, self.pool, lambda: self.manager.catalogue, self.feedback_store
+        )
+        routes = _routes(self._context)
+        self.app = Middleware(_router(routes), self._context, public_paths=frozenset({*STATIC, OPENAPI, LIVE}))
         repository = source.repository if isinstance(source, RepositorySource) else None
         self.admin = Middleware(_router(Admin(self.manager, repository).routes()), self._context)
 
@@ -76,19 +76,15 @@ class Service:
             self.feedback_store.close()
 
 
-def _routes(context: ServerContext, feedback_store: FeedbackStore | None) -> list[Route]:
-    page, health = PageHandlers(context, feedback_store), Health(context)
+def _routes(context: ServerContext) -> list[Route]:
+    protocols, health = [PROTOCOLS.get(name)(context) for name in PROTOCOLS], Health(context)
     return [
-        post("/predict", Predict(context, feedback_store).predict),
-        *TensorFlowServing(context).routes(),
-        *OpenInference(context).routes(),
-        post("/explain", page.explain),
-        post("/feedback", page.feedback),
-        get("/models", page.models),
+        *(route for protocol in protocols for route in protocol.routes()),
         get(LIVE, health.live),
         get("/readyz", health.ready),
         get("/metrics", health.metrics),
-        *(_static(path, *file) for path, file in STATIC.items()),
+        *(_static(path, _file(name), kind) for path, (name, kind) in STATIC.items()),
+        _static(OPENAPI, openapi_document(protocol.openapi for protocol in protocols), "application/json"),
     ]
 
 
@@ -100,8 +96,12 @@ async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
     raise HTTPError("unknown", "nothing is here. What there is: /openapi.json")
 
 
-def _static(path: str, file: str, kind: str) -> Route:
-    response = Response(resources.files("whatsit.serving").joinpath(file).read_bytes(), kind)
+def _file(name: str) -> bytes:
+    return resources.files("whatsit.serving").joinpath(name).read_bytes()
+
+
+def _static(path: str, body: bytes, kind: str) -> Route:
+    response = Response(body, kind)
 
     async def answer(request: Request) -> Response:
         return response

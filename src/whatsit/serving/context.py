@@ -1,13 +1,13 @@
 """What all request handlers share: options, metrics, thread pool and models; and the steps from images to answers.
 
-The three protocols differ only in how they read a request and write a response.
+Protocols differ only in how they read a request and write a response.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from whatsit.config import ServeOptions
 from whatsit.embedding.session import DETAILS
@@ -17,6 +17,9 @@ from whatsit.serving.manager import Catalogue, Version
 from whatsit.serving.metrics import Metrics
 from whatsit.serving.pool import ImageData, Pool
 from whatsit.serving.request import Request
+
+if TYPE_CHECKING:
+    from whatsit.serving.feedback import FeedbackStore
 
 T = TypeVar("T")
 
@@ -31,6 +34,7 @@ class ServerContext:
     metrics: Metrics
     pool: Pool
     catalogue: Callable[[], Catalogue]  # the catalogue as it is now
+    feedback_store: "FeedbackStore | None" = None  # None where answers are not stored
     draining: bool = False
 
     def __post_init__(self) -> None:

@@ -5,6 +5,7 @@ binary tensors and classification. The classes are named by the output "probabil
 Whether an answer is unsure, why, and what else should be known of it are outputs, too: each has a value an image.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,8 @@ LONGEST_ID = 200  # characters
 
 class OpenInference:
     """The handlers."""
+
+    openapi: Mapping[str, Any] = {}  # openapi.json has it
 
     def __init__(self, context: ServerContext) -> None:
         self._context = context

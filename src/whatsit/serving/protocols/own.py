@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from starlette.routing import Route
+
 from whatsit import __version__
 from whatsit.errors import ImageError, WhatsitError
 from whatsit.model.prediction import Classified, Prediction
@@ -22,7 +24,7 @@ from whatsit.serving.database import AnsweredImage
 from whatsit.serving.feedback import FeedbackStore
 from whatsit.serving.http import HTTPError, Response, json_response, parse_json
 from whatsit.serving.manager import ServedModel, Version
-from whatsit.serving.request import Request
+from whatsit.serving.request import Request, get, post
 from whatsit.serving.uploads import Part, named_version, number, photos
 
 MOST_SIMILAR = 12
@@ -34,12 +36,22 @@ MOST_CLASSES = 1_000_000
 LONGEST_NAME = 200  # characters of a file's name that an answer repeats
 
 
-class Predict:
-    """The handler of `/predict`. feedback_store: None where answers are not stored."""
+class WhatsitProtocol:
+    """The handlers."""
 
-    def __init__(self, context: ServerContext, feedback_store: FeedbackStore | None) -> None:
+    openapi: Mapping[str, Any] = {}  # openapi.json has it
+
+    def __init__(self, context: ServerContext) -> None:
         self._context = context
-        self._feedback_store = feedback_store
+        self._feedback_store = context.feedback_store
+
+    def routes(self) -> list[Route]:
+        return [
+            post("/predict", self.predict),
+            post("/explain", self.explain),
+            post("/feedback", self.feedback),
+            get("/models", self.models),
+        ]
 
     async def predict(self, request: Request) -> Response:
         top = number(request, "top", 5, 1, MOST_CLASSES)
@@ -56,6 +68,52 @@ class Predict:
         request.reason = "bad_input"
         error = items[0]["error"] if len(items) == 1 else "no image of the request can be read"
         return json_response({**whole, "error": error}, status=400)
+
+    async def models(self, request: Request) -> Response:
+        models = [_described(model) for model in self._context.catalogue().models.values()]
+        options = self._context.options
+        limits = {"max_body": options.max_body, "max_instances": options.max_instances}
+        return json_response(
+            {"whatsit": __version__, "keeps": self._feedback_store is not None, "limits": limits, "models": models}
+        )
+
+    async def explain(self, request: Request) -> Response:
+        """The photo, reddened where the evidence for a class lies (JPEG)."""
+        version = named_version(self._context, request)
+        label = request.query.get("label")
+        if label is not None and label not in version.facts.labels:
+            raise HTTPError("bad_input", "no such class in this model")
+        parts = await photos(self._context, request)
+        if len(parts) != 1:
+            raise HTTPError("bad_input", "one image at a time")
+
+        def draw() -> bytes:
+            return _overlay(version, parts[0].data, label)
+
+        try:
+            return Response(await self._context.pool.run(version, draw, request.deadline), "image/jpeg")
+        except ImageError as error:
+            raise HTTPError("bad_input", str(error)) from None
+
+    async def feedback(self, request: Request) -> Response:
+        """Stores a correction: the true class of an image."""
+        correction = await self._context.read(request, parse_json)
+        if self._feedback_store is None:
+            raise HTTPError("conflict", "this server keeps no answers, so it takes no corrections")
+        prediction_id, label = correction.get("id"), correction.get("label")
+        if (
+            not isinstance(prediction_id, str)
+            or not isinstance(label, str)
+            or not 0 < len(label.strip()) <= LONGEST_LABEL
+        ):
+            raise HTTPError("bad_input", 'expected {"id": the id of a prediction, "label": what it is}')
+        try:
+            await self._feedback_store.correct(prediction_id, label.strip())
+        except KeyError:
+            raise HTTPError("unknown", "no such prediction is kept") from None
+        except WhatsitError:  # which is in the log, with what a client need not know
+            raise HTTPError("failed", "the correction was not kept. The server's log says why") from None
+        return json_response({"id": prediction_id, "label": label.strip()})
 
 
 def _item(version: Version, part: Part, answer: Classified, top: int, similar: int) -> dict[str, Any]:
@@ -145,60 +203,6 @@ JPEG_QUALITY = 85
 
 
 LONGEST_LABEL = 200  # characters of a correction
-
-
-class PageHandlers:
-    """The handlers of the page's other requests. feedback_store: None where answers are not stored."""
-
-    def __init__(self, context: ServerContext, feedback_store: FeedbackStore | None) -> None:
-        self._context = context
-        self._feedback_store = feedback_store
-
-    async def models(self, request: Request) -> Response:
-        models = [_described(model) for model in self._context.catalogue().models.values()]
-        options = self._context.options
-        limits = {"max_body": options.max_body, "max_instances": options.max_instances}
-        return json_response(
-            {"whatsit": __version__, "keeps": self._feedback_store is not None, "limits": limits, "models": models}
-        )
-
-    async def explain(self, request: Request) -> Response:
-        """The photo, reddened where the evidence for a class lies (JPEG)."""
-        version = named_version(self._context, request)
-        label = request.query.get("label")
-        if label is not None and label not in version.facts.labels:
-            raise HTTPError("bad_input", "no such class in this model")
-        parts = await photos(self._context, request)
-        if len(parts) != 1:
-            raise HTTPError("bad_input", "one image at a time")
-
-        def draw() -> bytes:
-            return _overlay(version, parts[0].data, label)
-
-        try:
-            return Response(await self._context.pool.run(version, draw, request.deadline), "image/jpeg")
-        except ImageError as error:
-            raise HTTPError("bad_input", str(error)) from None
-
-    async def feedback(self, request: Request) -> Response:
-        """Stores a correction: the true class of an image."""
-        correction = await self._context.read(request, parse_json)
-        if self._feedback_store is None:
-            raise HTTPError("conflict", "this server keeps no answers, so it takes no corrections")
-        prediction_id, label = correction.get("id"), correction.get("label")
-        if (
-            not isinstance(prediction_id, str)
-            or not isinstance(label, str)
-            or not 0 < len(label.strip()) <= LONGEST_LABEL
-        ):
-            raise HTTPError("bad_input", 'expected {"id": the id of a prediction, "label": what it is}')
-        try:
-            await self._feedback_store.correct(prediction_id, label.strip())
-        except KeyError:
-            raise HTTPError("unknown", "no such prediction is kept") from None
-        except WhatsitError:  # which is in the log, with what a client need not know
-            raise HTTPError("failed", "the correction was not kept. The server's log says why") from None
-        return json_response({"id": prediction_id, "label": label.strip()})
 
 
 def _overlay(version: Version, data: bytes, label: str | None) -> bytes:

@@ -7,6 +7,7 @@ By https://www.tensorflow.org/tfx/serving/api_rest. As there, one bad instance f
 rows ("instances") is answered by rows ("predictions"), by columns ("inputs") by columns ("outputs").
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.routing import Route
@@ -28,6 +29,8 @@ OUTPUTS = {"prediction": "DT_INT64", "scores": "DT_FLOAT", "unsure": "DT_BOOL", 
 
 class TensorFlowServing:
     """The handlers."""
+
+    openapi: Mapping[str, Any] = {}  # openapi.json has it
 
     def __init__(self, context: ServerContext) -> None:
         self._context = context
