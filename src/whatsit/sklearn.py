@@ -26,8 +26,7 @@ from whatsit.data.components import distinct_by_class, duplicates, group_records
 from whatsit.data.near.search import near_duplicates
 from whatsit.data.split import assign_folds
 from whatsit.embedding.backbones.extractor import FeatureExtractor
-from whatsit.embedding.backbones.names import is_custom
-from whatsit.embedding.backbones.registry import feature_extractor
+from whatsit.embedding.backbones.registry import feature_extractor, source_of
 from whatsit.embedding.devices import find_device, settle_precision
 from whatsit.embedding.embedder import Embedder
 from whatsit.embedding.location import cache_folder
@@ -80,7 +79,7 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
             raise ValueError(f"value_range is {self.value_range!r}, expected (black, white), black below white")
         check_choice("precision", self.precision, ("auto", *get_args(Precision)))
         settled = settle_precision(self.precision, self.backbone, self.device)
-        make = feature_extractor if is_custom(self.backbone) else _made_once
+        make = feature_extractor if source_of(self.backbone).is_file else _made_once
         plain = make(self.backbone, settled.precision, self.resize_mode, self.weights, self.cache, self.image_size)
         value_range = self.value_range or range_of_images(images, self._limits())
         self.extractor_: FeatureExtractor = replace(plain, precision_reason=settled.reason).with_range(value_range)

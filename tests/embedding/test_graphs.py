@@ -8,7 +8,7 @@ from onnx import numpy_helper
 
 from whatsit.config import Precision
 from whatsit.embedding.backbones.efficientnet import Conv, convolutions, read_state_dict
-from whatsit.embedding.backbones.registry import BACKBONES, weights_file
+from whatsit.embedding.backbones.lite import LITES, weights_file
 from whatsit.embedding.graph import FEATURES, float32_graph
 from whatsit.embedding.quantize import int8_graph
 from whatsit.embedding.session import open_session, run
@@ -17,7 +17,7 @@ from whatsit.errors import BackboneError
 from .samples import TINY_DIM, TINY_SIZE, drawing, tiny_convolutions, tiny_extractor
 
 Array = NDArray[np.float64]
-LITES = sorted(BACKBONES)
+NAMES = sorted(LITES)
 
 
 def _convolve(conv: Conv, x: Array) -> Array:
@@ -71,11 +71,11 @@ def test_eight_bits_come_close() -> None:
     assert np.abs(exact - rounded).max() < 0.1 * np.abs(exact).max()
 
 
-@pytest.mark.parametrize("name", LITES)
+@pytest.mark.parametrize("name", NAMES)
 def test_products_of_neighbours_fit_16_bits(name: str) -> None:
     """Processors without VNNI add pairs of 8-bit products in 16 bits, and there saturate without a word."""
-    convs = convolutions(read_state_dict(weights_file(BACKBONES[name])))
-    model = int8_graph(convs, BACKBONES[name].size)
+    convs = convolutions(read_state_dict(weights_file(LITES[name])))
+    model = int8_graph(convs, LITES[name].size)
     integers = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     for conv in convs:
         weight = integers[f"{conv.name}.weight.q"].astype(int)
@@ -109,7 +109,7 @@ def test_a_dead_channel_with_a_bias_stays_within_32_bits() -> None:
 
 
 def test_weights_of_another_network_are_refused() -> None:
-    state = read_state_dict(weights_file(BACKBONES["efficientnet-lite0"]))
+    state = read_state_dict(weights_file(LITES["efficientnet-lite0"]))
     renamed = {name.replace("_conv_stem", "stem"): array for name, array in state.items()}
     with pytest.raises(BackboneError, match=r"EfficientNet-Lite: '_conv_stem\.weight' is missing"):
         convolutions(renamed)

@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 
 from whatsit.embedding.backbones.efficientnet import convolutions, read_state_dict
-from whatsit.embedding.backbones.registry import BACKBONES, weights_file
+from whatsit.embedding.backbones.lite import LITES, weights_file
 from whatsit.embedding.backbones.to_onnx import check_same, pictures_of
 from whatsit.embedding.graph import float32_graph
 from whatsit.embedding.session import open_session, run
@@ -18,7 +18,7 @@ from whatsit.training.network.optimizer import unfreeze
 
 pytestmark = pytest.mark.slow
 
-LITE0 = BACKBONES["efficientnet-lite0"]
+LITE0 = LITES["efficientnet-lite0"]
 
 
 def embedded(network: Network, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from whatsit.embedding.backbones.registry import BACKBONES
+from whatsit.embedding.backbones.lite import LITES
 from whatsit.training.network.architectures import ARCHITECTURES, architecture
 from whatsit.training.network.cnn import build_cnn, build_lite
 from whatsit.training.network.modules import Network
@@ -23,8 +23,8 @@ PUBLISHED = {  # million parameters without the classifier, thousand million mul
 def built(name: str) -> Network:
     if name in ARCHITECTURES:
         return build_cnn(architecture(name), 3)
-    if name in BACKBONES:
-        return build_lite(BACKBONES[name], 3)
+    if name in LITES:
+        return build_lite(LITES[name], 3)
     return build_timm_scratch(name, 3)
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from whatsit.config import Precision
-from whatsit.embedding.backbones.names import is_custom, is_timm
+from whatsit.embedding.backbones.registry import source_of
 from whatsit.errors import BackboneError
 from whatsit.machine import cores
 
@@ -157,8 +157,8 @@ class Settled(NamedTuple):
 
 
 def settle_precision(wanted: Precision | Literal["auto"], backbone: str, device: str) -> Settled:
-    """What was asked for; by "auto" the one that is faster here. Networks of timm and one's own have no 8-bit form."""
-    if is_custom(backbone) or is_timm(backbone):
+    """What was asked for; by "auto" the one that is faster here. Raises BackboneError for an unknown backbone."""
+    if not source_of(backbone).has_int8:
         return Settled("float32", f"{backbone} has no 8-bit form")
     if wanted != "auto":
         return Settled(wanted, f"asked for: --precision {wanted}")

@@ -13,8 +13,8 @@ from whatsit.config import DEFAULT_BACKBONE, TrainOptions
 from whatsit.data.dataset import Dataset, Record
 from whatsit.data.read import dataset_of
 from whatsit.embedding.backbones.extractor import FeatureExtractor
-from whatsit.embedding.backbones.names import is_custom, is_timm
-from whatsit.embedding.backbones.registry import BACKBONES, feature_extractor
+from whatsit.embedding.backbones.lite import LITES
+from whatsit.embedding.backbones.registry import feature_extractor, find_source, source_of
 from whatsit.embedding.devices import settle_precision
 from whatsit.embedding.embedder import Embedder
 from whatsit.embedding.parquet import StoredEmbeddings, read_parquet
@@ -101,7 +101,7 @@ class FreshSight:
         """The table's are square; others have to be looked at."""
         if self.options.image_size:
             return self.options.image_size
-        if self.options.backbone in BACKBONES or self.options.resize_mode != "auto":
+        if self.options.backbone in LITES or self.options.resize_mode != "auto":
             return 1, 1
         preprocessing = self.extractor("squash").preprocessing
         return preprocessing.height, preprocessing.width
@@ -119,9 +119,9 @@ class FreshSight:
         return self._made[resize_mode]
 
     def _preparing(self) -> AbstractContextManager[object]:
-        """The first use of a network of timm takes seconds, and a download."""
+        """The first use of such a backbone takes seconds, or a download."""
         name = self.options.backbone
-        return self.progress(f"preparing {name}", None) if is_timm(name) else nullcontext()
+        return self.progress(f"preparing {name}", None) if source_of(name).is_slow else nullcontext()
 
     def embedder(self, resize_mode: ResizeMode) -> Embedder:
         options = self.options
@@ -157,12 +157,14 @@ class StoredSight:
         self._path = path
         self._stored: StoredEmbeddings = read_parquet(path)
         made = self._stored.provenance
-        known = made.backbone in BACKBONES or is_timm(made.backbone)
-        if not known and not is_custom(backbone):
+        known, named = find_source(made.backbone), find_source(backbone)
+        if known is not None and known.is_file:
+            known = None
+        if known is None and not (named and named.is_file):
             raise EmbeddingError(
                 f"{path}: made with {made.backbone}, a network of your own. Name it: --backbone my.onnx"
             )
-        name = made.backbone if known else backbone
+        name = made.backbone if known is not None else backbone
         plain = feature_extractor(name, made.precision, made.resize_mode, weights, size=made.image_size)
         seen = plain.with_range(made.value_range).reading(Limits(bands=made.bands, page=made.page))
         self._extractor = replace(seen, precision_reason=f"as embedded in {printable(path.name)}")

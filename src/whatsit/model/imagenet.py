@@ -9,7 +9,8 @@ import numpy as np
 
 from whatsit.config import DEFAULT_BACKBONE
 from whatsit.embedding.backbones.efficientnet import read_state_dict
-from whatsit.embedding.backbones.registry import BACKBONES, feature_extractor, weights_file
+from whatsit.embedding.backbones.lite import LITES, weights_file
+from whatsit.embedding.backbones.registry import feature_extractor
 from whatsit.images.limits import Limits
 from whatsit.model.classifier import Classifier
 from whatsit.model.export import export_graph
@@ -27,7 +28,7 @@ def imagenet_classifier(*, device: str, limits: Limits) -> Classifier:
     """In float32, as published: 1000 close classes leave no room for rounding."""
     from whatsit.model.heads import LinearHead
 
-    row = BACKBONES[DEFAULT_BACKBONE]
+    row = LITES[DEFAULT_BACKBONE]
     extractor = feature_extractor(row.name, "float32", "crop")
     state = read_state_dict(weights_file(row))
     weight = np.zeros((extractor.dim, len(state["_fc.bias"])), np.float32)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from whatsit.embedding.backbones.extractor import FeatureExtractor
+from whatsit.embedding.backbones.registry import BackboneRequest, BackboneSource
 from whatsit.embedding.backbones.wrap import Description, Ends, read_description, wrap
 from whatsit.embedding.session import open_session, run
 from whatsit.errors import BackboneError
@@ -173,3 +174,14 @@ def _check_input(value: onnx.ValueInfoProto, description: Description) -> None:
 
 def _shape(numbers: list[int | str]) -> str:
     return f"({', '.join(map(str, numbers))})"
+
+
+def _make(request: BackboneRequest) -> FeatureExtractor:
+    if request.size is not None:
+        raise BackboneError(
+            f"--image-size has no effect on {request.name}: the file beside it says its size. Leave it out"
+        )
+    return custom_extractor(Path(request.name), request.resize_mode)
+
+
+SOURCE = BackboneSource(_make, is_file=True)

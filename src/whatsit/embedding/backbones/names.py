@@ -33,11 +33,6 @@ def is_well_formed(name: str) -> bool:
     return is_timm(name) and _NAME.fullmatch(timm_name(name)) is not None
 
 
-def is_custom(name: str) -> bool:
-    """Whether this names a file of the user's own, not a row of the table."""
-    return name.endswith(".onnx")
-
-
 EXPORT_FORMAT = 1  # counts up when the same network and weights would be exported otherwise
 
 

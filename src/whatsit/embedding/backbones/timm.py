@@ -18,15 +18,15 @@ from timm.models import PretrainedCfg
 from torch import Tensor, nn
 
 from whatsit.embedding.backbones.hub import hub_file, quiet
+from whatsit.embedding.backbones.lite import LITES, weights_file
 from whatsit.embedding.backbones.names import TIMM, digest_of, is_well_formed, timm_name
-from whatsit.embedding.backbones.registry import BACKBONES, weights_file
 from whatsit.embedding.backbones.weights import load_weights
 from whatsit.embedding.graph import PIXEL_MEAN, PIXEL_SCALE
 from whatsit.errors import BackboneError
 from whatsit.images.preprocessing import Interpolation
 from whatsit.text import printable
 
-LITES = {f"tf_efficientnet_lite{n}": f"efficientnet-lite{n}" for n in range(3)}  # timm's name → that of the table
+_TIMM_LITES = {f"tf_efficientnet_lite{n}": f"efficientnet-lite{n}" for n in range(3)}  # timm's name → that of the table
 
 
 HUB_FILE = "model.safetensors"  # as timm names it in nearly all its repositories
@@ -84,7 +84,7 @@ def load_pretrained(name: str, weights: Path | None, size: tuple[int, int] | Non
             dim, maps = _tried(module, size)
     except BackboneError as error:
         raise BackboneError(f"{name}: {error}") from error
-    lite = config.architecture in LITES
+    lite = config.architecture in _TIMM_LITES
     return Pretrained(
         name=name,
         module=module,
@@ -122,8 +122,8 @@ def _origin(config: PretrainedCfg, weights: Path | None) -> _Origin:
         digest = digest_of(weights)[:16]
         source = f"{config.architecture} of timm; weights of {printable(weights.name)} (sha256 {digest}…)"
         return _Origin(weights, f"unknown (of timm's own {name}: {licence})", source)
-    if config.architecture in LITES:
-        row = BACKBONES[LITES[config.architecture]]
+    if config.architecture in _TIMM_LITES:
+        row = LITES[_TIMM_LITES[config.architecture]]
         return _Origin(weights_file(row), row.licence, row.source)
     if config.hf_hub_id:
         file = config.hf_hub_filename or HUB_FILE

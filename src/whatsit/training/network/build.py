@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from whatsit.config import TrainOptions
 from whatsit.data.dataset import Dataset
-from whatsit.embedding.backbones.names import is_custom, is_timm
-from whatsit.embedding.backbones.registry import BACKBONES
+from whatsit.embedding.backbones.lite import LITES
+from whatsit.embedding.backbones.names import is_timm
+from whatsit.embedding.backbones.registry import find_source
 from whatsit.errors import BackboneError, MissingExtraError
 from whatsit.images.preprocessing import Preprocessing, ResizeMode
 from whatsit.progress import ProgressReporter
@@ -128,10 +129,13 @@ def _pretrained(options: TrainOptions, classes: int, resize_mode: ResizeMode) ->
             f"--weights goes with --backbone timm:NAME, got {options.backbone!r}. Leave one of them out"
         )
     try:
-        backbone = BACKBONES[options.backbone]
+        backbone = LITES[options.backbone]
     except KeyError:
-        why = "an ONNX file has no layers to learn" if is_custom(options.backbone) else "there is none of that name"
-        known = f"{', '.join(BACKBONES)}, and timm:NAME for timm's"
+        source = find_source(options.backbone)
+        why = "there is none of that name" if source is None else "its source has no layers to learn"
+        if source is not None and source.is_file:
+            why = "an ONNX file has no layers to learn"
+        known = f"{', '.join(LITES)}, and timm:NAME for timm's"
         raise BackboneError(f"{options.backbone} cannot be fine-tuned: {why}. Those that can: {known}") from None
     network = build_lite(backbone, classes, options.image_size)
     return Built(

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from whatsit.embedding.backbones.efficientnet import Conv, convolutions, read_state_dict
-from whatsit.embedding.backbones.registry import Backbone, weights_file
+from whatsit.embedding.backbones.lite import Lite, weights_file
 from whatsit.embedding.graph import PIXEL_MEAN, PIXEL_SCALE, embedding_dim
 from whatsit.training.network.architectures import CNN, kernels, map_size
 from whatsit.training.network.depthwise import depthwise
@@ -164,7 +164,7 @@ class Means(nn.Module):
         return torch.cat([one.float().mean(dim=(2, 3)) for one in maps], dim=1)
 
 
-def build_lite(backbone: Backbone, classes: int, size: tuple[int, int] | None = None) -> Network:
+def build_lite(backbone: Lite, classes: int, size: tuple[int, int] | None = None) -> Network:
     """With its ImageNet weights, and a head that is still to be set. Raises BackboneError, MissingExtraError."""
     convs = convolutions(read_state_dict(weights_file(backbone)))
     mean, std = float(PIXEL_MEAN), 1 / float(PIXEL_SCALE)
@@ -182,7 +182,7 @@ def build_lite(backbone: Backbone, classes: int, size: tuple[int, int] | None = 
     )
 
 
-def learned_convolutions(backbone: Backbone, maps: LiteMaps) -> list[Conv]:
+def learned_convolutions(backbone: Lite, maps: LiteMaps) -> list[Conv]:
     """The backbone's convolutions with the weights that were learned."""
     convs = convolutions(read_state_dict(weights_file(backbone)))
     layers = [layer for layer in maps.layers if isinstance(layer, FoldedConv)]

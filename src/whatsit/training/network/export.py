@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from whatsit.embedding.backbones.custom import made_ready
 from whatsit.embedding.backbones.extractor import FeatureExtractor
-from whatsit.embedding.backbones.registry import BACKBONES
+from whatsit.embedding.backbones.lite import LITES
 from whatsit.embedding.backbones.to_onnx import check_same, pictures_of, to_onnx
 from whatsit.embedding.backbones.wrap import Description
 from whatsit.embedding.graph import float32_graph
@@ -48,7 +48,7 @@ def feature_extractor_of(network: Network, origin: Origin, preprocessing: Prepro
     network = network.cpu().float().eval()
     height, width = preprocessing.height, preprocessing.width
     if isinstance(network.maps, LiteMaps):
-        convs = learned_convolutions(BACKBONES[origin.name], network.maps)
+        convs = learned_convolutions(LITES[origin.name], network.maps)
         graph = float32_graph(convs, (height, width)).SerializeToString(deterministic=True)
     else:
         graph = _exported(network, preprocessing)

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from whatsit.embedding.backbones.lite import LITES
 from whatsit.embedding.backbones.names import is_timm
-from whatsit.embedding.backbones.registry import BACKBONES
 from whatsit.errors import MissingExtraError, WhatsitError
 from whatsit.text import meant
 from whatsit.training.network.architectures import ARCHITECTURES, architecture
@@ -244,21 +244,21 @@ def _network(name: str, classes: int, size: tuple[int, int] | None, layers: Widt
     for option, value in (("--layers", layers), ("--dense", dense)):
         if value is not None:
             raise WhatsitError(f"{option} has no effect on {name}, only on: {', '.join(ARCHITECTURES)}. Leave it out")
-    if name in BACKBONES:
-        return build_lite(BACKBONES[name], classes, size)
+    if name in LITES:
+        return build_lite(LITES[name], classes, size)
     if is_timm(name):
         from whatsit.training.network.timm import build_timm_scratch  # timm takes seconds to import
 
         return build_timm_scratch(name, classes, size)
-    known = ", ".join((*ARCHITECTURES, *BACKBONES))
-    hint = meant(name, (*ARCHITECTURES, *BACKBONES))
+    known = ", ".join((*ARCHITECTURES, *LITES))
+    hint = meant(name, (*ARCHITECTURES, *LITES))
     raise WhatsitError(f"no architecture {name!r}. There are: {known}, and timm:NAME for timm's.{hint}")
 
 
 def all_described() -> dict[str, Summary]:
     """All but timm's, as published; without backbones whose weights are not installed."""
     found = {}
-    for name in (*ARCHITECTURES, *BACKBONES):
+    for name in (*ARCHITECTURES, *LITES):
         try:
             found[name] = described(name)
         except MissingExtraError:
