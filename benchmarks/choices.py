@@ -20,7 +20,7 @@ from sets import SETS, PhotoSet, add_set_options
 from whatsit.config import Precision, TrainOptions
 from whatsit.data.dataset import Dataset
 from whatsit.data.read import read_dataset
-from whatsit.embedding.source import FreshSight
+from whatsit.embedding.source import PhotoSource
 from whatsit.images.preprocessing import ResizeMode
 from whatsit.training.experiment import TrainingSet, make_training_set
 from whatsit.training.heads import HEAD_TYPES, TrainingData
@@ -54,7 +54,7 @@ class Trial:
     def of(cls, one: PhotoSet, data: Path, precision: Precision, cache: Path) -> "Trial":
         options = one.options(TrainOptions(precision=precision))
         dataset = read_dataset(data)
-        photos = make_training_set(dataset, FreshSight(options, cache).embed(dataset, PLANNED_BY, "embedding"))
+        photos = make_training_set(dataset, PhotoSource(options, cache).embed(dataset, PLANNED_BY, "embedding"))
         return cls(dataset, photos, make_splits(photos, options), options, cache)
 
     def learned_from(self) -> Dataset:
@@ -63,8 +63,8 @@ class Trial:
 
     def vectors(self, precision: Precision, resize_mode: ResizeMode) -> Vectors:
         """(learn, dim)"""
-        sight = FreshSight(replace(self.options, precision=precision), self.cache)
-        return sight.embed(self.learned_from(), resize_mode, "embedding").vectors
+        source = PhotoSource(replace(self.options, precision=precision), self.cache)
+        return source.embed(self.learned_from(), resize_mode, "embedding").vectors
 
     def score(self, x: Vectors) -> Score:
         rows, photos = self.splits.train, self.photos
@@ -79,12 +79,16 @@ class Trial:
         guess, undecided = likely_resize_mode(self.dataset)
         if not undecided:
             return guess
-        sight = FreshSight(replace(self.options, precision=precision), self.cache)
+        source = PhotoSource(replace(self.options, precision=precision), self.cache)
         x = np.zeros((len(self.photos.labels), self.photos.x.shape[1]), np.float32)
         x[self.splits.train] = self.vectors(precision, guess)
         photos = replace(self.photos, x=x)
         return better_resize_mode(
-            photos, self.splits, guess, lambda some, resize_mode: sight.embed(some, resize_mode, "trying"), self.options
+            photos,
+            self.splits,
+            guess,
+            lambda some, resize_mode: source.embed(some, resize_mode, "trying"),
+            self.options,
         )
 
 

@@ -18,7 +18,7 @@ from sets import SETS, PhotoSet, add_set_options
 
 from whatsit.config import HeadName, TrainOptions
 from whatsit.data.read import read_dataset
-from whatsit.embedding.source import FreshSight
+from whatsit.embedding.source import PhotoSource
 from whatsit.training.calibration import log_loss
 from whatsit.training.experiment import make_training_set
 from whatsit.training.heads import HEAD_TYPES, TrainingData
@@ -53,8 +53,8 @@ class Score:
 def learnable(one: PhotoSet, root: Path, scratch: Path, cache: Path | None, seed: int) -> Learnable:
     options = replace(one.options(TrainOptions(precision="int8")), seed=seed)
     dataset = read_dataset(one.data(root, scratch))
-    sight = FreshSight(options, cache or scratch / "cache")
-    photos = make_training_set(dataset, sight.embed(dataset, "squash", "embedding"), options)
+    source = PhotoSource(options, cache or scratch / "cache")
+    photos = make_training_set(dataset, source.embed(dataset, "squash", "embedding"), options)
     splits = make_splits(photos, options)
     x, labels, learn, judge = photos.x, photos.labels, splits.train, splits.test
     return Learnable(x[learn], labels[learn], len(dataset.classes), splits.cv, x[judge], labels[judge])

@@ -24,7 +24,7 @@ from sets import SETS, PhotoSet, add_set_options
 from whatsit.api import train
 from whatsit.config import DEFAULT_BACKBONE, NetworkOptions, TrainOptions
 from whatsit.data.read import read_dataset
-from whatsit.embedding.source import FreshSight
+from whatsit.embedding.source import PhotoSource
 from whatsit.training.experiment import make_training_set
 from whatsit.training.network import head_start as probe
 from whatsit.training.network import modules as start
@@ -83,7 +83,7 @@ def inner_manifests(one: PhotoSet, data: Path, scratch: Path, most: int, times: 
     """The photos to learn from, split once more, each time with other valid ones: uri, label, split."""
     options = one.options(TrainOptions())
     dataset = read_dataset(data)
-    photos = make_training_set(dataset, FreshSight(options, cache).embed(dataset, "squash", "embedding"))
+    photos = make_training_set(dataset, PhotoSource(options, cache).embed(dataset, "squash", "embedding"))
     learn = make_splits(photos, options).train
     judges = folds_of(photos, learn, options.seed) < 2
     records = [photos.records[i] for i in learn]

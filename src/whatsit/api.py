@@ -17,7 +17,7 @@ from whatsit.data.dataset import with_pages
 from whatsit.data.read import Data, Listed, noted, read_dataset, read_photos, typed_data
 from whatsit.embedding.location import cache_folder
 from whatsit.embedding.parquet import Provenance, stored_rows, write_parquet
-from whatsit.embedding.source import FreshSight, StoredSight
+from whatsit.embedding.source import ParquetSource, PhotoSource
 from whatsit.evaluation.figures import Evaluation
 from whatsit.evaluation.report.content import Report
 from whatsit.files import check_file, check_folder, default_folder, examination_folder, other_examination_folder
@@ -80,7 +80,7 @@ def train(
     typed = typed_data(data, reading)
     order, place = TrainRequest(options, folder, typed, overwrite, progress), cache_folder(cache)
     if options.method == "probe":
-        return _train(dataset, FreshSight(options, place, progress), order)
+        return _train(dataset, PhotoSource(options, place, progress), order)
     going = NetworkRun(resume, keep_checkpoint, tuple(callbacks))
     return _train_network(dataset, place, going, order, show_network)
 
@@ -99,12 +99,12 @@ def train_from_embeddings(
     options.backbone matters only where the vectors are of a network of the user's own: it names that again.
     """
     check(options)
-    sight = StoredSight(Path(file), options.backbone, options.weights)
-    dataset = sight.dataset(Path(label_dict) if label_dict else None)
+    source = ParquetSource(Path(file), options.backbone, options.weights)
+    dataset = source.dataset(Path(label_dict) if label_dict else None)
     folder = Path(output) if output else default_folder(dataset.name)
     check_folder(folder, FILES.facts, overwrite=overwrite)
     return _train(
-        dataset, sight, TrainRequest(options, folder, f"--embeddings {shell_quoted(file)}", overwrite, progress)
+        dataset, source, TrainRequest(options, folder, f"--embeddings {shell_quoted(file)}", overwrite, progress)
     )
 
 
@@ -184,13 +184,13 @@ def embed(
     dataset = with_pages(read_photos(data, reading), options.limits.page)
     listed(dataset)
     dataset, options = with_depth(dataset, options)
-    sight = FreshSight(options, cache_folder(cache), progress)
-    resize_mode, _ = sight.first_resize_mode(
-        dataset, *likely_resize_mode(dataset, *sight.input_size(), limits=options.limits)
+    source = PhotoSource(options, cache_folder(cache), progress)
+    resize_mode, _ = source.first_resize_mode(
+        dataset, *likely_resize_mode(dataset, *source.input_size(), limits=options.limits)
     )
     with (
         kept_if_interrupted(lambda: EMBEDDED),
-        sight.embedder(resize_mode) as embedder,
+        source.embedder(resize_mode) as embedder,
         progress("embedding", len(dataset.records)) as advance,
     ):
         embedded = embedder.fill([record.uri for record in dataset.records], advance)

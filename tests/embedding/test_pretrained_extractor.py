@@ -29,7 +29,7 @@ from whatsit.embedding.devices import settle_precision
 from whatsit.embedding.embedder import Embedder
 from whatsit.embedding.location import cache_contents, clear_cache
 from whatsit.embedding.session import open_session, run
-from whatsit.embedding.source import FreshSight, StoredSight
+from whatsit.embedding.source import ParquetSource, PhotoSource
 from whatsit.errors import BackboneError, MissingExtraError
 from whatsit.images.preprocessing import Preprocessing
 
@@ -260,8 +260,8 @@ def test_a_file_of_embeddings_finds_its_network_again(folder: Path, tmp_path: Pa
     options = replace(TrainOptions(), backbone=NAMES[0], weights=weights, resize_mode="crop")
     written = embed(tmp_path / "photos", tmp_path / "vectors.parquet", options, cache=cache)
     assert (written.rows, written.failed) == (3, 0)
-    sight = StoredSight(tmp_path / "vectors.parquet", TrainOptions().backbone, weights)
-    assert sight.extractor("crop").fingerprint == FreshSight(options, cache).extractor("crop").fingerprint
+    source = ParquetSource(tmp_path / "vectors.parquet", TrainOptions().backbone, weights)
+    assert source.extractor("crop").fingerprint == PhotoSource(options, cache).extractor("crop").fingerprint
 
 
 def test_the_first_use_is_watched(folder: Path) -> None:
@@ -274,7 +274,7 @@ def test_the_first_use_is_watched(folder: Path) -> None:
         return no_progress(step, total)
 
     options = replace(TrainOptions(), backbone=NAMES[1], weights=str(_weights(folder, NAMES[1])))
-    FreshSight(options, folder / "cache", progress).extractor("crop")  # type: ignore[arg-type]
+    PhotoSource(options, folder / "cache", progress).extractor("crop")  # type: ignore[arg-type]
     assert steps == ["preparing timm:test_vit"]
 
 

@@ -11,7 +11,7 @@ from steps.made import PLAIN
 from whatsit.api import embed, train
 from whatsit.config import TrainOptions
 from whatsit.embedding.backbones.registry import feature_extractor
-from whatsit.embedding.source import FreshSight, StoredSight
+from whatsit.embedding.source import ParquetSource, PhotoSource
 from whatsit.errors import BackboneError
 from whatsit.training.run import Trained
 
@@ -45,9 +45,9 @@ def test_the_size_changes_the_vectors(bits: str) -> None:
 
 def test_a_file_of_embeddings_remembers_it(photos: Path, cache: Path, tmp_path: Path) -> None:
     embed(photos, tmp_path / "vectors.parquet", SMALL, cache=cache)
-    stored = StoredSight(tmp_path / "vectors.parquet", SMALL.backbone)
+    stored = ParquetSource(tmp_path / "vectors.parquet", SMALL.backbone)
     assert stored.input_size() == (64, 96)
-    assert stored.extractor("crop").fingerprint == FreshSight(SMALL, cache).extractor("crop").fingerprint
+    assert stored.extractor("crop").fingerprint == PhotoSource(SMALL, cache).extractor("crop").fingerprint
 
 
 def test_a_network_of_ones_own_says_its_size_itself(photos: Path, tmp_path: Path) -> None:

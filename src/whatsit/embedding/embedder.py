@@ -1,4 +1,16 @@
-"""Images → vectors through the cache: what is known is looked up, the rest is computed once and kept."""
+"""Photos → embeddings, each computed once: `Embedder = source × backbone × engine × store`.
+
+| part | what it gives | where it is made | to replace it |
+| --- | --- | --- | --- |
+| source | a URI → the bytes of a photo → pixels of the network's input | `images.source`, `images.decode` | a reader |
+| backbone | an ONNX graph, its preprocessing, its fingerprint | `FeatureExtractor`, `backbones/` | a backbone |
+| engine | threads, batch size and the session that runs the graph | `find_device`, `open_session` | a device |
+| store | sha256 of the bytes → vector and thumbnail | `store.Cache`, one file a fingerprint | a folder |
+
+`fill` asks the store what it has, by the file's stamp and then by its bytes; loads, decodes and runs the rest in one
+stream; and commits twice a second, so that a kill loses half a second of work. Several processes may fill one store.
+It does not know labels, and of a photo it says no more than its digest, its vector, its thumbnail, or why not.
+"""
 
 import hashlib
 import os

@@ -52,9 +52,9 @@ class Provenance:
 
     @classmethod
     def of(cls, extractor: FeatureExtractor, image_size: tuple[int, int] | None = None) -> "Provenance":
-        seen = extractor.preprocessing
-        made = extractor.name, extractor.precision, seen.resize_mode, extractor.fingerprint, extractor.dim
-        return cls(*made, image_size, seen.value_range, seen.bands, seen.page)
+        preprocessing = extractor.preprocessing
+        made = extractor.name, extractor.precision, preprocessing.resize_mode, extractor.fingerprint, extractor.dim
+        return cls(*made, image_size, preprocessing.value_range, preprocessing.bands, preprocessing.page)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""Photos as vectors: through a backbone and the cache, or from a file of stored embeddings."""
+"""Where a training's embeddings come from: photos, embedded now and cached, or a Parquet file of stored embeddings.
+
+`EmbeddingSource` is all that training knows of them. It does not know classes, splits or what learns from the vectors.
+"""
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -43,8 +46,8 @@ class Embeddings:
         return np.array(places, np.int64)
 
 
-class Sight(Protocol):
-    """How photos become vectors."""
+class EmbeddingSource(Protocol):
+    """A data set → its embeddings, whether they are computed or read."""
 
     def first_resize_mode(self, dataset: Dataset, guess: ResizeMode, matters: bool) -> tuple[ResizeMode, bool]:
         """The resize mode to begin with, and whether another may be tried."""
@@ -84,8 +87,8 @@ def embeddings_once(
 
 
 @dataclass(frozen=True)
-class FreshSight:
-    """Computes what is not in the cache."""
+class PhotoSource:
+    """Embeds the photos; computes what is not in the cache."""
 
     options: TrainOptions
     cache: Path
@@ -136,18 +139,18 @@ class FreshSight:
             return embeddings_of(embedder, dataset, advance)
 
 
-def common_sight(options: TrainOptions, cache: Path, progress: ProgressReporter) -> FreshSight:
-    """Through the default backbone, which finds copies and splits alike for all methods."""
+def default_source(options: TrainOptions, cache: Path, progress: ProgressReporter) -> PhotoSource:
+    """The default backbone's embeddings, so that copies are found and photos split alike for all methods."""
     device = graph_device(options.device)
-    return FreshSight(
+    return PhotoSource(
         replace(options, device=device, backbone=DEFAULT_BACKBONE, precision="auto", weights=None, image_size=None),
         cache,
         progress,
     )
 
 
-class StoredSight:
-    """Takes the vectors from a Parquet file of `whatsit embed`; its resize mode is settled.
+class ParquetSource:
+    """Reads the embeddings from a Parquet file of `whatsit embed`; its resize mode is settled.
 
     backbone: looked at where the file was made with a network of the user's own, which it does not hold; weights: where
     it was made with the user's weights in a network of timm.
@@ -166,8 +169,8 @@ class StoredSight:
             )
         name = made.backbone if known is not None else backbone
         plain = feature_extractor(name, made.precision, made.resize_mode, weights, size=made.image_size)
-        seen = plain.with_range(made.value_range).reading(Limits(bands=made.bands, page=made.page))
-        self._extractor = replace(seen, precision_reason=f"as embedded in {printable(path.name)}")
+        plain = plain.with_range(made.value_range).reading(Limits(bands=made.bands, page=made.page))
+        self._extractor = replace(plain, precision_reason=f"as embedded in {printable(path.name)}")
         if self._extractor.fingerprint != made.fingerprint:
             raise EmbeddingError(
                 f"{path}: made by another version of {made.backbone} ({made.fingerprint}, here "

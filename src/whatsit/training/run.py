@@ -9,7 +9,7 @@ from whatsit.config import TrainOptions
 from whatsit.data.dataset import Dataset
 from whatsit.data.groups import notice_proposals
 from whatsit.embedding.backbones.extractor import FeatureExtractor
-from whatsit.embedding.source import FreshSight, Sight, common_sight
+from whatsit.embedding.source import EmbeddingSource, PhotoSource, default_source
 from whatsit.evaluation.figures import Evaluation
 from whatsit.evaluation.report.content import Report
 from whatsit.model.classifier import Classifier
@@ -71,9 +71,9 @@ class TrainRequest:
     training: Path | None = None  # the folder of a network's training under way
 
 
-def _train(dataset: Dataset, sight: Sight, request: TrainRequest) -> Trained:
-    photos, splits, extractor = prepare(dataset, sight, request.options, request.progress)
-    with kept_if_interrupted(lambda: EMBEDDED if isinstance(sight, FreshSight) else ""):
+def _train(dataset: Dataset, source: EmbeddingSource, request: TrainRequest) -> Trained:
+    photos, splits, extractor = prepare(dataset, source, request.options, request.progress)
+    with kept_if_interrupted(lambda: EMBEDDED if isinstance(source, PhotoSource) else ""):
         with request.progress("learning", None):
             fitted = fit_probe(photos, splits, request.options)
         return evaluate_and_save(photos, splits, fitted, extractor, request)
@@ -93,7 +93,7 @@ def _train_network(
 ) -> Trained:
     options, progress = request.options, request.progress
     check_networks(options)
-    photos, splits, extractor = prepare(dataset, common_sight(options, cache, progress), options, progress)
+    photos, splits, extractor = prepare(dataset, default_source(options, cache, progress), options, progress)
     built = build_for(dataset, options, extractor.preprocessing.resize_mode, progress)
     introduce(built, show_network)
     callbacks, identity = run.callbacks, training_identity(photos, splits, options)
@@ -125,13 +125,13 @@ def evaluate_and_save(
 
 
 def prepare(
-    dataset: Dataset, sight: Sight, options: TrainOptions, progress: ProgressReporter
+    dataset: Dataset, source: EmbeddingSource, options: TrainOptions, progress: ProgressReporter
 ) -> tuple[TrainingSet, Splits, FeatureExtractor]:
     """The photos that take part, the splits, and the extractor whose resize mode suits them."""
-    resize_mode, undecided = sight.first_resize_mode(
-        dataset, *likely_resize_mode(dataset, *sight.input_size(), limits=options.limits)
+    resize_mode, undecided = source.first_resize_mode(
+        dataset, *likely_resize_mode(dataset, *source.input_size(), limits=options.limits)
     )
-    embeddings = sight.embed(dataset, resize_mode, "embedding")
+    embeddings = source.embed(dataset, resize_mode, "embedding")
     with progress("finding copies", None):
         photos = make_training_set(dataset, embeddings, options)
     notice_proposals(photos.related, "To keep each source together: --group-by-name always")
@@ -140,11 +140,11 @@ def prepare(
         notice(unused)
     if undecided and options.method == "probe":
         better = better_resize_mode(
-            photos, splits, resize_mode, lambda some, mode: sight.embed(some, mode, f"trying {mode}"), options
+            photos, splits, resize_mode, lambda some, mode: source.embed(some, mode, f"trying {mode}"), options
         )
         if better != resize_mode:
             resize_mode = better
             photos, splits = with_other_embeddings(
-                photos, splits, sight.embed(dataset, resize_mode, f"embedding by {resize_mode}")
+                photos, splits, source.embed(dataset, resize_mode, f"embedding by {resize_mode}")
             )
-    return photos, splits, sight.extractor(resize_mode)
+    return photos, splits, source.extractor(resize_mode)

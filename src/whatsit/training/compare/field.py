@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from whatsit.config import TrainOptions
 from whatsit.data.dataset import Dataset
-from whatsit.embedding.source import common_sight
+from whatsit.embedding.source import default_source
 from whatsit.errors import MissingExtraError, WhatsitError
 from whatsit.images.preprocessing import ResizeMode
 from whatsit.notices import notice
@@ -146,7 +146,7 @@ def find_field(
     """
     common = next(iter(candidates.values()))
     as_network = replace(common, method="scratch")
-    photos, splits, extractor = prepare(dataset, common_sight(common, cache, progress), as_network, progress)
+    photos, splits, extractor = prepare(dataset, default_source(common, cache, progress), as_network, progress)
     for head in {options.head for options in candidates.values() if options.method == "probe"}:
         make_splits(photos, replace(common, method="probe", head=head))  # it knows what each head needs
     field = Field(photos, splits, extractor.preprocessing.resize_mode, cache)

@@ -27,7 +27,7 @@ from whatsit.progress import Advance, ProgressReporter, no_progress
 from whatsit.training.compare.field import Field, check_candidates, default_candidates, find_field
 from whatsit.training.compare.page import Facts, render_comparison
 from whatsit.training.compare.result import Comparison, advice
-from whatsit.training.compare.trial import Trial, keep, kept, key_of, run_trial, sight_of, taught_network
+from whatsit.training.compare.trial import Trial, embedding_source, keep, kept, key_of, run_trial, taught_network
 from whatsit.training.experiment import with_vectors
 from whatsit.training.network.method import fit_from_network
 from whatsit.training.network.resume import alone, training_identity, unfinished, with_rate
@@ -43,11 +43,11 @@ def refitted(won: Trial, field: Field, order: TrainRequest, work: Path) -> Train
 
 def _probe(field: Field, order: TrainRequest) -> Trained:
     """Its head is fitted on train and valid together as always, its penalty chosen on valid."""
-    sight, resize_mode = sight_of(order.options, field, order.progress)
-    photos = with_vectors(field.photos, sight.embed(field.photos.dataset, resize_mode, "judging"))
+    source, resize_mode = embedding_source(order.options, field, order.progress)
+    photos = with_vectors(field.photos, source.embed(field.photos.dataset, resize_mode, "judging"))
     with order.progress("learning", None):
         fitted = fit_probe(photos, field.splits, order.options)
-    return evaluate_and_save(photos, field.splits, fitted, sight.extractor(resize_mode), order)
+    return evaluate_and_save(photos, field.splits, fitted, source.extractor(resize_mode), order)
 
 
 def _network(won: Trial, field: Field, order: TrainRequest, work: Path) -> Trained:

@@ -28,7 +28,7 @@ from whatsit.config import Method, TrainOptions
 from whatsit.embedding.backbones.extractor import FeatureExtractor
 from whatsit.embedding.embedder import Embedder
 from whatsit.embedding.session import graph_device, open_session, run
-from whatsit.embedding.source import FreshSight, embeddings_once
+from whatsit.embedding.source import PhotoSource, embeddings_once
 from whatsit.evaluation.figures import Figure
 from whatsit.evaluation.intervals import share_interval
 from whatsit.files import write_atomically
@@ -123,25 +123,25 @@ def run_trial(
     )
 
 
-def sight_of(options: TrainOptions, field: Field, progress: ProgressReporter) -> tuple[FreshSight, ResizeMode]:
-    """How a probe sees, and the resize mode that suits the photos to learn from where none was asked for."""
-    sight = FreshSight(replace(options, device=graph_device(options.device)), field.cache, progress)
-    guess = likely_resize_mode(field.learning, *sight.input_size(), limits=options.limits)
-    resize_mode, undecided = sight.first_resize_mode(field.photos.dataset, *guess)
+def embedding_source(options: TrainOptions, field: Field, progress: ProgressReporter) -> tuple[PhotoSource, ResizeMode]:
+    """A probe's source, and the resize mode that suits the photos to learn from where none was asked for."""
+    source = PhotoSource(replace(options, device=graph_device(options.device)), field.cache, progress)
+    guess = likely_resize_mode(field.learning, *source.input_size(), limits=options.limits)
+    resize_mode, undecided = source.first_resize_mode(field.photos.dataset, *guess)
     if undecided:
         resize_mode = better_resize_mode(
             field.photos,
             field.splits,
             resize_mode,
-            lambda some, mode: sight.embed(some, mode, f"trying {mode}"),
+            lambda some, mode: source.embed(some, mode, f"trying {mode}"),
             options,
         )
-    return sight, resize_mode
+    return source, resize_mode
 
 
 def _probe(options: TrainOptions, field: Field, progress: ProgressReporter) -> _Taught:
-    sight, resize_mode = sight_of(options, field, progress)
-    x = all_vectors(field.learning, sight.embed(field.learning, resize_mode, "embedding"))
+    source, resize_mode = embedding_source(options, field, progress)
+    x = all_vectors(field.learning, source.embed(field.learning, resize_mode, "embedding"))
     start = time.monotonic()
     with progress("learning", None):
         labels = field.photos.labels[field.splits.train]
@@ -149,8 +149,8 @@ def _probe(options: TrainOptions, field: Field, progress: ProgressReporter) -> _
         selected = select_head(data, HEAD_TYPES[options.head], field.splits.cv)
     learning = time.monotonic() - start
     with progress("taking the time", None):
-        embedding = _embedding_seconds(sight.extractor(resize_mode), field, sight.options)
-    return _Taught(selected.held_out_logits, learning + embedding, sight.extractor(resize_mode), selected.head)
+        embedding = _embedding_seconds(source.extractor(resize_mode), field, source.options)
+    return _Taught(selected.held_out_logits, learning + embedding, source.extractor(resize_mode), selected.head)
 
 
 def _embedding_seconds(extractor: FeatureExtractor, field: Field, options: TrainOptions) -> float:
