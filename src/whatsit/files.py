@@ -1,6 +1,9 @@
-"""Writing to disk so that nothing half-written is ever seen: a temporary sibling, then a rename.
+"""Writes files and folders so that nothing half-written is ever seen; says where results go and what may be replaced.
 
-Where results go: names that were not told, and what may be replaced.
+All files are written through `written_atomically`, and new folders through `folder_written_atomically`: to a temporary
+sibling, which then takes the target's place by one rename. The repository of versions alone has its own way
+(`model.versions.copying`), since it writes outside a lock and learns a version's number under it. This module knows
+nothing of what is written.
 """
 
 import errno
@@ -11,7 +14,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
 from whatsit.errors import WhatsitError
 from whatsit.text import shell_quoted
@@ -26,50 +28,40 @@ def plain_os_errors(path: Path) -> Iterator[None]:
         raise WhatsitError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:
-    """durable: waits for the disk, so that a loss of power leaves the old file or the new one.
+@contextmanager
+def written_atomically(path: Path, *, durable: bool = False) -> Iterator[Path]:
+    """Yields an empty temporary sibling to write to; it takes the path's place when the block ends without an error.
 
-    Raises WhatsitError where the folder cannot be written or the disk is full; the old file then stays.
+    durable: waits for the disk, so that a loss of power leaves the old file or the new one.
+    Raises WhatsitError where a folder stands there, the folder cannot be written or the disk is full. After any error
+    the old file stays, and no temporary one.
     """
     check_no_folder(path)
     with plain_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)
+        fresh = Path(name)
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                if durable:
-                    file.flush()
-                    os.fsync(handle)
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
+            yield fresh
+            fresh.chmod(0o644)
+            if durable:
+                with fresh.open("rb+") as file:
+                    os.fsync(file.fileno())
+            fresh.replace(path)
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            fresh.unlink(missing_ok=True)
             raise
 
 
-@contextmanager
-def text_written_atomically(path: Path, *, overwrite: bool) -> Iterator[TextIO]:
-    """Yields a temporary sibling, UTF-8, which takes the path's place when the block ends without an error.
-
-    What is no Unicode, as file names may be, is escaped. Raises WhatsitError where the path exists (unless `overwrite`)
-    or cannot be written; an old file then stays.
-    """
-    check_file(path, overwrite=overwrite)
-    with plain_os_errors(path):
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-                yield file
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:
+    """As `written_atomically`, of bytes at hand."""
+    with written_atomically(path, durable=durable) as fresh:
+        fresh.write_bytes(data)
 
 
-def unfinished(path: Path) -> Iterator[Path]:
-    """What `write_atomically` left beside a file where it was killed; or is writing just now."""
+def left_over(path: Path) -> Iterator[Path]:
+    """What `written_atomically` left beside a file where it was killed; or is writing just now."""
     return (half for half in path.parent.glob(f".{path.name}.????????") if half.is_file())
 
 

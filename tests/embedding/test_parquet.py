@@ -105,7 +105,7 @@ def test_rows_are_taken_and_written_a_group_at_a_time(tmp_path: Path) -> None:
     def rows() -> Iterator[Row]:
         for number in range(count):
             if number % AT_ONCE == 0:
-                sizes.append(sum(file.stat().st_size for file in tmp_path.rglob("*.parquet")))
+                sizes.append(sum(file.stat().st_size for file in tmp_path.iterdir()))
             yield _failed(number) if number % 97 == 0 else _row(number)
 
     assert write_parquet(path, rows(), PROVENANCE) == count
@@ -179,7 +179,7 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(WhatsitError, match=r"cannot write .*file"):
         write_parquet(tmp_path / "file" / "v.parquet", [_row(0)], PROVENANCE)
     (tmp_path / "folder").mkdir()
-    with pytest.raises(WhatsitError, match=r"cannot write .*folder"):
+    with pytest.raises(WhatsitError, match=r"folder: is a folder\. Name a file in it"):
         write_parquet(tmp_path / "folder", [_row(0)], PROVENANCE)
 
 

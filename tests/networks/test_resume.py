@@ -1,19 +1,18 @@
 """A training that is broken off at any moment and resumed gives the very weights of one that was not."""
 
+import errno
 import os
-import resource
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from full_disk import small_files
 from lightning.pytorch import Callback, LightningModule, Trainer
 from patience import PATIENCE
 
@@ -131,29 +130,22 @@ def test_killed(tmp_path: Path, whole: tuple[Network, History]) -> None:
 def test_broken_off_as_the_checkpoint_is_written(
     tmp_path: Path, whole: tuple[Network, History], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    replace_file = Path.replace
+    replaced: list[Path] = []
+
+    def replace_once(fresh: Path, target: Path) -> Path:
+        if target in replaced:
+            break_off()
+        replaced.append(target)
+        return replace_file(fresh, target)
+
     with monkeypatch.context() as patch:
-        replaced: list[object] = []
-
-        def replace_once(source: Path, target: Path) -> None:
-            if replaced:
-                break_off()
-            replaced.append(Path(source).rename(target))
-
-        patch.setattr("whatsit.training.network.callbacks.os.replace", replace_once)
+        patch.setattr(Path, "replace", replace_once)
         with pytest.raises(RuntimeError, match="broken off"):
             trained(tmp_path, task_of(tmp_path))
+    assert replaced == [tmp_path / "work" / CHECKPOINT]
+    assert [file.name for file in (tmp_path / "work").iterdir()] == [CHECKPOINT]
     check_same(whole, trained(tmp_path, task_of(tmp_path)))
-
-
-@contextmanager
-def small_files(most: int) -> Iterator[None]:
-    """No file may grow beyond so many bytes, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_full_disk_is_one_line(tmp_path: Path, whole: tuple[Network, History]) -> None:
@@ -162,6 +154,26 @@ def test_a_full_disk_is_one_line(tmp_path: Path, whole: tuple[Network, History])
         trained(tmp_path, task)
     assert list((tmp_path / "work").iterdir()) == []
     check_same(whole, trained(tmp_path, task))
+
+
+def test_a_full_disk_leaves_the_old_outcome(
+    tmp_path: Path, whole: tuple[Network, History], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained(tmp_path, task_of(tmp_path))
+    before = (tmp_path / "work" / OUTCOME).read_bytes()
+    (tmp_path / "work" / f".{CHECKPOINT}.killed00").write_bytes(b"half of it")
+
+    def write_half(state: object, file: Path) -> None:
+        file.write_bytes(before[: len(before) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("whatsit.training.network.callbacks.torch.save", write_half)
+        with pytest.raises(WhatsitError, match=rf"^cannot write .*{OUTCOME}: No space left on device$"):
+            trained(tmp_path, task_of(tmp_path))
+    assert sorted(file.name for file in (tmp_path / "work").iterdir()) == [CHECKPOINT, OUTCOME]
+    assert (tmp_path / "work" / OUTCOME).read_bytes() == before
+    check_same(whole, trained(tmp_path, task_of(tmp_path)))
 
 
 def test_a_damaged_checkpoint_is_one_line(tmp_path: Path) -> None:

@@ -156,12 +156,11 @@ class Parquet:
 
     def write(self, answers: Iterable["Prediction"], file: Path, *, overwrite: bool) -> None:
         """Row group by row group; whole or not at all. Raises WhatsitError where it exists or cannot be written."""
-        from whatsit.embedding.parquet import whole_or_not_at_all
         from whatsit.embedding.session import batched
-        from whatsit.files import check_file
+        from whatsit.files import check_file, written_atomically
 
         check_file(file, overwrite=overwrite)
-        with whole_or_not_at_all(file) as fresh, self._pa.parquet.ParquetWriter(fresh, self._schema) as writer:
+        with written_atomically(file) as fresh, self._pa.parquet.ParquetWriter(fresh, self._schema) as writer:
             for some in batched(answers, AT_ONCE):
                 writer.write_table(self._pa.Table.from_pylist([_cells(one) for one in some], self._schema))
 
@@ -270,9 +269,13 @@ def on_stdout(form: Format) -> Iterator[Callable[[str], object]]:
 @contextmanager
 def to_file(file: Path, *, overwrite: bool) -> Iterator[Callable[[str], object]]:
     """UTF-8, whole or not at all. Raises WhatsitError where the file exists or cannot be written."""
-    from whatsit.files import text_written_atomically
+    from whatsit.files import check_file, written_atomically
 
-    with text_written_atomically(file, overwrite=overwrite) as opened:
+    check_file(file, overwrite=overwrite)
+    with (
+        written_atomically(file) as fresh,
+        fresh.open("w", encoding="utf-8", errors="backslashreplace", newline="") as opened,
+    ):
         yield opened.write
 
 

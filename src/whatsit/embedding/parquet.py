@@ -11,9 +11,7 @@ A writer holds one row group at a time, a reader the vectors and one row group. 
 """
 
 import json
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
@@ -29,7 +27,7 @@ from whatsit.embedding.embedder import Embedded, Embedder
 from whatsit.embedding.session import batched, usable, why_unusable
 from whatsit.embedding.store import THUMBNAIL_SIDE
 from whatsit.errors import EmbeddingError, MissingExtraError
-from whatsit.files import plain_os_errors
+from whatsit.files import written_atomically
 from whatsit.images.limits import Limits, Page
 from whatsit.images.preprocessing import STORED, ResizeMode, ValueRange, is_size, is_value_range
 
@@ -130,7 +128,7 @@ def write_parquet(path: Path, rows: Iterable[Row], provenance: Provenance) -> in
     """
     parquet = pyarrow().parquet
     schema, count = _schema(provenance), 0
-    with whole_or_not_at_all(path) as fresh:
+    with written_atomically(path) as fresh:
         form: dict[str, Any] = {"compression": "zstd", "use_dictionary": ["label", "split", "group", "error"]}
         with parquet.ParquetWriter(fresh, schema, write_statistics=list(TEXTS), **form) as writer:
             for some in batched(rows, AT_ONCE):
@@ -177,17 +175,6 @@ def _schema(provenance: Provenance) -> Any:
     columns.append(("embedding", pa.list_(pa.float32(), provenance.dim)))
     columns.append(("thumbnail", pa.binary(THUMBNAIL_BYTES)))
     return pa.schema(columns, metadata={KEY: described.encode()})
-
-
-@contextmanager
-def whole_or_not_at_all(path: Path) -> Iterator[Path]:
-    """Yields a temporary sibling, which takes the path's place when the block ends without an error."""
-    with plain_os_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-            fresh = Path(folder) / path.name
-            yield fresh
-            fresh.replace(path)
 
 
 def _record_batch(rows: Sequence[Row], schema: Any, dim: int) -> Any:

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from whatsit.errors import RepositoryError
-from whatsit.files import unfinished
+from whatsit.files import left_over
 from whatsit.model.versions.layout import FILES, is_locked, locked
 from whatsit.text import printable
 
@@ -40,7 +40,7 @@ def sweep(folder: Path) -> None:
         if not is_locked(left / FILES.lock):
             shutil.rmtree(left, ignore_errors=True)
     for name in (FILES.highest, FILES.aliases, FILES.triton, FILES.labels):  # which are written under that lock alone
-        for half in unfinished(folder / name):
+        for half in left_over(folder / name):
             with suppress(OSError):
                 half.unlink()
 

@@ -12,12 +12,11 @@ training of the same photos finds it; the oldest go where all together grow too 
 
 import hashlib
 import os
-import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -28,7 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from whatsit.errors import DatasetError, ImageError
-from whatsit.files import plain_os_errors
+from whatsit.files import written_atomically
 from whatsit.images.decode import load_for_network
 from whatsit.images.limits import Limits
 from whatsit.images.preprocessing import Preprocessing
@@ -141,7 +140,7 @@ def decoded(
             os.utime(path)  # the oldest are those unused for longest
         advance(len(sources))
         return path
-    with plain_os_errors(path), _written(path) as fresh:
+    with written_atomically(path) as fresh:
         _make_room(folder, int(np.prod(shape)))
         pixels = np.lib.format.open_memmap(fresh, mode="w+", dtype=np.uint8, shape=shape)
         _reserve(fresh)
@@ -166,19 +165,6 @@ def _key(sources: Sequence[Source], preprocessing: Preprocessing) -> str:
     for source in sources:
         digest.update(source.digest.encode())
     return digest.hexdigest()[:24]
-
-
-@contextmanager
-def _written(path: Path) -> Iterator[Path]:
-    """A temporary sibling that takes the path's place when all went well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    try:
-        yield Path(name)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 def _reserve(path: Path) -> None:

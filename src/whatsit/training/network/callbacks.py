@@ -4,7 +4,6 @@ They are Lightning's callbacks, and so are a user's own, which are called beside
 """
 
 import math
-import os
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +14,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 
-from whatsit.files import plain_os_errors
+from whatsit.files import left_over, written_atomically
 from whatsit.notices import notice
 from whatsit.progress import Advance
 from whatsit.training.calibration import calibrated_losses
@@ -130,22 +129,28 @@ class Keep(Checkpoint):
         self.record = record
         self.stop = stop
 
+    def on_fit_start(self, trainer: Trainer, module: LightningModule) -> None:
+        """Sweeps away what killed processes left; each is as large as a checkpoint."""
+        if trainer.is_global_zero:
+            for name in (CHECKPOINT, OUTCOME):
+                for half in left_over(self.folder / name):
+                    half.unlink(missing_ok=True)
+
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         if trainer.fit_loop.batch_idx + 1 < trainer.num_training_batches:
             return
         path = self.folder / CHECKPOINT
-        fresh = path.with_suffix(".tmp")
-        with plain_os_errors(path):
-            trainer.save_checkpoint(fresh)
-            if trainer.is_global_zero:
-                os.replace(fresh, path)  # noqa: PTH105 (one name the same on every system)
+        if trainer.is_global_zero:
+            with written_atomically(path) as fresh:
+                trainer.save_checkpoint(fresh)
+        else:
+            trainer.save_checkpoint(path)  # all processes must call it, and only the first one writes
 
     def on_fit_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Called where nothing was left to do, too."""
-        path = self.folder / OUTCOME
         if trainer.is_global_zero:
-            with plain_os_errors(path):
-                torch.save({**self.record.state_dict(), "reason": self.stop.reason}, path)
+            with written_atomically(self.folder / OUTCOME) as fresh:
+                torch.save({**self.record.state_dict(), "reason": self.stop.reason}, fresh)
 
 
 class Stop(Callback):
