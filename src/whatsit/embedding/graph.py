@@ -7,42 +7,24 @@ Normalising is the graph's first node, so no reader of the model can get it wron
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 
 from whatsit.embedding.backbones.efficientnet import Conv
+from whatsit.embedding.nodes import NodeWriter, value_info
 from whatsit.images.preprocessing import Size, sides
 
 Tensor = TypeVar("Tensor")
 
-OPSET = 17  # has all that is needed here; IR version 8 goes with it, and old runtimes read both
-IR_VERSION = 8
 PIXEL_MEAN, PIXEL_SCALE = np.uint8(127), np.float32(1 / 128)  # x ↦ (x − 127) / 128, as the Lites were trained
 FEATURES = ("features", "features.middle")  # the maps whose means make up the embedding, in this order
 
 
 def embedding_dim(convs: Sequence[Conv]) -> int:
     return sum(conv.weight.shape[0] for conv in convs if conv.tapped)
-
-
-class NodeWriter:
-    """Collects nodes and constants; a node is named after its output."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-
-    def constant(self, name: str, value: NDArray[np.generic] | np.generic) -> str:
-        self.constants.append(numpy_helper.from_array(np.array(value, order="C"), name))
-        return name
-
-    def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
-        self.nodes.append(helper.make_node(kind, list(inputs), [output], name=output, **attributes))
-        return output
 
 
 class GraphWriter(NodeWriter, ABC, Generic[Tensor]):
@@ -93,11 +75,10 @@ class GraphWriter(NodeWriter, ABC, Generic[Tensor]):
             pooled = self.node("GlobalAveragePool", [name], f"{name}.mean")
             means.append(self.node("Flatten", [pooled], f"{name}.flat"))
         self.node("Concat", means, "embedding", axis=1)
-        image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", *sides(size), 3])
-        embedding = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", dim])
-        graph = helper.make_graph(self.nodes, "backbone", [image], [embedding], self.constants)
-        opsets = [helper.make_opsetid("", OPSET)]
-        return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="whatsit")
+        image = value_info("image", ["n", *sides(size), 3], TensorProto.UINT8)
+        model = self.whole_model("backbone", [image], [value_info("embedding", ["n", dim])])
+        model.producer_name = "whatsit"
+        return model
 
 
 class WriteGraph(Protocol):

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import numpy_helper
 from PIL import Image
 
 from whatsit.embedding.graph import FEATURES
+from whatsit.embedding.nodes import value_info
 from whatsit.embedding.session import open_session, run, why_unusable
 from whatsit.errors import ImageError
 from whatsit.images.decode import as_png, read_image, shrunk
@@ -100,7 +101,7 @@ class _ClassActivation:
     def __init__(self, model: onnx.ModelProto, maps: list[str], weight: NDArray[np.float32]) -> None:
         del model.graph.output[:]
         for name in maps:
-            model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
+            model.graph.output.append(value_info(name))
         self._session = open_session(model.SerializeToString())
         self._maps = maps
         self._weight = weight - weight.mean(axis=1, keepdims=True)  # softmax ignores what all classes share

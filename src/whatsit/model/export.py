@@ -8,9 +8,9 @@ image uint8 (n, height, width, 3) → probabilities float32 (n, classes)
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
+from onnx import TensorProto
 
-from whatsit.embedding.graph import NodeWriter
+from whatsit.embedding.nodes import NodeWriter, value_info
 from whatsit.errors import WhatsitError
 from whatsit.model.heads import Head, LinearHead, MLPHead, NeighbourHead, OutOfDistributionScore
 
@@ -66,8 +66,7 @@ class _Tail(NodeWriter):
         stored = self.constant("head.directions", head.directions.T)
         cosines = self.node("MatMul", [self.direction(), stored], "head.cosines")
         k = self.constant("head.k", np.array([head.k], np.int64))
-        top = helper.make_node("TopK", [cosines, k], ["head.nearest_cosines", "head.nearest"], axis=1)
-        self.nodes.append(top)
+        self.node("TopK", [cosines, k], "head.nearest_cosines", "head.nearest", axis=1)
         votes = self.node("Gather", [self.constant("head.votes", head.votes), "head.nearest"], "head.gathered")
         axis = self.constant("head.axis", np.array([1], np.int64))
         total = self.node("ReduceSum", [votes, axis], "head.total", keepdims=0)
@@ -83,8 +82,8 @@ class _Tail(NodeWriter):
         as_float = self.node("Cast", [stored], "references.float32", to=TensorProto.FLOAT)
         cosines = self.node("MatMul", [self.direction(), as_float], "reference_cosines")
         one = self.constant("one", np.array([1], np.int64))
-        self.nodes.append(helper.make_node("TopK", [cosines, one], ["nearest", "nearest_place"], axis=1))
-        self.node("Squeeze", ["nearest", "axis"], "similarity")
+        nearest = self.node("TopK", [cosines, one], "nearest", "nearest_place", axis=1)
+        self.node("Squeeze", [nearest, "axis"], "similarity")
 
 
 def export_graph(
@@ -105,7 +104,7 @@ def export_graph(
     model.graph.node.extend(tail.nodes)
     model.graph.initializer.extend(tail.constants)
     for name, *width in (("similarity",), ("probabilities", classes)):
-        model.graph.output.insert(0, helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *width]))
+        model.graph.output.insert(0, value_info(name, ["n", *width]))
     model.graph.name = "whatsit"
     onnx.checker.check_model(model)
     serialised: bytes = model.SerializeToString(deterministic=True)

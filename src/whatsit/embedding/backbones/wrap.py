@@ -15,9 +15,9 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 
-from whatsit.embedding.graph import IR_VERSION
+from whatsit.embedding.nodes import IR_VERSION, NodeWriter, value_info
 from whatsit.errors import BackboneError
 from whatsit.images.preprocessing import Interpolation, Size, is_size, sides
 
@@ -144,65 +144,49 @@ def wrap(
     wrapped = onnx.ModelProto()
     wrapped.CopyFrom(model)
     _prefix_names(wrapped.graph)
-    before, after = _Nodes(), _Nodes()
+    before, after = NodeWriter(), NodeWriter()
     _normalise(before, description, PREFIX + ends.input)
-    after.add("Cast", [PREFIX + ends.output], "raw", to=TensorProto.FLOAT)
+    after.node("Cast", [PREFIX + ends.output], "raw", to=TensorProto.FLOAT)
     if rank is not None:
         _embed(after, description, ends, rank)
     nodes = [*before.nodes, *wrapped.graph.node, *after.nodes]
     del wrapped.graph.node[:], wrapped.graph.input[:], wrapped.graph.output[:]
     wrapped.graph.node.extend(nodes)
     wrapped.graph.initializer.extend(before.constants)
-    wrapped.graph.input.append(_value("image", TensorProto.UINT8, ["n", *sides(description.size), 3]))
+    wrapped.graph.input.append(value_info("image", ["n", *sides(description.size), 3], TensorProto.UINT8))
     shapes: dict[str, list[int | str] | None] = {"embedding": None if dim is None else ["n", dim]}
-    wrapped.graph.output.extend(_value(name, TensorProto.FLOAT, shapes.get(name)) for name in outputs)
+    wrapped.graph.output.extend(value_info(name, shapes.get(name)) for name in outputs)
     wrapped.ir_version = max(wrapped.ir_version, IR_VERSION)
     return wrapped
 
 
-class _Nodes:
-    """Nodes in order, each named after its output, and their constants."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-
-    def constant(self, name: str, values: Sequence[float]) -> str:
-        self.constants.append(numpy_helper.from_array(np.array(values, np.float32), name))
-        return name
-
-    def add(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
-        self.nodes.append(helper.make_node(kind, list(inputs), [output], name=output, **attributes))
-        return output
-
-
-def _normalise(nodes: _Nodes, description: Description, output: str) -> None:
+def _normalise(nodes: NodeWriter, description: Description, output: str) -> None:
     """(x · scale / 255 − mean) / std = (x − mean · 255 / scale) / (std · 255 / scale), channels last."""
     white = 255 / description.scale
-    mean = nodes.constant("pixel_mean", [white * value for value in description.mean])
-    std = nodes.constant("pixel_std", [white * value for value in description.std])
-    pixels = nodes.add("Cast", ["image"], "pixels", to=TensorProto.FLOAT)
-    centred = nodes.add("Sub", [pixels, mean], "centred")
+    mean = nodes.constant("pixel_mean", np.array([white * value for value in description.mean], np.float32))
+    std = nodes.constant("pixel_std", np.array([white * value for value in description.std], np.float32))
+    pixels = nodes.node("Cast", ["image"], "pixels", to=TensorProto.FLOAT)
+    centred = nodes.node("Sub", [pixels, mean], "centred")
     if description.layout == "nhwc":
-        nodes.add("Div", [centred, std], output)
+        nodes.node("Div", [centred, std], output)
     else:
-        nodes.add("Transpose", [nodes.add("Div", [centred, std], "normalised")], output, perm=TO_NCHW)
+        nodes.node("Transpose", [nodes.node("Div", [centred, std], "normalised")], output, perm=TO_NCHW)
 
 
-def _embed(nodes: _Nodes, description: Description, ends: Ends, rank: int) -> None:
+def _embed(nodes: NodeWriter, description: Description, ends: Ends, rank: int) -> None:
     vector = "raw"
     if rank == 4:
-        vector = nodes.add("GlobalAveragePool", [_channels_first(nodes, description, "raw", "map")], "pooled")
-    nodes.add("Flatten", [vector], "embedding")
+        vector = nodes.node("GlobalAveragePool", [_channels_first(nodes, description, "raw", "map")], "pooled")
+    nodes.node("Flatten", [vector], "embedding")
     if ends.features:
-        given = nodes.add("Cast", [PREFIX + ends.features], "given_features", to=TensorProto.FLOAT)
+        given = nodes.node("Cast", [PREFIX + ends.features], "given_features", to=TensorProto.FLOAT)
         _channels_first(nodes, description, given, "features")
 
 
-def _channels_first(nodes: _Nodes, description: Description, source: str, output: str) -> str:
+def _channels_first(nodes: NodeWriter, description: Description, source: str, output: str) -> str:
     if description.layout == "nhwc":
-        return nodes.add("Transpose", [source], output, perm=TO_NCHW)
-    return nodes.add("Identity", [source], output)
+        return nodes.node("Transpose", [source], output, perm=TO_NCHW)
+    return nodes.node("Identity", [source], output)
 
 
 def _prefix_names(graph: onnx.GraphProto) -> None:
@@ -223,7 +207,3 @@ def _prefix_names(graph: onnx.GraphProto) -> None:
 def _prefixed(name: str) -> str:
     """An empty name stays so: it stands for an input left out, or a node without a name."""
     return PREFIX + name if name else ""
-
-
-def _value(name: str, kind: int, shape: Sequence[int | str] | None) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, kind, shape)

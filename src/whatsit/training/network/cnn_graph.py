@@ -11,10 +11,9 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
 from torch import nn
 
-from whatsit.embedding.graph import IR_VERSION, OPSET, NodeWriter
+from whatsit.embedding.nodes import NodeWriter, value_info
 from whatsit.training.network.cnn import ResidualBlock
 from whatsit.training.network.modules import Network
 
@@ -33,10 +32,7 @@ def cnn_graph(network: Network) -> onnx.ModelProto:
         maps = writer.node("Identity", [maps], "features")
         outputs.insert(0, "features")
     writer.node("Identity", [writer.layer(network.pool, maps, "pool")], "embedding")
-    pixels = helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["n", 3, *network.size])
-    given = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
-    graph = helper.make_graph(writer.nodes, "cnn", [pixels], given, writer.constants)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    return writer.whole_model("cnn", [value_info(INPUT, ["n", 3, *network.size])], [*map(value_info, outputs)])
 
 
 class _LayerWriter(NodeWriter):
