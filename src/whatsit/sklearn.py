@@ -1,11 +1,9 @@
-"""What both estimators have: a backbone, and how images of any kind become vectors through it.
+"""scikit-learn's estimators: `ImageEmbedder`, images → vectors, and `ImageClassifier`, images → labels.
 
-Images → vectors, for any scikit-learn estimator behind it.
-
-Images → labels, by the head that `whatsit train` would make.
+Images of any kind: paths go through the embedding cache, and what is in memory is embedded anew. The classifier fits
+the head that `whatsit train` would make. Nothing is written but the cache.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -15,7 +13,6 @@ from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image
 from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
@@ -27,18 +24,15 @@ from whatsit.data.near.search import near_duplicates
 from whatsit.data.split import assign_folds
 from whatsit.embedding.backbones.extractor import FeatureExtractor
 from whatsit.embedding.backbones.registry import feature_extractor, source_of
-from whatsit.embedding.devices import find_device, settle_precision
-from whatsit.embedding.embedder import Embedder
+from whatsit.embedding.devices import settle_precision
+from whatsit.embedding.embedder import Embedder, embed_images
 from whatsit.embedding.location import cache_folder
-from whatsit.embedding.session import Item, Loaded, open_session, run, stream
+from whatsit.embedding.session import Item
 from whatsit.errors import ImageError
-from whatsit.images.decode import THUMBNAIL, load_with_thumbnail, thumbnail
-from whatsit.images.inputs import from_memory, readable, unpacked
+from whatsit.images.decode import THUMBNAIL
+from whatsit.images.inputs import unpacked
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.images.preprocessing import ResizeMode, ValueRange, is_value_range
-from whatsit.images.resize import fit_image
-from whatsit.images.source import read_bytes
-from whatsit.machine import cores
 from whatsit.training.calibration import softmax
 from whatsit.training.heads import HEAD_TYPES, TrainingData
 from whatsit.training.preparation import range_of_images
@@ -47,30 +41,43 @@ from whatsit.training.splits import FOLDS
 
 
 @dataclass(frozen=True)
-class Seen:
-    """Images as the head sees them, and what tells their copies; filled row by row."""
+class EmbeddedImages:
+    """Embeddings, and what tells copies; filled row by row."""
 
     vectors: NDArray[np.float32]  # (n, dim)
     thumbnails: NDArray[np.uint8]  # (n, 32, 32)
     digests: list[str]  # (n,)
 
     @classmethod
-    def room(cls, n: int, dim: int) -> "Seen":
+    def room(cls, n: int, dim: int) -> "EmbeddedImages":
         return cls(np.empty((n, dim), np.float32), np.empty((n, *THUMBNAIL), np.uint8), [""] * n)
 
 
 class ImageEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """What both have: a backbone, and how images reach it."""
 
-    backbone: str
-    weights: str | Path | None
-    image_size: tuple[int, int] | None
-    resize_mode: ResizeMode
-    value_range: ValueRange | None  # (black, white) of deep images; None: measured by `fit`
-    precision: PrecisionChoice
-    device: str
-    cache: str | Path | None
-    limits: Limits | None  # of bytes and pixels, else the usual ones
+    def __init__(
+        self,
+        backbone: str = DEFAULT_BACKBONE,
+        *,
+        weights: str | Path | None = None,
+        image_size: tuple[int, int] | None = None,
+        resize_mode: ResizeMode = "crop",
+        value_range: ValueRange | None = None,  # (black, white) of deep images; None: measured by `fit`
+        precision: PrecisionChoice = "auto",
+        device: str = "cpu",
+        cache: str | Path | None = None,
+        limits: Limits | None = None,  # of bytes and pixels, else the usual ones
+    ) -> None:
+        self.backbone = backbone
+        self.weights = weights
+        self.image_size = image_size
+        self.resize_mode = resize_mode
+        self.value_range = value_range
+        self.precision = precision
+        self.device = device
+        self.cache = cache
+        self.limits = limits
 
     def _prepare(self, images: Sequence[Any]) -> None:
         """images: those that are fitted on."""
@@ -84,55 +91,33 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has n
         value_range = self.value_range or range_of_images(images, self._limits())
         self.extractor_: FeatureExtractor = replace(plain, precision_reason=settled.reason).with_range(value_range)
 
-    def _see(self, images: Sequence[Any]) -> "Seen":
+    def _embed(self, images: Sequence[Any]) -> EmbeddedImages:
         """Raises ImageError, naming the image, for the first that cannot be read."""
         places = [i for i, image in enumerate(images) if isinstance(image, str | PathLike)]
-        seen = Seen.room(len(images), self.extractor_.dim)
+        embedded = EmbeddedImages.room(len(images), self.extractor_.dim)
         if places:
-            self._see_paths([str(fspath(images[i])) for i in places], places, seen)
+            self._embed_paths([str(fspath(images[i])) for i in places], places, embedded)
         others = sorted(set(range(len(images))).difference(places))
-        for place, item in zip(others, self._see_in_memory([images[i] for i in others]), strict=True):
+        for place, item in zip(others, self._embed_in_memory([images[i] for i in others]), strict=True):
             if item.row is None or item.digest is None or item.thumbnail is None:
                 raise ImageError(f"image {place + 1}: {item.error}")
-            seen.vectors[place], seen.thumbnails[place] = item.row, item.thumbnail
-            seen.digests[place] = item.digest.hex()
-        return seen
+            embedded.vectors[place], embedded.thumbnails[place] = item.row, item.thumbnail
+            embedded.digests[place] = item.digest.hex()
+        return embedded
 
-    def _see_paths(self, paths: Sequence[str], places: Sequence[int], seen: "Seen") -> None:
+    def _embed_paths(self, paths: Sequence[str], places: Sequence[int], embedded: EmbeddedImages) -> None:
         with Embedder(self.extractor_, cache_folder(self.cache), device=self.device, limits=self._limits()) as embedder:
-            embedded = embedder.fill(paths)
-            for i, reason in sorted(embedded.errors.items()):
+            filled = embedder.fill(paths)
+            for i, reason in sorted(filled.errors.items()):
                 raise ImageError(f"{paths[i]}: {reason}")
-            digests = [digest for digest in embedded.digests if digest]
-            seen.vectors[places] = embedder.vectors(digests)
-            seen.thumbnails[places] = embedder.thumbnails(digests)
+            digests = [digest for digest in filled.digests if digest]
+            embedded.vectors[places] = embedder.vectors(digests)
+            embedded.thumbnails[places] = embedder.thumbnails(digests)
         for place, digest in zip(places, digests, strict=True):
-            seen.digests[place] = digest.hex()
+            embedded.digests[place] = digest.hex()
 
-    def _see_in_memory(self, images: Sequence[Any]) -> Iterable[Item[Any]]:
-        if not images:
-            return ()
-        device = find_device(self.device)
-        session = open_session(self.extractor_.graph, self.device, device.threads)
-
-        def forward(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-            return run(session, ["embedding"], pixels)[0]
-
-        return stream(images, self._load, forward, batch=device.batch, workers=cores())
-
-    def _load(self, image: Any) -> Loaded:
-        preprocessing = self.extractor_.preprocessing
-        try:
-            image = readable(image, self._limits())
-            if isinstance(image, str | bytes):
-                image = read_bytes(image, self._limits())
-                loaded = load_with_thumbnail(image, preprocessing, self._limits())
-                return Loaded(loaded.pixels, hashlib.sha256(image).digest(), loaded.thumbnail)
-            pixels = from_memory(image, preprocessing.value_range)
-        except ImageError as error:
-            return Loaded(None, error=str(error))
-        digest = hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).digest()
-        return Loaded(fit_image(pixels, preprocessing), digest, thumbnail(Image.fromarray(pixels)))
+    def _embed_in_memory(self, images: Sequence[Any]) -> Iterable[Item[Any]]:
+        return embed_images(self.extractor_, images, self.device, self._limits()) if images else ()
 
     def _limits(self) -> Limits:
         return DEFAULT_LIMITS if self.limits is None else self.limits
@@ -187,29 +172,6 @@ class ImageEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEsti
     cache: a folder, else the user's own.
     """
 
-    def __init__(
-        self,
-        backbone: str = DEFAULT_BACKBONE,
-        *,
-        weights: str | Path | None = None,
-        image_size: tuple[int, int] | None = None,
-        resize_mode: ResizeMode = "crop",
-        value_range: ValueRange | None = None,
-        precision: PrecisionChoice = "auto",
-        device: str = "cpu",
-        cache: str | Path | None = None,
-        limits: Limits | None = None,
-    ) -> None:
-        self.backbone = backbone
-        self.weights = weights
-        self.image_size = image_size
-        self.resize_mode = resize_mode
-        self.value_range = value_range
-        self.precision = precision
-        self.device = device
-        self.cache = cache
-        self.limits = limits
-
     def fit(self, X: Any, y: Any = None) -> "ImageEmbedder":
         """Learns of the images only the range of values of deep ones; it makes the backbone ready."""
         self._prepare(images_of(X))
@@ -219,7 +181,7 @@ class ImageEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ImageEsti
     def transform(self, X: Any) -> NDArray[np.float32]:
         """(n, dim). Raises ImageError for an image that cannot be read."""
         check_is_fitted(self)
-        return self._see(images_of(X)).vectors
+        return self._embed(images_of(X)).vectors
 
 
 class ImageClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
@@ -246,18 +208,20 @@ class ImageClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         cache: str | Path | None = None,
         limits: Limits | None = None,
     ) -> None:
-        self.backbone = backbone
-        self.weights = weights
-        self.image_size = image_size
+        super().__init__(
+            backbone,
+            weights=weights,
+            image_size=image_size,
+            resize_mode=resize_mode,
+            value_range=value_range,
+            precision=precision,
+            device=device,
+            cache=cache,
+            limits=limits,
+        )
         self.head = head
         self.balance = balance
-        self.resize_mode = resize_mode
-        self.value_range = value_range
-        self.precision = precision
         self.random_state = random_state
-        self.device = device
-        self.cache = cache
-        self.limits = limits
 
     def fit(self, X: Any, y: ArrayLike, groups: ArrayLike | None = None) -> "ImageClassifier":
         """Fits the head; its strength and temperature are chosen by cross-validation.
@@ -275,11 +239,11 @@ class ImageClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         if len(classes) < 2:
             raise ValueError(f"The number of classes has to be greater than one; got {len(classes)} class")
         self._prepare(images)
-        seen = self._see(images)
-        components = _components(seen, groups)
+        embedded = self._embed(images)
+        components = _components(embedded, groups)
         _check_distinct(classes, labels, components)
-        folds = assign_folds(labels, seen.digests, components, FOLDS, self.random_state)
-        data = TrainingData(seen.vectors, labels, len(classes), self.balance, self.random_state)
+        folds = assign_folds(labels, embedded.digests, components, FOLDS, self.random_state)
+        data = TrainingData(embedded.vectors, labels, len(classes), self.balance, self.random_state)
         selected = select_head(data, HEAD_TYPES[self.head], make_folds(folds))
         self.classes_ = classes
         self.head_, self.strength_, self.temperature_ = selected.head, selected.regularization, selected.temperature
@@ -288,7 +252,7 @@ class ImageClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """(n, classes) calibrated probabilities, columns as in `classes_`."""
         check_is_fitted(self)
-        return softmax(self.head_.logits(self._see(images_of(X)).vectors), self.temperature_)
+        return softmax(self.head_.logits(self._embed(images_of(X)).vectors), self.temperature_)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """(n,) the most probable label of each image."""
@@ -297,11 +261,11 @@ class ImageClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         return labels
 
 
-def _components(seen: Seen, groups: NDArray[Any] | None) -> NDArray[np.int64]:
+def _components(embedded: EmbeddedImages, groups: NDArray[Any] | None) -> NDArray[np.int64]:
     """(n,): equal for copies, near-copies and members of a group, which must not straddle folds."""
-    pairs = [*duplicates(seen.digests), *near_duplicates(seen.vectors, seen.thumbnails)]
-    names = [None] * len(seen.digests) if groups is None else [str(group) for group in groups.tolist()]
-    return group_records(len(seen.digests), pairs, names)
+    pairs = [*duplicates(embedded.digests), *near_duplicates(embedded.vectors, embedded.thumbnails)]
+    names = [None] * len(embedded.digests) if groups is None else [str(group) for group in groups.tolist()]
+    return group_records(len(embedded.digests), pairs, names)
 
 
 def _check_distinct(classes: NDArray[Any], labels: NDArray[np.int64], components: NDArray[np.int64]) -> None:

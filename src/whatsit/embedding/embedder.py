@@ -2,7 +2,7 @@
 
 | part | what it gives | where it is made | to replace it |
 | --- | --- | --- | --- |
-| source | a URI → the bytes of a photo → pixels of the network's input | `images.source`, `images.decode` | a reader |
+| source | a URI → the bytes of a photo → pixels of the network's input | `load_image` | a reader |
 | backbone | an ONNX graph, its preprocessing, its fingerprint | `FeatureExtractor`, `backbones/` | a backbone |
 | engine | threads, batch size and the session that runs the graph | `find_device`, `open_session` | a device |
 | store | sha256 of the bytes → vector and thumbnail | `store.Cache`, one file a fingerprint | a folder |
@@ -12,28 +12,25 @@ stream; and commits twice a second, so that a kill loses half a second of work. 
 It does not know labels, and of a photo it says no more than its digest, its vector, its thumbnail, or why not.
 """
 
-import hashlib
 import os
 import random
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.embedding.backbones.extractor import FeatureExtractor
 from whatsit.embedding.devices import find_device
-from whatsit.embedding.session import Item, Loaded, batched, open_session, run, stream
+from whatsit.embedding.session import Item, batched, open_session, run, stream_images
 from whatsit.embedding.store import Cache, Stamp, stamp
-from whatsit.errors import ImageError
-from whatsit.images.decode import load_with_thumbnail
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
-from whatsit.images.source import read_bytes
 from whatsit.machine import Later, cores
 
 BLOCK = 32  # images whose order is kept when blocks are shuffled
@@ -52,6 +49,29 @@ class Embedded:
     @property
     def readable(self) -> list[int]:
         return [i for i, digest in enumerate(self.digests) if digest is not None and i not in self.errors]
+
+
+def embed_images(
+    extractor: FeatureExtractor,
+    images: Iterable[Any],
+    device: str,
+    limits: Limits,
+    *,
+    wanted: Callable[[bytes], bool] | None = None,
+) -> Generator[Item[Any]]:
+    """Embeds images of any kind, one `Item` an image, in the order given: load, decode, run, without the store.
+
+    wanted: see `load_image`.
+    """
+    engine = find_device(device)
+    opening = Later(lambda: open_session(extractor.graph, device, engine.threads))
+
+    def forward(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return run(opening.result(), ["embedding"], pixels)[0]
+
+    return stream_images(
+        images, extractor.preprocessing, limits, forward, batch=engine.batch, workers=cores(), wanted=wanted
+    )
 
 
 class Embedder:
@@ -110,28 +130,8 @@ class Embedder:
     def _compute(self, sources: Sequence[str]) -> Generator[Item[str]]:
         if not sources:
             return
-        device = find_device(self.device)
-        opening = Later(lambda: open_session(self.extractor.graph, self.device, device.threads))
-        wanted = _Claims(self.cache)
-
-        def load(source: str) -> Loaded:
-            digest = None
-            try:
-                data = read_bytes(source, self.limits)
-                digest = hashlib.sha256(data).digest()
-                if not wanted(digest):
-                    return Loaded(None, digest)
-                image = load_with_thumbnail(data, self.extractor.preprocessing, self.limits)
-                return Loaded(image.pixels, digest, image.thumbnail)
-            except ImageError as error:
-                return Loaded(None, digest, error=str(error))
-
-        yield from stream(
-            _shuffled_blocks(sources),
-            load,
-            lambda pixels: run(opening.result(), ["embedding"], pixels)[0],
-            batch=device.batch,
-            workers=cores(),
+        yield from embed_images(
+            self.extractor, _shuffled_blocks(sources), self.device, self.limits, wanted=_Claims(self.cache)
         )
 
     def _commits(self, sources: Sequence[str], stamps: dict[str, Stamp]) -> Generator[list[Item[str]]]:

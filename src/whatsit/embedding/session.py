@@ -10,24 +10,32 @@ Images in, rows of numbers and named errors out, at the speed of the machine and
 
 Each worker thread takes a few sources, reads and decodes them, and runs the network on the lot: Pillow,
 hashlib and ONNX Runtime all release the interpreter's lock, so as many workers as cores keep every core at
-useful work, and reading one image overlaps with computing another. It does not know where the sources come
-from or the rows go.
+useful work, and reading one image overlaps with computing another. `stream_images` is that loop for images of any
+kind: the embedder, the classifier and scikit-learn's estimators use it. It does not know where the rows go.
 """
 
+import hashlib
 import re
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
 from whatsit.embedding.devices import DEVICES, TRAINS, find_device
-from whatsit.errors import BackboneError, InferenceError
+from whatsit.errors import BackboneError, ImageError, InferenceError
+from whatsit.images.limits import Limits
+from whatsit.images.preprocessing import Preprocessing
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 ADVICE = "Leave the photo out, or mend the network"
 
@@ -226,3 +234,72 @@ def stream(
                 yield from flying.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def stream_images(
+    images: Iterable[Any],
+    preprocessing: Preprocessing,
+    limits: Limits,
+    run: Run,
+    *,
+    batch: int,
+    workers: int,
+    identify: bool = True,
+    wanted: Callable[[bytes], bool] | None = None,
+) -> Generator[Item[Any]]:
+    """One `Item` an image of any kind, in the order given: `load_image` → `run`, as `stream` has it."""
+    load = partial(load_image, preprocessing=preprocessing, limits=limits, identify=identify, wanted=wanted)
+    return stream(images, load, run, batch=batch, workers=workers)
+
+
+def load_image(
+    image: Any,
+    preprocessing: Preprocessing,
+    limits: Limits,
+    *,
+    identify: bool = True,
+    wanted: Callable[[bytes], bool] | None = None,
+) -> Loaded:
+    """An image of any kind → the network's input, or an error where it cannot be read.
+
+    identify: also what tells copies, its digest and thumbnail, of the same read and decode. wanted: asked with the
+    sha256 of a file's bytes before they are decoded; where it says no, there are no pixels.
+    """
+    from whatsit.images.decode import load_noted, load_with_thumbnail
+    from whatsit.images.inputs import readable
+    from whatsit.images.source import read_bytes
+
+    digest = None
+    try:
+        given = readable(image, limits)
+        if not isinstance(given, str | bytes | PathLike):
+            return _load_from_memory(given, preprocessing, identify)
+        if not identify:
+            pixels, note = load_noted(given, preprocessing, limits)
+            return Loaded(pixels, note=note)
+        data = read_bytes(given, limits)
+        digest = hashlib.sha256(data).digest()
+        if wanted is not None and not wanted(digest):
+            return Loaded(None, digest)
+        loaded = load_with_thumbnail(data, preprocessing, limits)
+        return Loaded(loaded.pixels, digest, loaded.thumbnail, note=loaded.note)
+    except ImageError as error:
+        return Loaded(None, digest, error=str(error))
+
+
+def _load_from_memory(image: "Image | NDArray[Any]", preprocessing: Preprocessing, identify: bool) -> Loaded:
+    """Of a Pillow image or an array. Raises ImageError."""
+    from PIL import Image
+
+    from whatsit.images.colour import doubt
+    from whatsit.images.decode import thumbnail
+    from whatsit.images.inputs import deep_values, from_memory
+    from whatsit.images.resize import fit_image
+
+    pixels = from_memory(image, preprocessing.value_range)  # (H, W, 3)
+    made = fit_image(pixels, preprocessing)
+    note = doubt(deep_values(image), preprocessing.value_range)
+    if not identify:
+        return Loaded(made, note=note)
+    digest = hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).digest()
+    return Loaded(made, digest, thumbnail(Image.fromarray(pixels)), note=note)

@@ -4,7 +4,6 @@ The whole way from a file to the network's input is `whatsit.images`; the whole 
 the model folder's graph. Nothing is left in between that could differ from training.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -16,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.embedding.devices import find_device
-from whatsit.embedding.session import run
+from whatsit.embedding.session import load_image, rows_or_errors, run, stream_images
 from whatsit.errors import ImageError, WhatsitError
-from whatsit.images.inputs import readable, unpacked
+from whatsit.images.inputs import unpacked
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.machine import cores
 from whatsit.model.format import ModelFacts, read_model
@@ -28,8 +27,7 @@ from whatsit.notices import notice
 if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
-    from whatsit.embedding.session import Item, Loaded
-    from whatsit.images.source import Source
+    from whatsit.embedding.session import Item
     from whatsit.model.explain import Explainer, Explanation
     from whatsit.model.prediction import Classified, Prediction
 
@@ -92,7 +90,7 @@ class Classifier:
     def classify(self, images: ImageLike | Iterable[ImageLike], *, identify: bool = False) -> Iterator["Classified"]:
         """All that the graph says of each image, in the order asked and in constant memory.
 
-        identify: also what tells copies, of each path, URI or bytes: the sha256 of what is classified, and a thumbnail.
+        identify: also what tells copies: the sha256 of what is classified, and a thumbnail.
         """
         return self._answers(unpacked(images)[1], identify)
 
@@ -131,8 +129,6 @@ class Classifier:
         session = self._sessions.get(few=False)
         if not len(pixels):  # ONNX Runtime 1.20 ends the process on an empty batch
             return []
-        from whatsit.embedding.session import rows_or_errors
-
         return [self._classified(None, row) for row in rows_or_errors(pixels, lambda some: _rows_of(session, some))]
 
     def predict_proba(self, images: ImageLike | Iterable[ImageLike]) -> NDArray[np.float32]:
@@ -167,17 +163,10 @@ class Classifier:
 
     def pixels_noted(self, image: ImageLike) -> tuple[NDArray[np.uint8], str | None]:
         """The same, and what a reader of the answer should know of the image. Raises ImageError."""
-        from whatsit.images.colour import doubt
-        from whatsit.images.decode import load_noted
-        from whatsit.images.inputs import deep_values, from_memory
-        from whatsit.images.resize import fit_image
-
-        taken = self.facts.preprocessing
-        image = readable(image, self.limits)
-        if isinstance(image, str | bytes | PathLike):
-            return load_noted(image, taken, self.limits)
-        pixels = fit_image(from_memory(image, taken.value_range), taken)
-        return pixels, doubt(deep_values(image), taken.value_range)
+        loaded = load_image(image, self.facts.preprocessing, self.limits, identify=False)
+        if loaded.pixels is None:
+            raise ImageError(loaded.error)
+        return loaded.pixels, loaded.note
 
     def _all(self, images: ImageLike | Iterable[ImageLike]) -> Iterator["Classified"]:
         for number, one in enumerate(self.classify(images), start=1):
@@ -190,34 +179,20 @@ class Classifier:
         """A row an image, as of `_rows_of`."""
         few = isinstance(images, Sequence) and len(images) <= FEW
         self._sessions.begin(few)
-        from whatsit.embedding.session import Loaded, stream
-
         batch = 1 if few else find_device(self.device).batch
 
         def forward(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
             return _rows_of(self._sessions.get(few), pixels)
 
-        def load(image: ImageLike) -> Loaded:
-            try:
-                source = readable(image, self.limits)
-                if identify and isinstance(source, str | bytes | PathLike):
-                    return self._identified(source)
-                pixels, note = self.pixels_noted(source)
-                return Loaded(pixels, note=note)
-            except ImageError as error:
-                return Loaded(None, error=str(error))
-
-        return stream(images, load, forward, batch=batch, workers=0 if few else cores())
-
-    def _identified(self, image: "Source") -> "Loaded":
-        """The network's input, and what tells copies, of one read. Raises ImageError."""
-        from whatsit.embedding.session import Loaded
-        from whatsit.images.decode import load_with_thumbnail
-        from whatsit.images.source import read_bytes
-
-        data = read_bytes(image, self.limits)
-        loaded = load_with_thumbnail(data, self.facts.preprocessing, self.limits)
-        return Loaded(loaded.pixels, hashlib.sha256(data).digest(), loaded.thumbnail, note=loaded.note)
+        return stream_images(
+            images,
+            self.facts.preprocessing,
+            self.limits,
+            forward,
+            batch=batch,
+            workers=0 if few else cores(),
+            identify=identify,
+        )
 
     def _classified(self, source: Any, row: NDArray[np.float32] | str) -> "Classified":
         """row: one of `_rows_of`, or why there is none."""
