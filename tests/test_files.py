@@ -118,7 +118,7 @@ def _embeddings(path: Path) -> None:
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, write: Callable[[Path], None]) -> None:
     path = tmp_path / "answers"
     path.write_bytes(b"old")
-    with small_files(10_000), pytest.raises(WhatsitError, match=r"^cannot write .*answers: File too large$"):
+    with small_files(10_000), pytest.raises(WhatsitError, match=r"^cannot write .*answers: .*File too large$"):
         write(path)
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("answers", b"old")]
     write(path)

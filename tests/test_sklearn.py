@@ -105,7 +105,7 @@ def test_it_learns_the_head_of_whatsit_train(
 ) -> None:
     x = ImageEmbedder(precision="float32", cache=cache).fit_transform(paths)
     index = np.unique(labels, return_inverse=True)[1]
-    digests = fitted._see(paths).digests
+    digests = fitted._embed(paths).digests
     folds = assign_folds(index, digests, np.arange(len(paths)), FOLDS, 0)
     selected = select_head(TrainingData(x, index, 3), HEAD_TYPES["logistic"], make_folds(folds))
     assert fitted.strength_ == selected.regularization

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from whatsit.decide import Rule, decide
 from whatsit.evaluation.figures import Answered, CoveragePoint, Figure, ReliabilityBin
-from whatsit.evaluation.intervals import resamples, share_interval, units_of, widened
+from whatsit.evaluation.intervals import draws_of, share_interval, units_of, widened
 from whatsit.evaluation.ranking import check, outcome
 
 BINS = 15  # Guo et al. (2017), section 4
@@ -62,20 +62,18 @@ def ece_by_chance(
     takes its unit's draw with probability √ρ, else its own (Lunn & Davies 1998, Biometrika 85). For few units, which
     hardly show ρ, the error is widened as Student's t is wider than the normal distribution.
     """
-    generator = np.random.default_rng(seed)
     n = len(confidence)
     index = bin_of(confidence, bins)  # (n,)
     claimed = np.bincount(index, weights=confidence, minlength=bins)
     alike = 0.0 if right is None or units is None else _alike(confidence, right, units) ** 0.5
 
-    def draw() -> Floats:
-        own = generator.random(n)
-        if units is None or not alike:
-            return own
-        return np.where(generator.random(n) < alike, generator.random(int(units.max()) + 1)[units], own)
+    def gaps(generator: np.random.Generator) -> Floats:
+        level = generator.random(n)
+        if units is not None and alike:
+            level = np.where(generator.random(n) < alike, generator.random(int(units.max()) + 1)[units], level)
+        return np.bincount(index[level < confidence], minlength=bins).astype(np.float64) - claimed
 
-    gaps = [np.bincount(index[draw() < confidence], minlength=bins) - claimed for _ in range(resamples(n))]
-    error = float(np.quantile(np.abs(np.stack(gaps)).sum(axis=1) / n, 0.95))
+    error = float(np.quantile(np.abs(draws_of(n, gaps, seed)).sum(axis=1) / n, 0.95))
     return error if units is None else min(1.0, widened(error, units))
 
 

@@ -59,9 +59,10 @@ def score_interval(share: float, n: float, confidence: float = 0.95) -> tuple[fl
     return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
 
 
-def resamples(n: int) -> int:
-    """How many resamples a set of n photos gets."""
-    return max(FEWEST, min(RESAMPLES, DRAWS // max(n, 1)))
+def draws_of(n: int, draw: Callable[[np.random.Generator], Floats], seed: int) -> Floats:
+    """(draws, m): `draw` gives (m,) values of one random set of n photos, and is asked as often as n allows."""
+    generator = np.random.default_rng(seed)
+    return np.stack([draw(generator) for _ in range(max(FEWEST, min(RESAMPLES, DRAWS // max(n, 1))))])
 
 
 def bootstrap(
@@ -72,13 +73,13 @@ def bootstrap(
     `statistics` maps how often each photo was drawn, (n,) float64, to (m,) values; NaN where a resample has
     none (say, no photo of the positive class). units: (n,) 0, 1, …, drawn whole.
     """
-    generator = np.random.default_rng(seed)
     m = n if units is None else int(units.max()) + 1
-    draws = []
-    for _ in range(resamples(n)):
+
+    def resample(generator: np.random.Generator) -> Floats:
         times = np.bincount(generator.integers(0, m, m), minlength=m).astype(np.float64)
-        draws.append(statistics(times if units is None else times[units]))
-    return np.stack(draws)
+        return statistics(times if units is None else times[units])
+
+    return draws_of(n, resample, seed)
 
 
 def percentiles(draws: Floats) -> tuple[Floats, Floats]:
