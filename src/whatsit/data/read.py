@@ -9,25 +9,20 @@ by their path, or by the bytes of their files; those that are named by URI are n
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from whatsit.config import READ_DEFAULTS, ReadOptions, Split
 from whatsit.data.dataset import Dataset, Record
-from whatsit.data.readers.checks import check_is_table, class_hints, class_tables, foreign_hint, no_such_data
+from whatsit.data.readers.checks import class_hints, foreign_hint, no_such_data
 from whatsit.data.readers.columns import check_applies, check_found
-from whatsit.data.readers.files import Tally, scan
-from whatsit.data.readers.folder import Found, read_all_photos, read_folder
-from whatsit.data.readers.manifest import read_manifest
-from whatsit.data.readers.paths import on_disk
+from whatsit.data.readers.folder import read_all_photos
+from whatsit.data.readers.registry import READERS, DataSource, Found, find_reader
 from whatsit.data.readers.table import by_classes, find_classes, read_label_dict
 from whatsit.errors import DatasetError
 from whatsit.notices import notice
-from whatsit.text import number, printable, shell_quoted, some
-
-NOT_LISTED = "in no table of classes"
-
+from whatsit.text import number, printable, shell_quoted
 
 Data = str | Path | Sequence[str | Path]
 """A folder or CSV manifest, or several, of which a later one says what a photo shows that stands in two."""
@@ -115,7 +110,8 @@ def read_photos(source: str | Path, options: ReadOptions = READ_DEFAULTS) -> Dat
     """
     path = Path(source)
     check_applies([path], options)
-    found = read_all_photos(str(path), options) if path.is_dir() else _read_folder_or_manifest(path, options, ())
+    is_folder = path.is_dir() and find_reader(path) == "folder"
+    found = read_all_photos(str(path), options) if is_folder else _read_source(path, options)
     records = _listed_once(found.records, printable(str(source)), Counter())
     classes = tuple(sorted({r.label for r in records if r.label}))
     return Dataset(source_name(path), records, classes, {}, (), notes=tuple(found.notes))
@@ -152,7 +148,7 @@ class _Reader:
 
     def read(self, path: str | Path, split: Split | None, known: Sequence[str]) -> Found:
         """One folder or manifest, whose records all get `split` where it is given."""
-        found = _read_folder_or_manifest(Path(path), self._options, known, among=len(self._manifests) > 1)
+        found = _read_source(Path(path), self._options, known, among=len(self._manifests) > 1)
         if found.lacking is not None:
             self._lacking.append(found.lacking)
         return _in_split(found, Path(path), split)
@@ -173,43 +169,10 @@ def _in_split(found: Found, path: Path, split: Split | None) -> Found:
     return replace(found, records=[replace(record, split=split) for record in found.records])
 
 
-def _read_folder_or_manifest(path: Path, options: ReadOptions, known: Sequence[str], *, among: bool = False) -> Found:
-    if os.path.isdir(path):  # noqa: PTH112 (False, not an error, in a closed folder)
-        tables = class_tables(str(path), options)
-        return _read_tables(tables, options) if tables else read_folder(str(path), options, known)
-    if os.path.isfile(path):  # noqa: PTH113
-        check_is_table(path)
-        manifest = read_manifest(path, options, among=among)
-        rows, found = on_disk(manifest, path, options.max_missing)
-        tally = Tally(files=len(rows))
-        for uri, why in manifest.left_out:
-            tally.skipped["no label" if why == "no label" else "left out before"] += 1
-            tally.skipped_files.append((uri, why))
-        records = [row.record for row in rows]
-        missing = frozenset(record.uri for record, there in zip(records, found, strict=True) if not there)
-        return Found(records, tally, manifest.notes, missing, manifest.lacking)
-    raise no_such_data(path)
-
-
-def _read_tables(tables: Mapping[str, Split | None], options: ReadOptions) -> Found:
-    """A folder whose photos have their classes in tables beside them, a table for each split."""
-    found = Found([], lacking=None)
-    names = [printable(name) for name in tables]
-    found.notes.append(f"the classes are those of {some(names)}, as labelling tools write them beside the photos")
-    for name, split in tables.items():
-        one = _read_folder_or_manifest(Path(name), options, (), among=len(tables) > 1)
-        found.records += [replace(record, split=split or record.split) for record in one.records]
-        found.tally.add(one.tally)
-        listed = {record.uri for record in one.records} | {uri for uri, _ in one.tally.skipped_files}
-        folder = str(Path(name).parent)
-        for image in scan(folder, options.skip).images:
-            if image not in listed:
-                found.tally.skip(image, NOT_LISTED)
-        found.notes += [note for note in one.notes if note not in found.notes]
-        found.missing |= one.missing
-    if n := found.tally.skipped[NOT_LISTED]:
-        found.notes.append(f"{number(n, 'photo')} {'is' if n == 1 else 'are'} in none of these tables, so left out")
-    return found
+def _read_source(path: Path, options: ReadOptions, known: Sequence[str] = (), *, among: bool = False) -> Found:
+    if not os.path.isdir(path) and not os.path.isfile(path):  # noqa: PTH112, PTH113 (no errors in a closed folder)
+        raise no_such_data(path)
+    return READERS.get(find_reader(path))(DataSource(path, options, known, among))
 
 
 def _listed_once(records: Iterable[Record], name: str, skipped: Counter[str]) -> tuple[Record, ...]:

@@ -4,31 +4,35 @@ Which folders are the classes, `layout` decides.
 """
 
 import os
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
 
-from whatsit.config import READ_DEFAULTS, ReadOptions
+from whatsit.config import READ_DEFAULTS, ReadOptions, Split
 from whatsit.data.dataset import Record
-from whatsit.data.readers.checks import boxes_hint
-from whatsit.data.readers.files import Tally, Tree, at_and_above, images_below
+from whatsit.data.readers.checks import boxes_hint, class_tables
+from whatsit.data.readers.files import Tally, Tree, at_and_above, images_below, scan
 from whatsit.data.readers.layout import find_layout
+from whatsit.data.readers.manifest import read as read_listed
+from whatsit.data.readers.registry import DataSource, Found
 from whatsit.data.readers.words import is_pictures
 from whatsit.errors import DatasetError
 from whatsit.text import number, printable, some
 
+NOT_LISTED = "in no table of classes"
 NO_CLASS = "no class folder"
 NO_LABEL = "folder of photos without a label"
 
 
-@dataclass
-class Found:
-    """What one folder or manifest holds."""
+def read(source: DataSource) -> Found:
+    """The reader of folders: by tables of the classes where there are some, else by the folders' names.
 
-    records: list[Record]
-    tally: Tally = field(default_factory=Tally)
-    notes: list[str] = field(default_factory=list)  # what people should know of how it was read
-    missing: frozenset[str] = frozenset()  # uris of a manifest's files that are not there
-    lacking: tuple[str, ...] | None = None  # of a manifest: options that name a column it does not have
+    Raises:
+        DatasetError: As `read_folder`; as the reader of manifests where there are tables.
+    """
+    root, options = str(source.path), source.options
+    tables = class_tables(root, options)
+    return _read_tables(tables, options) if tables else read_folder(root, options, source.classes)
 
 
 def read_folder(root: str, options: ReadOptions = READ_DEFAULTS, known: Collection[str] = ()) -> Found:
@@ -116,3 +120,24 @@ def _nothing_found(root: str, tally: Tally, tree: Tree) -> str:
         f"{shown}: no images found ({looked}). Expected {shown}<class>/<photo>. "
         "Sort the photos into one folder for each class, or list them in a CSV manifest: uri,label."
     )
+
+
+def _read_tables(tables: Mapping[str, Split | None], options: ReadOptions) -> Found:
+    """A folder whose photos have their classes in tables beside them, a table for each split."""
+    found = Found([], lacking=None)
+    names = [printable(name) for name in tables]
+    found.notes.append(f"the classes are those of {some(names)}, as labelling tools write them beside the photos")
+    for name, split in tables.items():
+        one = read_listed(DataSource(Path(name), options, among=len(tables) > 1))
+        found.records += [replace(record, split=split or record.split) for record in one.records]
+        found.tally.add(one.tally)
+        listed = {record.uri for record in one.records} | {uri for uri, _ in one.tally.skipped_files}
+        folder = str(Path(name).parent)
+        for image in scan(folder, options.skip).images:
+            if image not in listed:
+                found.tally.skip(image, NOT_LISTED)
+        found.notes += [note for note in one.notes if note not in found.notes]
+        found.missing |= one.missing
+    if n := found.tally.skipped[NOT_LISTED]:
+        found.notes.append(f"{number(n, 'photo')} {'is' if n == 1 else 'are'} in none of these tables, so left out")
+    return found

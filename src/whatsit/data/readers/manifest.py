@@ -13,13 +13,15 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from whatsit.config import READ_DEFAULTS, ReadOptions, Split
 from whatsit.data.dataset import Record
+from whatsit.data.readers.checks import check_is_table
 from whatsit.data.readers.columns import EXPECTED, Columns, find_columns, is_header, lacking_notes, of_header, unused
+from whatsit.data.readers.paths import located
+from whatsit.data.readers.registry import DataSource, Found, Manifest, Row
 from whatsit.data.readers.table import NO_SPLIT, Cells, read_table
 from whatsit.data.readers.words import is_plain_split, split_names
 from whatsit.errors import DatasetError
@@ -35,23 +37,15 @@ _BOOLEAN: Mapping[str, tuple[Split, Split]] = {  # column → what yes and what 
 }
 
 
-@dataclass(frozen=True)
-class Row:
-    """A record and the line of the manifest that it ends on, counted from 1."""
+def read(source: DataSource) -> Found:
+    """The reader of CSV manifests, whatever the file's name ends in: what is no text is refused by what it is.
 
-    line: int
-    record: Record
-
-
-@dataclass
-class Manifest:
-    """What a manifest says, its uris as they stand there."""
-
-    rows: list[Row]
-    is_own: bool = False  # the splits.csv of a model
-    left_out: list[tuple[str, str]] = field(default_factory=list)  # (uri, why) of rows that take no part
-    notes: list[str] = field(default_factory=list)
-    lacking: tuple[str, ...] = ()  # options that name a column it does not have, where it is one of several
+    Raises:
+        DatasetError: As `read_manifest`, and where files are missing.
+    """
+    check_is_table(source.path)
+    manifest = read_manifest(source.path, source.options, among=source.among)
+    return located(manifest, source.path, source.options)
 
 
 def read_manifest(path: Path, options: ReadOptions = READ_DEFAULTS, *, among: bool = False) -> Manifest:

@@ -15,8 +15,9 @@ from itertools import takewhile
 from pathlib import Path
 from urllib.parse import unquote
 
-from whatsit.data.readers.files import IMAGE_SUFFIXES
-from whatsit.data.readers.manifest import Manifest, Row
+from whatsit.config import ReadOptions
+from whatsit.data.readers.files import IMAGE_SUFFIXES, Tally
+from whatsit.data.readers.registry import Found, Manifest, Row
 from whatsit.errors import DatasetError
 from whatsit.images.source import page_name, split_page
 from whatsit.text import number, printable, some
@@ -92,6 +93,22 @@ class _Disk:
             yield f"{number(n, 'path')} read in another case, since the only such file is spelled so"
 
 
+def located(manifest: Manifest, path: Path, options: ReadOptions) -> Found:
+    """What a reader of a file of labels gives: its records, each with the path of the photo on this machine.
+
+    Raises:
+        DatasetError: As `on_disk`.
+    """
+    rows, found = on_disk(manifest, path, options.max_missing)
+    tally = Tally(files=len(rows))
+    for uri, why in manifest.left_out:
+        tally.skipped["no label" if why == "no label" else "left out before"] += 1
+        tally.skipped_files.append((uri, why))
+    records = [row.record for row in rows]
+    missing = frozenset(record.uri for record, there in zip(records, found, strict=True) if not there)
+    return Found(records, tally, manifest.notes, missing, manifest.lacking)
+
+
 def on_disk(manifest: Manifest, path: Path, max_missing: float) -> tuple[list[Row], list[bool]]:
     """The rows, with each local path as it opens from the working directory, and of each whether it is there.
 
@@ -132,8 +149,8 @@ def on_disk(manifest: Manifest, path: Path, max_missing: float) -> tuple[list[Ro
             f"{number(len(missing), 'file')} of {len(uris):,} missing and left out, such as "
             f"{printable(missing[0].record.uri)} (line {missing[0].line})"
         )
-    located = (one or disk.located(uri) for uri, one in zip(uris, found, strict=True))
-    rows = [Row(row.line, replace(row.record, uri=uri)) for row, uri in zip(manifest.rows, located, strict=True)]
+    paths = (one or disk.located(uri) for uri, one in zip(uris, found, strict=True))
+    rows = [Row(row.line, replace(row.record, uri=uri)) for row, uri in zip(manifest.rows, paths, strict=True)]
     return rows, [one is not None for one in found]
 
 
