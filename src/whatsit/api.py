@@ -22,6 +22,7 @@ from whatsit.evaluation.figures import Evaluation
 from whatsit.evaluation.report.content import Report
 from whatsit.files import check_file, check_folder, default_folder, examination_folder, other_examination_folder
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
+from whatsit.images.photo_cache import photo_cache
 from whatsit.model.answers import answer
 from whatsit.model.classifier import Classifier
 from whatsit.model.evaluation import FIGURES, examine, judge_strangers, say_notes, sound, test_part, write_examination
@@ -76,13 +77,14 @@ def train(
         overwrite = overwrite or goes_on(folder, FILES.facts, options.network.epochs)
     check_folder(folder, FILES.facts, overwrite=overwrite)
     listed(dataset)
-    dataset, options = with_depth(dataset, options)
-    typed = typed_data(data, reading)
-    order, place = TrainRequest(options, folder, typed, overwrite, progress), cache_folder(cache)
-    if options.method == "probe":
-        return _train(dataset, PhotoSource(options, place, progress), order)
-    going = NetworkRun(resume, keep_checkpoint, tuple(callbacks))
-    return _train_network(dataset, place, going, order, show_network)
+    place = cache_folder(cache)
+    with photo_cache(place):
+        dataset, options = with_depth(dataset, options)
+        order = TrainRequest(options, folder, typed_data(data, reading), overwrite, progress)
+        if options.method == "probe":
+            return _train(dataset, PhotoSource(options, place, progress), order)
+        going = NetworkRun(resume, keep_checkpoint, tuple(callbacks))
+        return _train_network(dataset, place, going, order, show_network)
 
 
 def train_from_embeddings(
@@ -183,17 +185,20 @@ def embed(
     check_file(Path(output), overwrite=overwrite)
     dataset = with_pages(read_photos(data, reading), options.limits.page)
     listed(dataset)
-    dataset, options = with_depth(dataset, options)
-    source = PhotoSource(options, cache_folder(cache), progress)
-    resize_mode, _ = source.first_resize_mode(
-        dataset, *likely_resize_mode(dataset, *source.input_size(), limits=options.limits)
-    )
-    with (
-        kept_if_interrupted(lambda: EMBEDDED),
-        source.embedder(resize_mode) as embedder,
-        progress("embedding", len(dataset.records)) as advance,
-    ):
-        embedded = embedder.fill([record.uri for record in dataset.records], advance)
-        rows = stored_rows(dataset.records, embedded, embedder)
-        count = write_parquet(Path(output), rows, Provenance.of(embedder.extractor, options.image_size))
+    place = cache_folder(cache)
+    with photo_cache(place) as photos:
+        dataset, options = with_depth(dataset, options)
+        source = PhotoSource(options, place, progress)
+        resize_mode, _ = source.first_resize_mode(
+            dataset, *likely_resize_mode(dataset, *source.input_size(), limits=options.limits)
+        )
+        photos.seal()  # each of the others is asked for once
+        with (
+            kept_if_interrupted(lambda: EMBEDDED),
+            source.embedder(resize_mode) as embedder,
+            progress("embedding", len(dataset.records)) as advance,
+        ):
+            embedded = embedder.fill([record.uri for record in dataset.records], advance)
+            rows = stored_rows(dataset.records, embedded, embedder)
+            count = write_parquet(Path(output), rows, Provenance.of(embedder.extractor, options.image_size))
     return Written(count, len(embedded.errors), embedded.computed)

@@ -31,6 +31,7 @@ from whatsit.images.decoders.pillow import LOADERS, is_deep_png, load
 from whatsit.images.formats import HEAD, name_of_unread, sniff, what_it_is
 from whatsit.images.libraries import hush_pillow
 from whatsit.images.limits import DEFAULT_LIMITS, Limits, check_format, check_pixels, check_stored_pixels
+from whatsit.images.photo_cache import Decoded, PhotoBytes
 from whatsit.images.preprocessing import Preprocessing, ValueRange
 from whatsit.images.resize import orientation, resize, swaps_sides, turn_upright
 from whatsit.images.source import FIRST, SENT, Source, read_bytes
@@ -70,20 +71,23 @@ _LONGEST = 150  # characters of a decoder's own words
 _UNREAD = re.compile(r"unsupported|not supported|not yet supported|cannot handle|has not been built in", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Decoded:
-    """An upright RGB image, perhaps scaled down, and the upright size in pixels of the original."""
-
-    image: Image.Image
-    width: int
-    height: int
-    deep: NDArray[Any] | None = None  # the numbers of a deep image, as stored
-    further: bool = False  # whether the file has more pages
-
-
 def decode(data: bytes, limits: Limits, at_least: int | None, value_range: ValueRange | None = None) -> Decoded:
-    """Decode an image file's bytes; see `read_image` for the arguments. Raises `ImageError`."""
+    """Decode an image file's bytes; see `read_image` for the arguments. Raises `ImageError`.
+
+    What `PhotoBytes` was decoded to before, by the same limits and to the same scale, is not decoded again.
+    """
     kind = _kind(data, limits)
+    at_least = at_least if kind == "jpeg" else None
+    known = data.decoded(limits, value_range, at_least) if isinstance(data, PhotoBytes) else None
+    if known is not None:
+        return known
+    decoded = _decoded(kind, data, limits, at_least, value_range)
+    if isinstance(data, PhotoBytes):
+        data.keep(limits, value_range, at_least, decoded)
+    return decoded
+
+
+def _decoded(kind: str, data: bytes, limits: Limits, at_least: int | None, value_range: ValueRange | None) -> Decoded:
     with _errors_named(kind):
         loaded, turn, (width, height) = _loaded(kind, data, limits, at_least)
         rgb = samples_to_rgb(loaded, value_range) if isinstance(loaded, Samples) else to_rgb(loaded, value_range)

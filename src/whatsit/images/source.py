@@ -9,6 +9,7 @@ is asked for. A page is read from a local file without the others; of a file els
 When a photo was taken, as its EXIF says; read from the head of a local file.
 """
 
+import io
 import os
 import re
 import stat
@@ -23,6 +24,7 @@ from whatsit.errors import ImageError
 from whatsit.images.formats import HEAD, sniff
 from whatsit.images.libraries import hush_pillow
 from whatsit.images.limits import DEFAULT_LIMITS, Limits, check_bytes, check_page
+from whatsit.images.photo_cache import LARGEST, PhotoBytes, current_cache, key_of
 
 Source = str | os.PathLike[str] | bytes  # a string that contains '://' is a URI, any other a path
 
@@ -31,13 +33,29 @@ def read_bytes(source: Source, limits: Limits = DEFAULT_LIMITS) -> bytes:
     """The bytes of an image file, at most `limits.max_bytes` of them.
 
     `source` is a path, a URI that fsspec opens (`s3://…`, `https://…`, `file://…`), or the bytes themselves. Of a name
-    such as `stack.tif#page=2` it is that page alone, as a file of its own.
+    such as `stack.tif#page=2` it is that page alone, as a file of its own. Within `photo_cache` a file is opened once.
     Raises `ImageError` where it is missing, unreadable, empty or too large; a local file's size is looked at
     before it is read.
     """
     if isinstance(source, bytes):
-        data = source
-    elif (page := split_page(str(source)))[1] is not None:
+        check_bytes(len(source), limits)
+        return source
+    cache = current_cache()
+    key = key_of(source, split_page(str(source))[0]) if cache else None
+    if cache is None or key is None:
+        return _read(source, limits)
+    data = cache.data(key)
+    if data is None:
+        data = _read(source, limits)
+        if len(data) > LARGEST:
+            return data
+        cache.keep_data(key, data)
+    check_bytes(len(data), limits)
+    return PhotoBytes(data, key, cache)
+
+
+def _read(source: str | os.PathLike[str], limits: Limits) -> bytes:
+    if (page := split_page(str(source)))[1] is not None:
         data = _read_page(*page, limits)
     elif isinstance(source, str) and "://" in source:
         data = _read_uri(source, limits)
@@ -236,10 +254,18 @@ def taken_at(uri: str) -> float | None:
         return None
     hush_pillow()
     try:
-        with Image.open(Path(uri), formats=FORMATS) as image:
+        with Image.open(_kept(uri) or Path(uri), formats=FORMATS) as image:
             exif = image.getexif().get_ifd(ExifTags.IFD.Exif)
         seconds = (datetime.strptime(str(exif[ExifTags.Base.DateTimeOriginal]).strip("\0 "), _FORM)).timestamp()
         fraction = str(exif.get(ExifTags.Base.SubsecTimeOriginal, "")).strip("\0 ")
         return seconds + (float(f"0.{fraction}") if fraction.isdigit() else 0.0)
     except Exception:  # hostile EXIF raises whatever it likes, and costs no more than the time
         return None
+
+
+def _kept(path: str) -> io.BytesIO | None:
+    """A local file that the run has read."""
+    cache = current_cache()
+    key = key_of(path, path) if cache else None
+    data = cache.data(key) if cache and key else None
+    return None if data is None else io.BytesIO(data)

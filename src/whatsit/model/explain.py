@@ -25,6 +25,7 @@ from whatsit.errors import ImageError
 from whatsit.images.decode import as_png, read_image, shrunk
 from whatsit.images.inputs import from_memory, readable
 from whatsit.images.limits import Limits
+from whatsit.images.photo_cache import PhotoBytes
 from whatsit.images.preprocessing import ValueRange
 from whatsit.images.resize import covered_box
 from whatsit.images.source import read_bytes
@@ -85,6 +86,8 @@ class Explainer:
         image = readable(image, classifier.limits)
         if isinstance(image, str | PathLike):
             image = read_bytes(image, classifier.limits)
+        if isinstance(image, bytes) and not isinstance(image, PhotoBytes):
+            image = PhotoBytes(image)  # decoded once for the network and the picture
         pixels = classifier.pixels(image)
         classes, preprocessing = classifier.classes_, classifier.facts.preprocessing
         best = int(classifier.predict_proba(pixels)[0].argmax()) if label is None else classes.index(label)

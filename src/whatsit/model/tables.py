@@ -7,7 +7,7 @@ import csv
 import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -72,6 +72,7 @@ class Shown:
     probabilities: NDArray[np.floating[Any]]  # (n, classes) out of sample
     classifier: Classifier
     reasons: Sequence[str]  # (n,) why the classifier is unsure, of `whatsit.decide.REASONS`
+    _made: dict[tuple[int, int], Photo | None] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def root(self) -> str:
@@ -85,8 +86,11 @@ class Shown:
         A photo that has gone since is passed over: the figures stand, the picture is missing.
         """
         says = self.probabilities[rows].argmax(axis=1) if predicted is None else predicted
-        photos = (self._photo(int(row), int(k)) for row, k in zip(rows[:MOST], says, strict=False))
-        return tuple(photo for photo in photos if photo)
+        keys = [(int(row), int(k)) for row, k in zip(rows[:MOST], says, strict=False)]
+        for key in keys:
+            if key not in self._made:  # a photo may stand in several galleries
+                self._made[key] = self._photo(*key)
+        return tuple(photo for key in keys if (photo := self._made[key]))
 
     def _photo(self, row: int, predicted: int) -> Photo | None:
         classes, p = self.classifier.classes_, self.probabilities[row]
