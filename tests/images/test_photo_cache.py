@@ -46,7 +46,9 @@ def decodes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
 
 def test_all_ways_to_ask_give_what_they_give_without_a_cache(photo: str, tmp_path: Path) -> None:
     def ask() -> list[bytes]:
-        loaded = [load_with_thumbnail(read_bytes(photo), one) for one in (SMALL, LARGE, replace(SMALL, fit="crop"))]
+        loaded = [
+            load_with_thumbnail(read_bytes(photo), one) for one in (SMALL, LARGE, replace(SMALL, resize_mode="crop"))
+        ]
         arrays = [part for one in loaded for part in (one.pixels, one.thumbnail)] + [read_image(photo, at_least=50)]
         return [array.tobytes() for array in arrays] + [f"{read_size(photo)} {taken_at(photo)}".encode()]
 
@@ -57,7 +59,7 @@ def test_all_ways_to_ask_give_what_they_give_without_a_cache(photo: str, tmp_pat
 
 def test_one_decode_serves_all_that_want_its_scale(photo: str, tmp_path: Path, decodes: list[tuple[int, int]]) -> None:
     with photo_cache(tmp_path / "not there yet"):
-        for preprocessing in (LARGE, SMALL, replace(LARGE, fit="squash"), SMALL):
+        for preprocessing in (LARGE, SMALL, replace(LARGE, resize_mode="squash"), SMALL):
             load_with_thumbnail(read_bytes(photo), preprocessing)
     assert decodes == [(256, 192), (128, 96)]
     assert list((tmp_path / "not there yet").iterdir()) == []
