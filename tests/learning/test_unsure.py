@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from learning.blobs import blobs
-from whatsit.model.heads import MAX_REFERENCES, OutOfDistributionScore, directions
+from whatsit.data.near.rows import unit_rows
+from whatsit.model.heads import MAX_REFERENCES, OutOfDistributionScore
 from whatsit.training.calibration import LEAST_ANSWERS, choose_threshold, fit_ood_score, in_turn
 
 LEVELS = st.integers(1, 12).map(lambda n: n / 12)  # few, so that there are ties
@@ -118,7 +119,7 @@ def test_references_are_spread_over_the_classes() -> None:
     assert known.references.shape == (MAX_REFERENCES, 8)
     assert known.references.dtype == np.float16
     assert (known.references[:, 0] > 0.9).sum() == 40  # the whole of the small class
-    np.testing.assert_array_equal(known.references, directions(x[known.reference_rows]).astype(np.float16))
+    np.testing.assert_array_equal(known.references, unit_rows(x[known.reference_rows]).astype(np.float16))
 
 
 def test_classes_take_turns() -> None:

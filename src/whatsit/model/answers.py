@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.data.dataset import Dataset, Record
+from whatsit.data.near.neighbours import nearest
 from whatsit.data.near.rows import Rows, Table, some_rows
 from whatsit.data.near.search import Reduced
 from whatsit.errors import DatasetError
@@ -76,7 +77,7 @@ def answer(classifier: Classifier, dataset: Dataset, progress: ProgressReporter)
     probabilities = np.empty((total, len(classifier.classes_)), np.float32)
     similarity = np.empty(total, np.float32)
     thumbnails = Table(total, (32, 32), np.uint8)
-    nearest = np.full(total, -1, np.int32)
+    closest = np.full(total, -1, np.int32)
     references = references_of(classifier)
     vectors = Reduced(total, classifier.facts.backbone["dim"])
     places: list[int] = []
@@ -95,7 +96,7 @@ def answer(classifier: Classifier, dataset: Dataset, progress: ProgressReporter)
             thumbnails.add(one.thumbnail[None])
             vectors.add(one.embedding)
             if references is not None and one.similarity >= VERY_LIKE:
-                nearest[n] = int((references @ one.embedding).argmax())
+                closest[n] = nearest(one.embedding[None], references, 1).places[0, 0]
             places.append(place)
             digests.append(one.digest.hex())
             if one.note and one.note not in SAID_AT_THE_END:
@@ -112,7 +113,7 @@ def answer(classifier: Classifier, dataset: Dataset, progress: ProgressReporter)
         similarity=similarity[:n],
         vectors=vectors.rows(),
         thumbnails=thumbnails,
-        nearest=nearest[:n],
+        nearest=closest[:n],
         reduced=vectors.reduced,
         left_out=tuple(left_out),
         notes=notes,

@@ -6,15 +6,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from whatsit.data.near.neighbours import nearest, search
+
 Array = NDArray[np.float32]
 
 MAX_REFERENCES = 1000  # 2.5 MB in a model folder; more gained nothing measurable
-
-
-def directions(x: Array) -> Array:
-    """(n, dim) → the same at length 1."""
-    unit: Array = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
-    return unit
+AT_ONCE = 1024  # photos whose neighbours are searched together
 
 
 def _none() -> Array:
@@ -33,8 +30,8 @@ class OutOfDistributionScore:
 
     def similarity(self, x: Array) -> Array:
         """(n, dim) → (n,) cosine to the nearest reference."""
-        nearest: Array = (directions(x) @ self.references.astype(np.float32).T).max(axis=1)
-        return nearest
+        references = self.references.astype(np.float32)
+        return nearest(x, references, 1, at_once=AT_ONCE).cosines[:, 0]
 
 
 @dataclass(frozen=True)
@@ -82,11 +79,9 @@ class NeighbourHead:
     smoothing: float = 0.5  # added to every class's votes (Krichevsky & Trofimov 1981), so that no logit is −∞
 
     def logits(self, x: Array) -> Array:
-        """(n, dim) → (n, classes); in blocks, as all similarities at once would fill the memory."""
-        return np.concatenate([self._logits(x[i : i + 1024]) for i in range(0, max(len(x), 1), 1024)])
-
-    def _logits(self, x: Array) -> Array:
-        similarity = (x @ self.directions.T) / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
-        nearest = np.argpartition(-similarity, self.k - 1, axis=1)[:, : self.k]  # (n, k)
-        out: Array = np.log(self.votes[nearest].sum(axis=1) + np.float32(self.smoothing))
+        """(n, dim) → (n, classes)."""
+        found = search(x, self.directions, self.k, unit_queries=True, unit_stored=True, at_once=AT_ONCE)
+        votes = [self.votes[neighbours.places].sum(axis=1) for neighbours in found]  # (b, classes) each
+        none = np.empty((0, self.votes.shape[1]), np.float32)
+        out: Array = np.log(np.concatenate([none, *votes]) + np.float32(self.smoothing))
         return out

@@ -1,6 +1,6 @@
 """The training photos most similar to an image, to be shown: "it says bee, as it has seen these".
 
-Compared is what the graph compares: its reference photos (`learning/familiarity.py`), by the cosine of their
+Compared is what the graph compares: its reference photos (`OutOfDistributionScore`), by the cosine of their
 embeddings. Their thumbnails lie beside it in the same order, where the model was trained to keep them. They are photos
 of the training set, so they go wherever the folder goes.
 """
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from whatsit.data.near.neighbours import nearest
 from whatsit.errors import ImageError, ModelFolderError
 from whatsit.images.decode import as_jpeg, small_photo
 from whatsit.images.limits import Limits
@@ -23,7 +24,7 @@ from whatsit.machine import cores
 from whatsit.model.classifier import Classifier
 from whatsit.model.format import AGAIN, FILES, check
 from whatsit.model.format import Check as Rule
-from whatsit.model.heads import MAX_REFERENCES, directions
+from whatsit.model.heads import MAX_REFERENCES
 from whatsit.model.records import from_base64, in_base64, read_records, records_bytes
 
 SIDE = 128  # pixels; enough to see what it shows, at about 4 kB
@@ -69,9 +70,10 @@ class Similar:
 
     def to(self, embedding: NDArray[np.float32], most: int = 6) -> tuple[SimilarPhoto, ...]:
         """The photos most similar to an image of this embedding (dim,), the most similar first."""
-        cosines = self.references @ directions(embedding[None])[0]  # (m,)
-        order = np.argsort(-cosines, kind="stable")[:most]
-        return tuple(SimilarPhoto(self.labels[i], float(cosines[i]), self.thumbnails[i]) for i in order)
+        places, cosines = (one[0] for one in nearest(embedding[None], self.references, most))
+        order = np.lexsort((places, -cosines))
+        pairs = zip(places[order].tolist(), cosines[order].tolist(), strict=True)
+        return tuple(SimilarPhoto(self.labels[i], cosine, self.thumbnails[i]) for i, cosine in pairs)
 
 
 def thumbnails_bytes(

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.model.heads import MAX_REFERENCES, OutOfDistributionScore, directions
+from whatsit.data.near.neighbours import nearest
+from whatsit.data.near.rows import unit_rows
+from whatsit.model.heads import AT_ONCE, MAX_REFERENCES, OutOfDistributionScore
 
 Array = NDArray[np.float32]
 
@@ -139,13 +141,14 @@ def fit_ood_score(
     99 % of those pass, too, where there are some.
     """
     rows = np.sort(in_turn(labels)[:MAX_REFERENCES])
-    references = directions(x[rows]).astype(np.float16)
-    similarity = np.empty(len(x), np.float32)
-    for start in range(0, len(x), 1024):
-        block = slice(start, start + 1024)
-        cosines = directions(x[block]) @ references.astype(np.float32).T
-        cosines[components[block, None] == components[rows]] = -1
-        similarity[block] = cosines.max(axis=1)
+    references, of_references = unit_rows(x[rows]).astype(np.float16), components[rows]
+
+    def hide_copies(cosines: Array, start: int, first: int) -> None:
+        mine, its = components[start : start + len(cosines)], of_references[first : first + cosines.shape[1]]
+        cosines[mine[:, None] == its] = -1
+
+    found = nearest(x, references.astype(np.float32), 1, hide=hide_copies, at_once=AT_ONCE)
+    similarity = found.cosines[:, 0]
     similarities = [similarity] if new is None else [similarity, similarity[new]]
     limit = min(float(np.quantile(one, 1 - KEPT)) for one in similarities) - ROUNDING
     return OutOfDistributionScore(references, limit, rows, similarity)

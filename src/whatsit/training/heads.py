@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.config import HeadName
-from whatsit.model.heads import Head, LinearHead, NeighbourHead, directions
+from whatsit.data.near.rows import unit_rows
+from whatsit.model.heads import Head, LinearHead, NeighbourHead
 
 Array = NDArray[np.float32]
 
@@ -224,7 +225,7 @@ class TrainingData:
     @cached_property
     def directions(self) -> Array:
         """(n, dim) of length 1."""
-        return directions(self.x)
+        return unit_rows(self.x)
 
     def weights(self, rows: Labels) -> Array:
         if self.balance:

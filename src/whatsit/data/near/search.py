@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.data.near.alignment import align, detail, guess, inverse, lay
+from whatsit.data.near.neighbours import search
 from whatsit.data.near.rows import (
-    BLOCK,
     HALF,
     Float,
     Pairs,
@@ -46,9 +46,6 @@ NEAREST = 16  # candidates a photo by thumbnail, which tells copies of photos th
 
 
 _PROJECTED = 128  # dimensions of a vector that candidates are searched in
-
-
-_COSINES = 4_000_000  # at once: 16 MB
 
 
 _SKETCH_STEPS = 2  # power iterations of the randomised search for the main directions
@@ -80,54 +77,18 @@ def main_directions(vectors: Rows) -> Float:
     return sketch
 
 
-def nearest(vectors: Rows, most: int) -> Table:
-    """The nearest of each of ``(n, dim)`` by cosine, exactly: ``(n, most) int32``, or all others of fewer.
+def _nearest_others(vectors: Rows, most: int) -> Table:
+    """The nearest of each of ``(n, dim)`` among the others: ``(n, most) int32``, or all others of fewer."""
 
-    By tiles of rows and columns, so that it takes no more memory for more rows.
-    """
-    n, count = len(vectors), min(most, len(vectors) - 1)
-    lengths = np.concatenate([np.linalg.norm(block, axis=1) for block in blocks(vectors)])
-    scale = (1 / np.maximum(lengths, np.float32(1e-12))).astype(np.float32)  # (n,)
-    width = _COSINES // BLOCK
-    found = Table(n, (count,), np.int32)
-    for start in range(0, n, BLOCK):
-        rows = unit_rows(vectors[start : start + BLOCK])
-        own = np.arange(start, start + len(rows))
-        cosines, places = np.empty((len(rows), 0), np.float32), np.empty((len(rows), 0), np.int64)
-        for first in range(0, n, width):
-            tile = rows @ vectors[first : first + width].T  # (b, at most width)
-            tile *= scale[first : first + width]
-            here = np.flatnonzero((own >= first) & (own < first + width))
-            tile[here, own[here] - first] = -np.inf
-            best = _largest(tile, min(count, tile.shape[1]))
-            cosines = np.concatenate([cosines, np.take_along_axis(tile, best, axis=1)], axis=1)
-            places = np.concatenate([places, best + first], axis=1)
-            kept = _largest(cosines, min(count, cosines.shape[1]))
-            cosines, places = np.take_along_axis(cosines, kept, axis=1), np.take_along_axis(places, kept, axis=1)
-        found.add(places)
+    def hide_itself(cosines: Float, start: int, first: int) -> None:
+        own = np.arange(max(start, first), min(start + cosines.shape[0], first + cosines.shape[1]))
+        cosines[own - start, own - first] = -np.inf
+
+    count = min(most, len(vectors) - 1)
+    found = Table(len(vectors), (count,), np.int32)
+    for neighbours in search(vectors, vectors, count, hide=hide_itself):
+        found.add(neighbours.places)
     return found
-
-
-def _largest(values: Float, count: int) -> NDArray[np.int64]:
-    """Indices ``(b, count)`` of each row's largest values, unordered.
-
-    They lie in the `count` runs of 64 with the largest maxima, and a maximum costs a tenth of a partition.
-    """
-    b, n = values.shape
-    width = 64
-    if count == n:
-        return np.broadcast_to(np.arange(n), (b, n))
-    if n < 4 * width * count:
-        return np.argpartition(values, n - count, axis=1)[:, n - count :]
-    runs = n // width
-    maxima = values[:, : runs * width].reshape(b, runs, width).max(2)
-    best = np.argpartition(maxima, runs - count, axis=1)[:, runs - count :]  # (b, count)
-    within = (best[:, :, None] * width + np.arange(width)).reshape(b, -1)
-    rest = np.broadcast_to(np.arange(runs * width, n), (b, n - runs * width))
-    within = np.concatenate([within, rest], axis=1)
-    some = np.take_along_axis(values, within, axis=1)
-    chosen = np.argpartition(some, some.shape[1] - count, axis=1)[:, some.shape[1] - count :]
-    return np.take_along_axis(within, chosen, axis=1)
 
 
 def pairs_of(rows: NDArray[np.int64], *nearest: Rows) -> Pairs:
@@ -235,7 +196,8 @@ def near_duplicates(vectors: Rows, thumbnails: Rows) -> list[tuple[int, int]]:
     vectors, thumbnails = some_rows(vectors, telling), some_rows(thumbnails, telling)
     whiten = fit_whitening(thumbnails)
     whitened = _whitened(whiten, thumbnails)
-    by_thumbnail, by_vector = nearest(whitened, NEAREST), nearest(project(vectors), NEAREST_BY_VECTOR)
+    by_thumbnail = _nearest_others(whitened, NEAREST)
+    by_vector = _nearest_others(project(vectors), NEAREST_BY_VECTOR)
     photos = _Photos(vectors, thumbnails, whitened, by_thumbnail)
 
     def found(start: int) -> Pairs:
