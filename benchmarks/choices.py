@@ -2,7 +2,7 @@
 
 For each set, the splits of `whatsit train` are made once (by the first precision, squashed); its test photos are then
 left alone. The photos to learn from are embedded by every fit and precision, and judged by the log loss and the
-accuracy of five-fold cross-validation at the best strength, as `steps/fit.py` does on a sample of them.
+accuracy of five-fold cross-validation at the best strength, as `training/preparation.py` does on a sample of them.
 """
 
 import tempfile
@@ -22,11 +22,11 @@ from whatsit.data.dataset import Dataset
 from whatsit.data.read import read_dataset
 from whatsit.embedding.source import PhotoSource
 from whatsit.images.preprocessing import ResizeMode
-from whatsit.training.experiment import TrainingSet, make_training_set
+from whatsit.training.experiment import Splits, TrainingSet, make_training_set
 from whatsit.training.heads import HEAD_TYPES, TrainingData
 from whatsit.training.preparation import better_resize_mode, likely_resize_mode
 from whatsit.training.selection import make_folds, select_head
-from whatsit.training.splits import Splits, folds_of, make_splits
+from whatsit.training.splits import folds_of, make_splits
 
 PLANNED_BY: ResizeMode = "squash"
 Vectors = NDArray[np.float32]

@@ -1,10 +1,17 @@
 """The public functions: from a folder of photos to a model folder, and from there to later figures.
 
-    read → embed → make_training_set → make_splits → fit_probe → evaluate_test → save_model
-                                                   ↘ train_network ↗
+    Dataset → Experiment → Fitted → test results → model folder
 
-A probe is fitted on embeddings. A network is trained on pixels, and then is a backbone with a head like any other.
-Data goes one way. A probe and a network see the test photos once, at the end.
+    read_dataset      which photos there are, with their labels                      data/
+    make_experiment   photos with embeddings, groups and splits                      training/preparation.py
+    method.fit        a probe on embeddings, or a network on pixels                  training/methods.py
+    predictions       of every photo by a model that was not fitted on it            training/fitted.py
+    evaluate_test     the figures; here the test photos are opened, and only once    training/test_results.py
+    save_model        all that is written                                            training/save.py
+
+`train` goes this way once. `whatsit.compare` and `whatsit.tune` call the same `fit` for each candidate and trial, and
+then save the best one. The functions here read what is asked for, check where it is to go, and start the work; they do
+not know how anything is computed.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +24,8 @@ from whatsit.data.dataset import with_pages
 from whatsit.data.read import Data, Listed, noted, read_dataset, read_photos, typed_data
 from whatsit.embedding.location import cache_folder
 from whatsit.embedding.parquet import Provenance, stored_rows, write_parquet
-from whatsit.embedding.source import ParquetSource, PhotoSource
+from whatsit.embedding.source import ParquetSource, PhotoSource, default_source
+from whatsit.errors import WhatsitError
 from whatsit.evaluation.figures import Evaluation
 from whatsit.evaluation.report.content import Report
 from whatsit.files import check_file, check_folder, default_folder, examination_folder, other_examination_folder
@@ -30,9 +38,10 @@ from whatsit.model.format import FILES
 from whatsit.notices import EMBEDDED, kept_if_interrupted
 from whatsit.progress import ProgressReporter, no_progress
 from whatsit.text import shell_quoted
+from whatsit.training.methods import method_of
 from whatsit.training.network.resume import goes_on
 from whatsit.training.preparation import likely_resize_mode, with_depth
-from whatsit.training.run import NetworkRun, Trained, TrainRequest, _figures, _train, _train_network
+from whatsit.training.run import NetworkRun, Trained, TrainRequest, figures_of, run_training
 from whatsit.training.tensorboard.write import check
 
 if TYPE_CHECKING:
@@ -73,18 +82,16 @@ def train(
     dataset = read_dataset(data, valid=valid, test=test, label_dict=label_dict, options=reading)
     dataset = with_pages(dataset, options.limits.page)
     folder = Path(output) if output else default_folder(dataset.name)
-    if resume and options.method != "probe":
+    if resume and method_of(options).network:
         overwrite = overwrite or goes_on(folder, FILES.facts, options.network.epochs)
     check_folder(folder, FILES.facts, overwrite=overwrite)
     listed(dataset)
-    place = cache_folder(cache)
+    request, place = TrainRequest(folder, typed_data(data, reading), overwrite, progress), cache_folder(cache)
+    source = default_source if method_of(options).network else PhotoSource
+    network = NetworkRun(resume, keep_checkpoint, tuple(callbacks), show_network)
     with photo_cache(place):
         dataset, options = with_depth(dataset, options)
-        order = TrainRequest(options, folder, typed_data(data, reading), overwrite, progress)
-        if options.method == "probe":
-            return _train(dataset, PhotoSource(options, place, progress), order)
-        going = NetworkRun(resume, keep_checkpoint, tuple(callbacks))
-        return _train_network(dataset, place, going, order, show_network)
+        return run_training(dataset, source(options, place, progress), options, place, request, network)
 
 
 def train_from_embeddings(
@@ -101,13 +108,14 @@ def train_from_embeddings(
     options.backbone matters only where the vectors are of a network of the user's own: it names that again.
     """
     check(options)
+    if method_of(options).network:
+        raise WhatsitError(f"method is {options.method}: a network is trained on photos. From embeddings: probe")
     source = ParquetSource(Path(file), options.backbone, options.weights)
     dataset = source.dataset(Path(label_dict) if label_dict else None)
     folder = Path(output) if output else default_folder(dataset.name)
     check_folder(folder, FILES.facts, overwrite=overwrite)
-    return _train(
-        dataset, source, TrainRequest(options, folder, f"--embeddings {shell_quoted(file)}", overwrite, progress)
-    )
+    request = TrainRequest(folder, f"--embeddings {shell_quoted(file)}", overwrite, progress)
+    return run_training(dataset, source, options, cache_folder(None), request)
 
 
 @dataclass(frozen=True)
@@ -121,7 +129,7 @@ class Evaluated:
     @property
     def figures(self) -> dict[str, object]:
         """Plain values for JSON: the report's first sentence, all of the evaluation, and who gets an answer."""
-        return _figures(self.report, self.evaluation)
+        return figures_of(self.report, self.evaluation)
 
 
 def evaluate(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from steps.made import make_folder, make_photos
+from steps.made import experiment_of, make_folder, make_photos
 
 from whatsit.config import TrainOptions
 from whatsit.embedding.embedder import Embedded, Embedder
@@ -18,7 +18,7 @@ from whatsit.errors import WhatsitError
 from whatsit.model.classifier import Classifier
 from whatsit.progress import Advance, no_progress
 from whatsit.training.compare import run
-from whatsit.training.compare.field import Field
+from whatsit.training.compare.field import few_valid
 from whatsit.training.compare.run import Compared, compare
 from whatsit.training.compare.trial import Trial, run_trial
 from whatsit.training.splits import make_splits
@@ -137,7 +137,7 @@ def test_what_was_finished_is_not_taught_again(
 def test_other_options_are_another_trial(
     fruit: Path, probe: TrainOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "_published", lambda *rest: pytest.fail("broken off"))
+    monkeypatch.setattr(run, "_saved", lambda *rest: pytest.fail("broken off"))
     for options in (probe, replace(probe, balance=True), replace(probe, resize_mode="crop")):
         with pytest.raises(pytest.fail.Exception):
             compare(fruit, {"probe": options}, tmp_path / "out")
@@ -227,10 +227,9 @@ def test_few_valid_photos_are_said_before_anything_is_taught(
     assert line in compared.page.read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
 
 
-def test_valid_photos_in_groups_are_said_by_their_worth(tmp_path: Path) -> None:
+def test_valid_photos_in_groups_are_said_by_their_worth() -> None:
     """Twelve groups of five photos: few to choose on."""
     photos = make_photos([30, 30], groups=[f"site {n // 5}" for n in range(60)])
-    splits = make_splits(photos, TrainOptions(method="scratch"))
-    said = Field(photos, splits, "squash", tmp_path).few_valid
+    said = few_valid(experiment_of(photos, make_splits(photos, TrainOptions(), one_fold=True)))
     pattern = r"Only \d+ valid photos to choose on, worth \d+ single photos? since they come in groups: any gap"
     assert re.match(pattern, said)

@@ -14,9 +14,14 @@ from PIL import Image
 from whatsit.config import Split, TrainOptions
 from whatsit.data.dataset import Dataset, Record
 from whatsit.data.read import dataset_of
+from whatsit.embedding.backbones.extractor import FeatureExtractor
 from whatsit.embedding.source import Embeddings
-from whatsit.images.preprocessing import Size, sides
-from whatsit.training.experiment import TrainingSet, make_training_set
+from whatsit.images.preprocessing import Preprocessing, Size, sides
+from whatsit.progress import no_progress
+from whatsit.training.experiment import Experiment, Splits, TrainingSet, make_training_set
+from whatsit.training.fitted import Predictions, Run
+from whatsit.training.probe import FittedProbe, fit_probe
+from whatsit.training.splits import make_splits
 
 SIDE = 32  # pixels that the network takes
 DIM = 24
@@ -119,6 +124,22 @@ def make_embeddings(
     noise = rng.integers(0, 256, (n, 32, 32), dtype=np.uint8)
     seen = Embeddings(tuple(f"{i:064x}" for i in range(n)), {}, x, noise)
     return dataset_of(records, "made"), seen
+
+
+def experiment_of(photos: TrainingSet, splits: Splits) -> Experiment:
+    """Of photos that no extractor saw."""
+    none = FeatureExtractor("none", "float32", Preprocessing(SIDE, "squash"), DIM, "", "", b"", has_features=False)
+    return Experiment(photos, splits, none, shared=False)
+
+
+def fitted_probe(photos: TrainingSet, splits: Splits, options: TrainOptions) -> FittedProbe:
+    nowhere = Path("nowhere")
+    return fit_probe(experiment_of(photos, splits), options, Run(nowhere, nowhere, no_progress))
+
+
+def predictions_of(photos: TrainingSet, options: TrainOptions, splits: Splits | None = None) -> Predictions:
+    """Of a probe that is fitted on these photos."""
+    return fitted_probe(photos, splits or make_splits(photos, options), options).predictions(no_progress)
 
 
 PLAIN = TrainOptions(resize_mode="squash")

@@ -10,8 +10,8 @@ from whatsit.config import Split, TrainOptions
 from whatsit.data.groups import Related
 from whatsit.embedding.source import Embeddings
 from whatsit.errors import DatasetError
-from whatsit.training.experiment import TrainingSet
-from whatsit.training.splits import Splits, all_vectors, make_splits, with_other_embeddings
+from whatsit.training.experiment import Splits, TrainingSet, all_vectors, with_other_embeddings
+from whatsit.training.splits import make_splits
 
 from .made import make_photos
 
@@ -30,10 +30,10 @@ def uris(photos: TrainingSet, rows: NDArray[np.int64]) -> list[str]:
 
 
 @pytest.mark.parametrize("lost", [[], [0], [3, 17], [0, 1, 13, 14, 39]])
-@pytest.mark.parametrize("options", [TrainOptions(), TrainOptions(method="scratch", valid=0.2, test=0.2)])
-def test_the_others_keep_their_parts(options: TrainOptions, lost: list[int]) -> None:
+@pytest.mark.parametrize("one_fold", [False, True])
+def test_the_others_keep_their_parts(lost: list[int], *, one_fold: bool) -> None:
     photos = make_photos([20, 20])
-    splits = make_splits(photos, options)
+    splits = make_splits(photos, TrainOptions(valid=0.2, test=0.2), one_fold=one_fold)
     gone = dict.fromkeys(lost, "not finite")
     fewer, then = with_other_embeddings(photos, splits, seen(photos, gone))
     left = {photos.records[i].uri for i in lost}

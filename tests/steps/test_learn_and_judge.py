@@ -9,11 +9,11 @@ from whatsit.config import HeadName, Split, TrainOptions
 from whatsit.data.groups import Related
 from whatsit.training.calibration import fit_ood_score
 from whatsit.training.experiment import TrainingSet
-from whatsit.training.probe import fit_probe, threshold_of
+from whatsit.training.fitted import threshold_of
 from whatsit.training.splits import make_splits
 from whatsit.training.test_results import evaluate_test
 
-from .made import make_photos
+from .made import experiment_of, make_photos, predictions_of
 
 HEADS: list[HeadName] = ["logistic", "mlp", "svm", "knn"]
 
@@ -27,11 +27,11 @@ def relabelled(photos: TrainingSet, rows: np.ndarray[tuple[int, ...], np.dtype[n
 @pytest.mark.parametrize("head", HEADS)
 def test_in_cross_validation_every_photo_is_judged_once(head: HeadName) -> None:
     photos, options = make_photos([20, 25, 30], spread=1.5), TrainOptions(head=head)
-    fitted = fit_probe(photos, make_splits(photos, options), options)
-    assert fitted.test_probabilities.shape == fitted.test_probabilities_raw.shape == (75, 3)
-    assert np.array_equal(fitted.out_of_sample, fitted.test_probabilities)
-    assert fitted.test_probabilities.sum(axis=1) == pytest.approx(1)
-    assert np.mean(fitted.test_probabilities.argmax(axis=1) == photos.labels) > 0.5
+    predictions = predictions_of(photos, options)
+    assert predictions.test_probabilities.shape == predictions.test_probabilities_raw.shape == (75, 3)
+    assert np.array_equal(predictions.out_of_sample, predictions.test_probabilities)
+    assert predictions.test_probabilities.sum(axis=1) == pytest.approx(1)
+    assert np.mean(predictions.test_probabilities.argmax(axis=1) == photos.labels) > 0.5
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -41,7 +41,7 @@ def test_labels_of_a_fold_do_not_reach_its_own_judgement(head: HeadName) -> None
     splits = make_splits(photos, options)
     assert splits.folds is not None
     fold = np.flatnonzero(splits.folds == 2)
-    before, after = fit_probe(photos, splits, options), fit_probe(relabelled(photos, fold), splits, options)
+    before, after = predictions_of(photos, options, splits), predictions_of(relabelled(photos, fold), options, splits)
     assert np.array_equal(after.test_probabilities[fold], before.test_probabilities[fold])
     assert np.array_equal(after.test_probabilities_raw[fold], before.test_probabilities_raw[fold])
     others = np.setdiff1d(np.arange(40), fold)
@@ -61,7 +61,7 @@ def test_in_cross_validation_similarity_is_to_photos_of_other_folds() -> None:
     mine = np.flatnonzero(splits.folds == 2)
     x = photos.x.copy()
     x[mine[1:]] = -x[mine[1:]]
-    before, after = fit_probe(photos, splits, options), fit_probe(replace(photos, x=x), splits, options)
+    before, after = predictions_of(photos, options, splits), predictions_of(replace(photos, x=x), options, splits)
     first = [one.similarity[mine[0]] - one.rule.similarity for one in (before, after)]
     assert first[0] == pytest.approx(first[1], abs=1e-6)
     others = np.flatnonzero(splits.folds != 2)
@@ -75,7 +75,7 @@ def test_so_many_photos_are_unlike_in_cross_validation_as_new_ones_are() -> None
     photos, options = make_photos([250, 250], spread=1.2), TrainOptions(test=0.0)
     splits = make_splits(photos, options)
     assert splits.folds is not None
-    unlike = fit_probe(photos, splits, options).verdict(splits.test).unlike
+    unlike = predictions_of(photos, options, splits).verdict(splits.test).unlike
     assert unlike.mean() == pytest.approx(0.01, abs=0.01)
 
 
@@ -87,23 +87,26 @@ def test_figures_threshold_and_answers_are_by_the_whole_rule() -> None:
     x[odd] = 9 * rng.normal(0, 1, (len(odd), x.shape[1]))
     photos = replace(photos, x=x)
     splits = make_splits(photos, options)
-    fitted = fit_probe(photos, splits, options)
-    fitted = replace(fitted, ood_score=replace(fitted.ood_score, limit=0.75))
-    verdict, result = fitted.verdict(splits.test), evaluate_test(photos, splits, fitted)
+    predictions = predictions_of(photos, options, splits)
+    predictions = replace(predictions, ood_score=replace(predictions.ood_score, limit=0.75))
+    verdict, result = predictions.verdict(splits.test), evaluate_test(predictions)
     assert verdict.unlike[odd].mean() > 0.9
     assert result.answered.unlike == verdict.unlike.sum()
     assert result.answered.answered == (~verdict.unsure).sum()
     assert result.evaluation.coverage[-1].coverage == pytest.approx(1 - verdict.unlike.mean())
-    threshold = threshold_of(fitted.selected, photos.labels[splits.train], 0.9, fitted.ood_score)
-    assert threshold.coverage <= 1 - (fitted.ood_score.train_similarity < 0.75).mean()
+    threshold = threshold_of(predictions.fitted, 0.9, predictions.ood_score)
+    assert threshold.coverage <= 1 - (predictions.ood_score.train_similarity < 0.75).mean()
 
 
 def test_labels_of_test_reach_nothing() -> None:
     photos, options = given(24), TrainOptions()
     splits = make_splits(photos, options)
-    before, after = fit_probe(photos, splits, options), fit_probe(relabelled(photos, splits.test), splits, options)
+    before, after = (
+        predictions_of(photos, options, splits),
+        predictions_of(relabelled(photos, splits.test), options, splits),
+    )
     assert np.array_equal(after.test_probabilities, before.test_probabilities)
-    assert after.selected.regularization == before.selected.regularization
+    assert after.fitted.facts == before.fitted.facts
     assert after.threshold == before.threshold
 
 
@@ -113,10 +116,10 @@ def test_photos_learned_from_are_judged_out_of_sample_too(head: HeadName) -> Non
     photos, options = given(24), TrainOptions(head=head)
     splits = make_splits(photos, options)
     wrong = np.array([3])
-    fitted = fit_probe(relabelled(photos, wrong), splits, options)
-    assert not np.isnan(fitted.out_of_sample).any()
-    assert np.array_equal(fitted.out_of_sample[splits.test], fitted.test_probabilities)
-    assert fitted.out_of_sample[3].argmax() == 0  # what it shows, not what its label now says
+    predictions = predictions_of(relabelled(photos, wrong), options, splits)
+    assert not np.isnan(predictions.out_of_sample).any()
+    assert np.array_equal(predictions.out_of_sample[splits.test], predictions.test_probabilities)
+    assert predictions.out_of_sample[3].argmax() == 0  # what it shows, not what its label now says
 
 
 def test_every_fifth_photo_of_a_class_is_judged_by_heads_that_know_the_class() -> None:
@@ -134,9 +137,9 @@ def test_every_fifth_photo_of_a_class_is_judged_by_heads_that_know_the_class() -
         labels=photos.labels[order],
     )
     options = TrainOptions()
-    fitted = fit_probe(mixed, make_splits(mixed, options), options)
+    predictions = predictions_of(mixed, options)
     rare = np.flatnonzero(mixed.labels == 0)
-    assert np.mean(fitted.out_of_sample[rare].argmax(axis=1) == 0) > 0.8
+    assert np.mean(predictions.out_of_sample[rare].argmax(axis=1) == 0) > 0.8
 
 
 @pytest.mark.parametrize("head", ["logistic", "knn"])
@@ -146,8 +149,8 @@ def test_one_component_to_learn_from_has_no_out_of_sample(head: HeadName) -> Non
     groups = ["one", "one", "one", "one", None]
     photos = make_photos([5, 5], splits=[*each, *each], groups=[*groups, *groups])
     options = TrainOptions(head=head)
-    fitted = fit_probe(photos, make_splits(photos, options), options)
-    known = ~np.isnan(fitted.out_of_sample[:, 0])
+    predictions = predictions_of(photos, options)
+    known = ~np.isnan(predictions.out_of_sample[:, 0])
     assert known.tolist() == [False, False, False, True, True] * 2
 
 
@@ -155,11 +158,11 @@ def test_rows_worth_a_look() -> None:
     photos = relabelled(make_photos([40, 40], spread=0.4), np.array([5, 50]))
     options = TrainOptions()
     splits = make_splits(photos, options)
-    fitted = fit_probe(photos, splits, options)
-    result = evaluate_test(photos, splits, fitted)
+    predictions = predictions_of(photos, options, splits)
+    result = evaluate_test(predictions)
     assert set(result.mislabelled) == {5, 50}
     assert set(result.mistakes) == {5, 50}
-    top = fitted.test_probabilities.max(axis=1)
+    top = predictions.test_probabilities.max(axis=1)
     assert np.all(np.diff(top[result.mistakes]) <= 0)
     assert np.all(np.diff(top[result.least_sure]) >= 0)
     assert len(result.least_sure) == 80
@@ -178,7 +181,7 @@ def test_leaks_are_found_among_those_learned_from() -> None:
     photos = make_photos([15, 15], splits=[*each, *each], groups=groups)
     options = TrainOptions()
     splits = make_splits(photos, options)
-    result = evaluate_test(photos, splits, fit_probe(photos, splits, options))
+    result = evaluate_test(predictions_of(photos, options, splits))
     assert [(one.path, one.training_photo, one.why) for one in result.seen.listed] == [
         ("0012.jpg", "0002.jpg", "group train and test"),
         ("0014.jpg", "0024.jpg", "group valid and test"),
@@ -195,8 +198,9 @@ def test_intervals_count_components() -> None:
     grouped = replace(alone, related=Related(tuple(f"patient {i // 10}" for i in range(80))))
     options = TrainOptions()
     splits = make_splits(alone, options)
-    fitted = fit_probe(alone, splits, options)
-    one, many = evaluate_test(grouped, splits, fitted), evaluate_test(alone, splits, fitted)
+    predictions = predictions_of(alone, options, splits)
+    same = replace(predictions.fitted, experiment=experiment_of(grouped, splits))
+    one, many = evaluate_test(replace(predictions, fitted=same)), evaluate_test(predictions)
     assert (one.evaluation.units, many.evaluation.units) == (8, 80)
     assert one.evaluation.accuracy.value == many.evaluation.accuracy.value
     assert one.evaluation.accuracy.low < many.evaluation.accuracy.low
@@ -209,9 +213,9 @@ def test_figures_by_group_are_of_the_judged_photos() -> None:
     groups = [f"site {i // 10}" if i < 30 else None for i in range(80)]
     photos, options = make_photos([40, 40], spread=3.0, groups=groups), TrainOptions()
     splits = make_splits(photos, options)
-    fitted = fit_probe(photos, splits, options)
-    figures = {one.group: one for one in evaluate_test(photos, splits, fitted).groups}
-    right = fitted.test_probabilities.argmax(axis=1) == photos.labels[splits.test]
+    predictions = predictions_of(photos, options, splits)
+    figures = {one.group: one for one in evaluate_test(predictions).groups}
+    right = predictions.test_probabilities.argmax(axis=1) == photos.labels[splits.test]
     for k in range(3):
         at = [i for i, row in enumerate(splits.test) if groups[row] == f"site {k}"]
         assert (figures[f"site {k}"].photos, figures[f"site {k}"].right) == (len(at), int(right[at].sum()))
@@ -224,6 +228,6 @@ def test_nothing_but_leaks_has_no_figure_without() -> None:
     photos = make_photos([5, 5], splits=[*each, *each], groups=groups)
     options = TrainOptions()
     splits = make_splits(photos, options)
-    result = evaluate_test(photos, splits, fit_probe(photos, splits, options))
+    result = evaluate_test(predictions_of(photos, options, splits))
     assert result.seen.leaks == 2
     assert result.without_leaks is None

@@ -9,8 +9,8 @@ import pytest
 from whatsit.config import Split, TrainOptions
 from whatsit.errors import DatasetError
 from whatsit.training import splits as module
-from whatsit.training.experiment import TrainingSet
-from whatsit.training.splits import Splits, folds_of, make_splits, unused_shares
+from whatsit.training.experiment import Splits, TrainingSet
+from whatsit.training.splits import folds_of, make_splits, unused_shares
 
 from .made import make_photos
 
@@ -48,10 +48,10 @@ def test_small_data_is_cross_validated() -> None:
 
 
 def test_shares_that_were_asked_for_and_are_not_used_are_named() -> None:
-    def said(options: TrainOptions, *parts: tuple[Split, int]) -> str:
+    def said(options: TrainOptions, *parts: tuple[Split, int], one_fold: bool = False) -> str:
         each = splits_of(*parts)
         photos = make_photos([len(each) or 40] * 2, splits=each * 2)
-        return unused_shares(photos, make_splits(photos, options), options)
+        return unused_shares(photos, make_splits(photos, options, one_fold=one_fold), options)
 
     whole: tuple[tuple[Split, int], ...] = (("train", 20), ("valid", 8), ("test", 8))
     both = "--test 0.3 and --valid 0.1 are not used: these photos are split already"
@@ -59,8 +59,8 @@ def test_shares_that_were_asked_for_and_are_not_used_are_named() -> None:
     assert said(TrainOptions(valid=0.1), *whole) == "--valid 0.1 is not used: these photos are split already"
     assert said(TrainOptions(), *whole) == ""
     assert said(TrainOptions(test=0.3)) == ""
-    finetune = TrainOptions(method="finetune", valid=0.2)
-    assert said(finetune, ("train", 40), ("test", 8)) == ""  # it draws photos to choose on
+    parts: tuple[tuple[Split, int], ...] = (("train", 40), ("test", 8))
+    assert said(TrainOptions(valid=0.2), *parts, one_fold=True) == ""  # it draws photos to choose on
 
 
 def test_enough_photos_get_a_test_split() -> None:
@@ -151,7 +151,7 @@ def test_each_class_is_spread_over_the_folds() -> None:
 
 def for_network(photos: TrainingSet, **shares: float) -> tuple[Splits, dict[str, list[int]]]:
     """The splits, and of each part how many photos of each class it has."""
-    made = make_splits(photos, TrainOptions(method="scratch", **shares))  # type: ignore[arg-type]
+    made = make_splits(photos, TrainOptions(**shares), one_fold=True)  # type: ignore[arg-type]
     (one,) = made.cv
     check_rounds(made, photos)
     assert not made.cross_validated
@@ -202,7 +202,7 @@ def test_a_network_refuses_folds() -> None:
     with pytest.raises(
         DatasetError, match=r"^made: gives folds, and a network is not cross-validated\. Expected train"
     ):
-        make_splits(photos, TrainOptions(method="finetune"))
+        make_splits(photos, TrainOptions(), one_fold=True)
     assert make_splits(photos, TrainOptions()).protocol.endswith("the folds are your own")
 
 

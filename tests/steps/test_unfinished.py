@@ -14,7 +14,7 @@ from whatsit.errors import WhatsitError
 from whatsit.training.network.resume import training_identity, unfinished
 from whatsit.training.splits import make_splits
 
-from .made import make_photos
+from .made import experiment_of, make_photos
 
 BEGUN = {"photos": "abc", "seed": 0, "learning_rate": 0.1}
 
@@ -133,20 +133,21 @@ def test_what_a_training_hangs_on() -> None:
     photos = make_photos([20, 20])
     options = TrainOptions(method="scratch")
     splits = make_splits(photos, options)
-    before = training_identity(photos, splits, options)
+    experiment, more = experiment_of(photos, splits), make_photos([20, 21])
+    before = training_identity(experiment, options)
 
     def changed(**network: object) -> bool:
         other = replace(options, network=replace(NetworkOptions(), **network))  # type: ignore[arg-type]
-        return training_identity(photos, splits, other) != before
+        return training_identity(experiment, other) != before
 
     assert not changed(max_seconds=3.0)
     assert not changed(stop_at_accuracy=0.9)
     for other in (replace(options, thumbnails=True), replace(options, target_precision=0.5)):
-        assert training_identity(photos, splits, other) == before
+        assert training_identity(experiment, other) == before
     assert changed(learning_rate=0.5)
     assert changed(layers=(8, 8))
-    assert training_identity(make_photos([20, 21]), make_splits(make_photos([20, 21]), options), options) != before
+    assert training_identity(experiment_of(more, make_splits(more, options)), options) != before
     named = replace(photos, dataset=replace(photos.dataset, classes=photos.dataset.classes[::-1]))
-    assert training_identity(named, splits, options) != before
-    assert training_identity(photos, splits, replace(options, seed=1)) != before
-    assert training_identity(photos, splits, replace(options, image_size=(30, 40))) != before
+    assert training_identity(experiment_of(named, splits), options) != before
+    assert training_identity(experiment, replace(options, seed=1)) != before
+    assert training_identity(experiment, replace(options, image_size=(30, 40))) != before

@@ -35,7 +35,7 @@ def test_shares_and_seeds_are_looked_at_first(small: Path, tmp_path: Path) -> No
     for change, words in (
         ({"valid": 0.6, "test": 0.5}, "valid"),
         ({"seed": -1}, "a seed of -1, expected 0 to"),
-        ({"precision": float("nan")}, "a precision of nan, expected 0 to 1"),
+        ({"target_precision": float("nan")}, "a precision of nan, expected 0 to 1"),
     ):
         train = replace(tiny(1).train, **change)
         with pytest.raises(WhatsitError, match=words):

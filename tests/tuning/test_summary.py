@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 
 from tuning.made import row, summary_of
 from whatsit.training.compare.result import Pair
-from whatsit.training.tune.page import Places, history_chart, importance_chart, slice_chart, with_section
+from whatsit.training.tune.page import history_chart, importance_chart, report_section, slice_chart
 from whatsit.training.tune.summary import Summary, running_best
 from whatsit.training.tune.terminal import _table
-
-PLACES = Places("pets", "model/report.html", "../tuning.html")
 
 
 def test_the_best_is_told_beside_the_defaults() -> None:
@@ -87,8 +85,11 @@ class Texts(HTMLParser):
         self.found.append(data)
 
 
-def test_a_report_without_the_place_stays_as_it_is() -> None:
-    assert with_section("<p>another report</p>", summary_of(row(0, 1.0)), PLACES) == "<p>another report</p>"
+def test_the_report_has_a_section_on_the_search() -> None:
+    section = report_section(summary_of(row(0, 1.0)), "../tuning.html")
+    assert (section.id, section.name) == ("tuning", "Search")
+    assert section.html.startswith('<section id="tuning"')
+    assert '<a href="../tuning.html">' in section.html
 
 
 def test_numbers_that_are_none_are_not_json() -> None:

@@ -1,8 +1,13 @@
-"""Makes the training set: the photos of a data set that take part, with embeddings and groups, and those left out.
+"""The experiment: which photos take part, which belong together, and how they are split.
 
-A photo is left out if it cannot be read, or if its bytes have two labels. The module does not split: `splits.py` does.
+An `Experiment` is all that a method is fitted on: the training set (photos with labels, embeddings and groups) and the
+splits. A photo is left out of it if it cannot be read, or if its bytes have two labels. Candidates of a comparison and
+trials of a search get the experiment without its test photos, so that they cannot look at them.
+
+The module does not decide who is in which split: `splits.py` does. It does not read a photo, and it fits nothing.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -12,11 +17,18 @@ from numpy.typing import NDArray
 from whatsit.config import TrainOptions
 from whatsit.data.dataset import Dataset, Record
 from whatsit.data.groups import TWO_LABELS, Related, conflicts, relate
+from whatsit.embedding.backbones.extractor import FeatureExtractor
 from whatsit.embedding.source import Embeddings
 from whatsit.errors import DatasetError
 from whatsit.text import printable
+from whatsit.training.selection import Fold
+
+Rows = NDArray[np.int64]
 
 PLAIN = TrainOptions()
+
+
+NO_ROWS: Rows = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -66,6 +78,96 @@ class TrainingSet:
     @cached_property
     def groups(self) -> list[str | None]:
         return [record.group for record in self.records]
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Rows are places in the photos' arrays."""
+
+    protocol: str  # in words, for the report
+    names: tuple[str, ...]  # (n,) of each photo: train, held-out, valid, test, or fold 1 … fold 5
+    train: Rows  # the final head is fitted on these
+    cv: tuple[Fold, ...]  # by which the regularization is chosen; rows count within `train`
+    test: Rows  # the headline comes from these; in cross-validation all
+    folds: NDArray[np.int64] | None  # (n,) the fold of each photo in cross-validation
+
+    @property
+    def cross_validated(self) -> bool:
+        return self.folds is not None
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What a method is fitted on."""
+
+    photos: TrainingSet
+    splits: Splits
+    extractor: FeatureExtractor  # that made the embeddings of `photos`
+    # The embeddings are the default backbone's, by which copies were found; there is one fold, and all methods have it.
+    # Otherwise the embeddings are those of the options, and a probe is fitted on them.
+    shared: bool
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.photos.dataset.classes
+
+    @property
+    def train_labels(self) -> NDArray[np.int64]:
+        """(train,) labels of the photos in `splits.train`, those held out included."""
+        labels: NDArray[np.int64] = self.photos.labels[self.splits.train]
+        return labels
+
+    @property
+    def fold(self) -> Fold:
+        """Where there is one: the photos that a network is fitted on, and those that it is stopped and compared by."""
+        (fold,) = self.splits.cv
+        return fold
+
+    @property
+    def valid_rows(self) -> Rows:
+        """(valid,) the held-out photos of the one fold, as places in the photos' arrays."""
+        rows: Rows = self.splits.train[self.fold.held_out]
+        return rows
+
+    @property
+    def valid_labels(self) -> NDArray[np.int64]:
+        """(valid,)"""
+        labels: NDArray[np.int64] = self.photos.labels[self.valid_rows]
+        return labels
+
+    @property
+    def valid_units(self) -> NDArray[np.int64]:
+        """(valid,) equal where photos belong together: what intervals and tests count."""
+        components: NDArray[np.int64] = self.photos.components[self.valid_rows]
+        return components
+
+    @property
+    def has_test(self) -> bool:
+        """Whether test photos are part of it; those of candidates and trials are not."""
+        return len(self.splits.test) > 0
+
+    def records_of(self, rows: Rows) -> Dataset:
+        """A data set of these photos alone, in the order of the rows."""
+        return replace(self.photos.dataset, records=tuple(self.photos.records[i] for i in rows))
+
+    def without_test(self) -> "Experiment":
+        """The photos to learn from and to choose on, in the order of `splits.train`, and no other photo."""
+        rows, photos = self.splits.train, self.photos
+        away = np.ones(len(photos.labels), np.bool_)
+        away[rows] = False
+        learning = replace(
+            photos,
+            dataset=self.records_of(rows),
+            all_digests=tuple(photos.digests[i] for i in rows),
+            places=np.arange(len(rows)),
+            x=photos.x[rows],
+            labels=photos.labels[rows],
+            related=photos.related.without(away),
+            left_out=(),
+        )
+        names = tuple(self.splits.names[i] for i in rows)
+        splits = replace(self.splits, names=names, train=np.arange(len(rows)), test=NO_ROWS, folds=None)
+        return replace(self, photos=learning, splits=splits)
 
 
 def make_training_set(dataset: Dataset, embeddings: Embeddings, options: TrainOptions = PLAIN) -> TrainingSet:
@@ -143,3 +245,60 @@ def with_vectors(photos: TrainingSet, embeddings: Embeddings) -> TrainingSet:
             "run the same command again"
         )
     return replace(photos, x=embeddings.vectors[[rank[int(place)] for place in photos.places]])
+
+
+def with_other_embeddings(photos: TrainingSet, splits: Splits, embeddings: Embeddings) -> tuple[TrainingSet, Splits]:
+    """Both with the embeddings of another backbone or resize mode; a photo without one is left out and named.
+
+    Raises DatasetError where a class, or the test or held-out photos, are then gone.
+    """
+    lost = {int(place): reason for place in photos.places if (reason := embeddings.errors.get(int(place)))}
+    if lost:
+        photos, splits = _without(photos, splits, lost)
+    return with_vectors(photos, embeddings), splits
+
+
+def all_vectors(dataset: Dataset, embeddings: Embeddings) -> NDArray[np.float32]:
+    """(n, dim), for ways that are measured on the same photos. Raises DatasetError, naming the photo that has none."""
+    for place, reason in sorted(embeddings.errors.items()):
+        raise DatasetError(f"{dataset.records[place].uri}: {reason}")
+    return embeddings.vectors
+
+
+def _without(photos: TrainingSet, splits: Splits, lost: Mapping[int, str]) -> tuple[TrainingSet, Splits]:
+    kept = ~np.isin(photos.places, list(lost))
+    left_out = [*photos.left_out, *(LeftOut(place, reason) for place, reason in lost.items())]
+    fewer = replace(
+        photos,
+        places=photos.places[kept],
+        x=photos.x[kept],
+        labels=photos.labels[kept],
+        related=photos.related.without(~kept),
+        left_out=tuple(sorted(left_out, key=lambda one: one.place)),
+    )
+    check_classes(fewer)
+    kept_train = kept[splits.train]
+    cv = tuple(Fold(_places(one.train, kept_train), _places(one.held_out, kept_train)) for one in splits.cv)
+    cv = tuple(one for one in cv if len(one.train) and len(one.held_out))
+    test = _places(splits.test, kept)
+    if not (cv and len(test)):
+        place, reason = next(iter(lost.items()))
+        what = "choose" if len(test) else "judge"
+        raise DatasetError(
+            f"{photos.dataset.name}: none of the photos to {what} on can be used "
+            f"(the first, {photos.dataset.records[place].uri}: {reason})"
+        )
+    return fewer, replace(
+        splits,
+        names=tuple(split for split, good in zip(splits.names, kept, strict=True) if good),
+        train=_places(splits.train, kept),
+        cv=cv,
+        test=test,
+        folds=None if splits.folds is None else splits.folds[kept],
+    )
+
+
+def _places(rows: Rows, kept: NDArray[np.bool_]) -> Rows:
+    """Where the rows that are kept stand, once the others have gone."""
+    standing: Rows = np.cumsum(kept) - 1
+    return standing[rows[kept[rows]]]

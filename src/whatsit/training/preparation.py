@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from whatsit.config import TrainOptions
 from whatsit.data.dataset import Dataset, Depth, Record
-from whatsit.embedding.source import Embeddings
+from whatsit.data.groups import notice_proposals
+from whatsit.embedding.source import Embeddings, EmbeddingSource
 from whatsit.errors import ImageError
 from whatsit.images.colour import measured_range, sample_of, shows_nothing
 from whatsit.images.decode import read_deep_values, read_size
@@ -34,11 +35,19 @@ from whatsit.images.preprocessing import ResizeMode, ValueRange, range_words
 from whatsit.images.source import Source, split_page
 from whatsit.machine import cores
 from whatsit.notices import notice
+from whatsit.progress import ProgressReporter
 from whatsit.text import number, printable, some
-from whatsit.training.experiment import TrainingSet
+from whatsit.training.experiment import (
+    Experiment,
+    Rows,
+    Splits,
+    TrainingSet,
+    make_training_set,
+    with_other_embeddings,
+)
 from whatsit.training.heads import HEAD_TYPES, TrainingData
 from whatsit.training.selection import make_folds, select_head
-from whatsit.training.splits import Rows, Splits, folds_of
+from whatsit.training.splits import folds_of, make_splits, unused_shares
 
 LOOKED_AT = 150  # photos of each kind of file: the range of half as many is the same to 2 % (docs/log.md)
 
@@ -250,3 +259,30 @@ def _loss(photos: TrainingSet, rows: Rows, x: NDArray[np.float32], options: Trai
     folds = folds_of(photos, rows, options.seed)
     data = TrainingData(x, photos.labels[rows], len(photos.dataset.classes), options.balance, options.seed)
     return min(select_head(data, HEAD_TYPES[options.head], make_folds(folds)).losses.values())
+
+
+def make_experiment(
+    dataset: Dataset, source: EmbeddingSource, options: TrainOptions, progress: ProgressReporter, *, shared: bool
+) -> Experiment:
+    """A data set → its photos with embeddings and groups, and their splits.
+
+    shared: the source is the default backbone, whose embeddings find the copies for all methods alike, and there is one
+    fold. Otherwise a probe is fitted on the embeddings, so the resize mode is chosen by them.
+    """
+    mode, undecided = source.first_resize_mode(
+        dataset, *likely_resize_mode(dataset, *source.input_size(), limits=options.limits)
+    )
+    embeddings = source.embed(dataset, mode, "embedding")
+    with progress("finding copies", None):
+        photos = make_training_set(dataset, embeddings, options)
+    notice_proposals(photos.related, "To keep each source together: --group-by-name always")
+    splits = make_splits(photos, options, one_fold=shared)
+    if unused := unused_shares(photos, splits, options):
+        notice(unused)
+    if undecided and not shared:
+        better = better_resize_mode(photos, splits, mode, lambda some, m: source.embed(some, m, f"trying {m}"), options)
+        if better != mode:
+            mode = better
+            again = source.embed(dataset, mode, f"embedding by {mode}")
+            photos, splits = with_other_embeddings(photos, splits, again)
+    return Experiment(photos, splits, source.extractor(mode), shared)

@@ -1,139 +1,144 @@
-"""Fits a probe: a head on embeddings, its calibration, and the out-of-sample probabilities of the photos.
+"""Fits a probe: a head on the embeddings of a frozen backbone.
+
+The head's regularization and temperature are chosen on held-out photos. In cross-validation the test photos are said
+by heads that were chosen and fitted within the other folds.
 
 The module does not evaluate: `test_results.py` does.
 """
 
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.config import TrainOptions
-from whatsit.decide import Rule, Verdict, decide
-from whatsit.model.heads import OutOfDistributionScore
-from whatsit.training.calibration import Threshold, choose_threshold, fit_ood_score, softmax
-from whatsit.training.experiment import TrainingSet
+from whatsit.embedding.session import graph_device
+from whatsit.embedding.source import PhotoSource
+from whatsit.progress import ProgressReporter
+from whatsit.training.calibration import fit_ood_score, softmax
+from whatsit.training.experiment import Experiment, Rows, all_vectors, with_vectors
+from whatsit.training.fitted import Fitted, Predictions, Run, similarity_of, threshold_of
 from whatsit.training.heads import HEAD_TYPES, TrainingData
-from whatsit.training.history import History
+from whatsit.training.preparation import better_resize_mode, likely_resize_mode
 from whatsit.training.selection import SelectedHead, held_out_logits, make_folds, select_head
-from whatsit.training.splits import FOLDS, Rows, Splits, costly, folds_of
+from whatsit.training.splits import FOLDS, costly, folds_of
 
 HALVES = 2  # where a fit is costly; half of so many photos are enough to learn from
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """What goes into the model folder, and what the figures are drawn from."""
+class FittedProbe(Fitted):
+    """A head on the embeddings of a backbone."""
 
     selected: SelectedHead
-    head: Mapping[str, object]  # its name and how it was chosen, for model.json
-    threshold: Threshold
-    ood_score: OutOfDistributionScore
-    # (test, classes) calibrated probabilities of photos that the head was not fitted on
-    test_probabilities: NDArray[np.float64]
-    test_probabilities_raw: NDArray[np.float64]  # the same before calibration
-    out_of_sample: NDArray[np.float64]  # (n, classes) of every photo; NaN where there is none
-    similarity: NDArray[np.float32]  # (n,) of every photo, to references that are not of its copies or its fold
-    history: History | None = None  # of a network
+    data: TrainingData  # of the train photos
 
-    @property
-    def rule(self) -> Rule:
-        """When the model is unsure."""
-        return Rule(self.threshold.value, self.ood_score.limit)
+    def how_fitted(self, chosen_on: str, details: str) -> Mapping[str, str]:
+        return {"Head": f"{self.facts['name']} ({details}), chosen by log loss on {chosen_on}"}
 
-    def verdict(self, rows: Rows) -> Verdict:
-        """The decisions of a model that was not fitted on these photos; rows: (rows,) places in the photos' arrays."""
-        return decide(self.out_of_sample[rows].max(axis=1), self.similarity[rows], self.rule)
+    def predictions(self, progress: ProgressReporter) -> Predictions:
+        photos, splits = self.experiment.photos, self.experiment.splits
+        with progress("learning", None):
+            ood_score = fit_ood_score(self.data.x, self.data.labels, photos.components[splits.train])
+            test_probabilities, raw = self._test_probabilities()
+            out_of_sample = np.full((len(photos.labels), self.data.classes), np.nan)
+            out_of_sample[splits.train] = self._held_out_everywhere()
+            out_of_sample[splits.test] = test_probabilities
+        threshold = threshold_of(self, self.options.target_precision, ood_score)
+        similarity = similarity_of(self.experiment, ood_score)
+        return Predictions(self, threshold, ood_score, test_probabilities, raw, out_of_sample, similarity)
+
+    def _test_probabilities(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(test, classes) each: calibrated, and before."""
+        photos, splits = self.experiment.photos, self.experiment.splits
+        if splits.folds is not None:
+            return self._nested(splits.folds)
+        logits = self.head.logits(photos.x[splits.test])
+        return softmax(logits, self.temperature), softmax(logits)
+
+    def _nested(self, folds: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Each fold evaluated by a head, regularization and temperature that were all chosen within the other folds."""
+        calibrated = np.empty((len(folds), self.data.classes))
+        raw = np.empty_like(calibrated)
+        for fold in np.unique(folds):
+            rest, held_out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+            selected = select_head(self.data.subset(rest), HEAD_TYPES[self.options.head], make_folds(folds[rest]))
+            logits = selected.head.logits(self.data.x[held_out])
+            calibrated[held_out], raw[held_out] = softmax(logits, selected.temperature), softmax(logits)
+        return calibrated, raw
+
+    def _held_out_everywhere(self) -> NDArray[np.float64]:
+        """(train, classes): the probabilities of a head that did not see the photo.
+
+        Of every photo learned from, but where too few are distinct to be cut into folds: there NaN.
+        """
+        train = self.experiment.splits.train
+        count = HALVES if costly(len(train), self.data.classes) else FOLDS
+        folds = make_folds(folds_of(self.experiment.photos, train, self.options.seed, count))
+        rows: Rows = self.held_out_rows
+        logits = self.held_out_logits
+        if len(rows) < len(train) and len(folds) > 1:
+            rows = np.concatenate([fold.held_out for fold in folds])
+            head_type = HEAD_TYPES[self.options.head]
+            logits = held_out_logits(self.data, head_type, self.selected.regularization, folds)
+        out = np.full((len(train), self.data.classes), np.nan)
+        out[rows] = softmax(logits, self.temperature)
+        return out
 
 
-def fit_probe(photos: TrainingSet, splits: Splits, options: TrainOptions) -> Fitted:
-    """Fits, selects and calibrates the head on `splits.train`. Reads `splits.test` once, at the end."""
-    head_type = HEAD_TYPES[options.head]
-    data = TrainingData(photos.x, photos.labels, len(photos.dataset.classes), options.balance, options.seed)
-    mine = data.subset(splits.train)
-    selected = select_head(mine, head_type, splits.cv)
-    ood_score = fit_ood_score(mine.x, mine.labels, photos.components[splits.train])
-    threshold = threshold_of(selected, mine.labels, options.target_precision, ood_score)
-    test_probabilities, raw = _test_probabilities(data, splits, selected, options)
-    out_of_sample = np.full((len(photos.labels), data.classes), np.nan)
-    folds = folds_of(photos, splits.train, options.seed, HALVES if costly(len(splits.train), data.classes) else FOLDS)
-    out_of_sample[splits.train] = _held_out_everywhere(mine, folds, selected, options)
-    out_of_sample[splits.test] = test_probabilities
-    head = {"name": options.head, head_type.parameter_name: selected.regularization}
-    similarity = similarity_of(photos, splits, ood_score)
-    return Fitted(selected, head, threshold, ood_score, test_probabilities, raw, out_of_sample, similarity)
+def fit_probe(experiment: Experiment, options: TrainOptions, run: Run) -> FittedProbe:
+    """Fits, selects and calibrates the head on `splits.train`.
 
-
-def threshold_of(
-    selected: SelectedHead, labels: NDArray[np.int64], precision: float, ood_score: OutOfDistributionScore
-) -> Threshold:
-    """The threshold is chosen by the whole rule: no held-out photo that is out of distribution counts as answered.
-
-    labels: of all rows of `splits.train`.
+    Where the experiment is shared, the photos are first embedded by the backbone of these options.
     """
-    rows = selected.held_out_rows
-    probabilities = softmax(selected.held_out_logits, selected.temperature)
-    correct = probabilities.argmax(axis=1) == labels[rows]
-    familiar = ood_score.train_similarity[rows] >= ood_score.limit
-    return choose_threshold(probabilities.max(axis=1), correct, precision, familiar)
+    if experiment.shared:
+        experiment = with_own_embeddings(experiment, options, run)
+    photos, splits, head_type = experiment.photos, experiment.splits, HEAD_TYPES[options.head]
+    start = time.monotonic()
+    with run.progress("learning", None):
+        data = TrainingData(
+            photos.x[splits.train],
+            photos.labels[splits.train],
+            len(experiment.classes),
+            options.balance,
+            options.seed,
+        )
+        selected = select_head(data, head_type, splits.cv)
+    return FittedProbe(
+        experiment=experiment,
+        options=options,
+        extractor=experiment.extractor,
+        head=selected.head,
+        facts={"name": options.head, head_type.parameter_name: selected.regularization},
+        temperature=selected.temperature,
+        held_out_rows=selected.held_out_rows,
+        held_out_logits=selected.held_out_logits,
+        seconds=time.monotonic() - start,
+        selected=selected,
+        data=data,
+    )
 
 
-def similarity_of(photos: TrainingSet, splits: Splits, ood_score: OutOfDistributionScore) -> NDArray[np.float32]:
-    """(n,) of every photo; of test photos by a model that was not fitted on them.
+def with_own_embeddings(experiment: Experiment, options: TrainOptions, run: Run) -> Experiment:
+    """A shared experiment with the embeddings of these options' backbone.
 
-    In cross-validation that is the similarity to references among the other folds, beside the limit that those photos
-    give. So many references fewer lie a little further away: both are moved to where this model's limit lies.
+    Where no resize mode was asked for, the photos to learn from and to choose on decide, as when a probe is trained.
     """
-    similarity = np.full(len(photos.labels), np.nan, np.float32)
-    similarity[splits.train] = ood_score.train_similarity
-    if splits.folds is None:
-        similarity[splits.test] = ood_score.similarity(photos.x[splits.test])
-        return similarity
-    for split in make_folds(splits.folds):
-        rest = split.train
-        others = fit_ood_score(photos.x[rest], photos.labels[rest], photos.components[rest])
-        moved = ood_score.limit - others.limit
-        similarity[split.held_out] = others.similarity(photos.x[split.held_out]) + moved
-    return similarity
-
-
-def _test_probabilities(
-    data: TrainingData, splits: Splits, selected: SelectedHead, options: TrainOptions
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    if splits.folds is None:
-        logits = selected.head.logits(data.x[splits.test])
-        return softmax(logits, selected.temperature), softmax(logits)
-    return _nested(data, splits.folds, options)
-
-
-def _nested(
-    data: TrainingData, folds: NDArray[np.int64], options: TrainOptions
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Each fold evaluated by a head, regularization and temperature that were all chosen within the other folds."""
-    calibrated = np.empty((len(folds), data.classes))
-    raw = np.empty_like(calibrated)
-    for fold in np.unique(folds):
-        rest, held_out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        selected = select_head(data.subset(rest), HEAD_TYPES[options.head], make_folds(folds[rest]))
-        logits = selected.head.logits(data.x[held_out])
-        calibrated[held_out], raw[held_out] = softmax(logits, selected.temperature), softmax(logits)
-    return calibrated, raw
-
-
-def _held_out_everywhere(
-    mine: TrainingData, folds: NDArray[np.int64], selected: SelectedHead, options: TrainOptions
-) -> NDArray[np.float64]:
-    """(learn, classes): the probabilities of a head that did not see the photo.
-
-    Of every photo learned from, but where too few are distinct to be cut into folds: there NaN.
-    """
-    rows: Rows = selected.held_out_rows
-    logits = selected.held_out_logits
-    rounds = make_folds(folds)
-    if len(rows) < len(mine.labels) and len(rounds) > 1:
-        rows = np.concatenate([r.held_out for r in rounds])
-        logits = held_out_logits(mine, HEAD_TYPES[options.head], selected.regularization, rounds)
-    out = np.full((len(mine.labels), mine.classes), np.nan)
-    out[rows] = softmax(logits, selected.temperature)
-    return out
+    learning = experiment.without_test()
+    dataset = learning.photos.dataset
+    source = PhotoSource(replace(options, device=graph_device(options.device)), run.cache, run.progress)
+    guess = likely_resize_mode(dataset, *source.input_size(), limits=options.limits)
+    mode, undecided = source.first_resize_mode(dataset, *guess)
+    if undecided:
+        mode = better_resize_mode(
+            learning.photos, learning.splits, mode, lambda some, m: source.embed(some, m, f"trying {m}"), options
+        )
+    if experiment.has_test:
+        embedded = source.embed(experiment.photos.dataset, mode, "judging")
+        photos = with_vectors(experiment.photos, embedded)
+    else:
+        embedded = source.embed(dataset, mode, "embedding")
+        photos = replace(experiment.photos, x=all_vectors(dataset, embedded))
+    return replace(experiment, photos=photos, extractor=source.extractor(mode), shared=False)

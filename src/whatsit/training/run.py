@@ -1,30 +1,32 @@
-"""One training from a data set to a saved model, for every method."""
+"""One training from a data set to a saved model, for every method: experiment → fitted → test results → model folder.
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+`compare` and `tune` end here, too: `finish` opens the test photos of a fitted classifier and writes its model folder.
+The module does not know how a method fits; `methods.py` does.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from whatsit.config import TrainOptions
 from whatsit.data.dataset import Dataset
-from whatsit.data.groups import notice_proposals
-from whatsit.embedding.backbones.extractor import FeatureExtractor
-from whatsit.embedding.source import EmbeddingSource, PhotoSource, default_source
+from whatsit.embedding.source import EmbeddingSource, PhotoSource
 from whatsit.evaluation.figures import Evaluation
-from whatsit.evaluation.report.content import Report
+from whatsit.evaluation.report.content import Report, Section
 from whatsit.model.classifier import Classifier
 from whatsit.model.evaluation import checks
 from whatsit.model.format import FILES
-from whatsit.notices import EMBEDDED, in_notebook, kept_if_interrupted, notice
+from whatsit.notices import EMBEDDED, in_notebook, kept_if_interrupted
 from whatsit.progress import ProgressReporter, no_progress
-from whatsit.training.experiment import TrainingSet, make_training_set
-from whatsit.training.network.build import build_for, check_networks, introduce
-from whatsit.training.network.method import fit_from_network, train_network
-from whatsit.training.network.resume import keep_checkpoint, training_identity, unfinished, with_rate
-from whatsit.training.preparation import better_resize_mode, likely_resize_mode
-from whatsit.training.probe import Fitted, fit_probe
+from whatsit.training.experiment import Experiment
+from whatsit.training.fitted import Fitted, Run
+from whatsit.training.methods import method_of
+from whatsit.training.network.method import FittedNetwork
+from whatsit.training.network.resume import keep_checkpoint, training_folder, training_identity, unfinished
+from whatsit.training.preparation import make_experiment
 from whatsit.training.save import SaveRequest, save_model, training_figures
-from whatsit.training.splits import Splits, make_splits, unused_shares, with_other_embeddings
 from whatsit.training.tensorboard.write import show
 from whatsit.training.test_results import evaluate_test
 
@@ -45,7 +47,7 @@ class Trained:
     @property
     def figures(self) -> dict[str, object]:
         """Plain values for JSON: the report's first sentence, the evaluation, who gets an answer, and `training`."""
-        return {**_figures(self.report, self.evaluation), **self.training}
+        return {**figures_of(self.report, self.evaluation), **self.training}
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -53,7 +55,8 @@ class Trained:
         return f"<p><b>{escape(self.report.headline)}</b></p><p>{escape(str(self.folder))}</p>"
 
 
-def _figures(report: Report, evaluation: Evaluation) -> dict[str, object]:
+def figures_of(report: Report, evaluation: Evaluation) -> dict[str, object]:
+    """Of a training or a later evaluation, as plain values for JSON."""
     answered = report.unsure and report.unsure.to_dict()
     groups = {"groups": [asdict(group) for group in report.groups]}
     return {"headline": report.headline, **evaluation.to_dict(), "answered": answered, **groups, **checks(report)}
@@ -61,90 +64,84 @@ def _figures(report: Report, evaluation: Evaluation) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """What was asked for: the options, and what to write where."""
+    """What to write where."""
 
-    options: TrainOptions
     folder: Path
     data: str  # as it was named, for the report's commands
     overwrite: bool
     progress: ProgressReporter
-    training: Path | None = None  # the folder of a network's training under way
-
-
-def _train(dataset: Dataset, source: EmbeddingSource, request: TrainRequest) -> Trained:
-    photos, splits, extractor = prepare(dataset, source, request.options, request.progress)
-    with kept_if_interrupted(lambda: EMBEDDED if isinstance(source, PhotoSource) else ""):
-        with request.progress("learning", None):
-            fitted = fit_probe(photos, splits, request.options)
-        return evaluate_and_save(photos, splits, fitted, extractor, request)
+    sections: tuple[Section, ...] = ()  # of the report, besides its own
 
 
 @dataclass(frozen=True)
 class NetworkRun:
-    """How a network's training is run: resumed or not, with a checkpoint kept or not, and with which callbacks."""
+    """How a network's training is run."""
 
-    resume: bool
-    keep_checkpoint: bool
-    callbacks: tuple["Callback", ...]
+    resume: bool = False
+    keep_checkpoint: bool = False
+    callbacks: tuple["Callback", ...] = ()
+    show_network: Callable[[str], None] | None = None  # hears of its layers
 
 
-def _train_network(
-    dataset: Dataset, cache: Path, run: NetworkRun, request: TrainRequest, show_network: Callable[[str], None] | None
+PLAIN_RUN = NetworkRun()
+
+
+def run_training(
+    dataset: Dataset,
+    source: EmbeddingSource,
+    options: TrainOptions,
+    cache: Path,
+    request: TrainRequest,
+    network: NetworkRun = PLAIN_RUN,
 ) -> Trained:
-    options, progress = request.options, request.progress
-    check_networks(options)
-    photos, splits, extractor = prepare(dataset, default_source(options, cache, progress), options, progress)
-    built = build_for(dataset, options, extractor.preprocessing.resize_mode, progress)
-    introduce(built, show_network)
-    callbacks, identity = run.callbacks, training_identity(photos, splits, options)
-    if progress is no_progress and not in_notebook():  # a script: a line an epoch, as there is no bar
+    """source: of a probe's embeddings; or the default backbone, where a network is trained and copies are to be found.
+
+    Raises a WhatsitError for whatever the user can mend.
+    """
+    method, progress = method_of(options), request.progress
+    method.check(options)
+    experiment = make_experiment(dataset, source, options, progress, shared=method.network)
+    embedded = EMBEDDED if isinstance(source, PhotoSource) else ""
+    with _under_way(experiment, options, request, network, embedded) as work:
+        callbacks = (*_epoch_lines(progress), *network.callbacks) if method.network else ()
+        run = Run(cache, work, progress, callbacks, network.show_network, partial=True)
+        fitted = method.fit(experiment, options, run)
+        trained = finish(fitted, request, work if method.network else None)
+        if network.keep_checkpoint and isinstance(fitted, FittedNetwork):
+            keep_checkpoint(work, request.folder, FILES.facts, fitted.history, fitted.network.epochs)
+    return trained
+
+
+@contextmanager
+def _under_way(
+    experiment: Experiment, options: TrainOptions, request: TrainRequest, network: NetworkRun, embedded: str
+) -> Iterator[Path]:
+    """The folder of the training under way, which holds a network's checkpoint. Ctrl-C says what is kept.
+
+    embedded: what is said of a probe.
+    """
+    if method_of(options).network:
+        begun = training_identity(experiment, options)
+        with unfinished(request.folder, begun, resume=network.resume, overwrite=request.overwrite, more=True) as work:
+            yield work
+    else:
+        with kept_if_interrupted(lambda: embedded):
+            yield training_folder(request.folder)
+
+
+def _epoch_lines(progress: ProgressReporter) -> Iterator["Callback"]:
+    """A line an epoch in a script, where there is no bar."""
+    if progress is no_progress and not in_notebook():
         from whatsit.training.network.callbacks import EpochLines
 
-        callbacks = (EpochLines(), *callbacks)
-    with unfinished(request.folder, identity, resume=run.resume, overwrite=request.overwrite, more=True) as work:
-        network = train_network(
-            photos, splits, built, options, cache=cache, work=work, progress=progress, callbacks=callbacks
-        )
-        result = fit_from_network(network, photos, splits, options, progress)
-        request = replace(request, training=work, options=with_rate(options, network.learning_rate))
-        trained = evaluate_and_save(result.photos, result.splits, result.fitted, network.extractor, request)
-        if run.keep_checkpoint:
-            keep_checkpoint(work, request.folder, FILES.facts, network.history, network.epochs)
-        return trained
+        yield EpochLines()
 
 
-def evaluate_and_save(
-    photos: TrainingSet, splits: Splits, fitted: Fitted, extractor: FeatureExtractor, request: TrainRequest
-) -> Trained:
+def finish(fitted: Fitted, request: TrainRequest, training: Path | None = None) -> Trained:
+    """Opens the test photos and writes the model folder. training: the folder of a network's training under way."""
+    predictions = fitted.predictions(request.progress)
     with request.progress("writing the report", None):
-        test_results = evaluate_test(photos, splits, fitted)
-        to_save = SaveRequest(photos, splits, fitted, test_results, extractor, request.options)
-        classifier, report = save_model(to_save, request.folder, data=request.data, overwrite=request.overwrite)
-    show(to_save, request.training, request.progress)
-    return Trained(classifier, test_results.evaluation, report, request.folder, training_figures(to_save))
-
-
-def prepare(
-    dataset: Dataset, source: EmbeddingSource, options: TrainOptions, progress: ProgressReporter
-) -> tuple[TrainingSet, Splits, FeatureExtractor]:
-    """The photos that take part, the splits, and the extractor whose resize mode suits them."""
-    resize_mode, undecided = source.first_resize_mode(
-        dataset, *likely_resize_mode(dataset, *source.input_size(), limits=options.limits)
-    )
-    embeddings = source.embed(dataset, resize_mode, "embedding")
-    with progress("finding copies", None):
-        photos = make_training_set(dataset, embeddings, options)
-    notice_proposals(photos.related, "To keep each source together: --group-by-name always")
-    splits = make_splits(photos, options)
-    if unused := unused_shares(photos, splits, options):
-        notice(unused)
-    if undecided and options.method == "probe":
-        better = better_resize_mode(
-            photos, splits, resize_mode, lambda some, mode: source.embed(some, mode, f"trying {mode}"), options
-        )
-        if better != resize_mode:
-            resize_mode = better
-            photos, splits = with_other_embeddings(
-                photos, splits, source.embed(dataset, resize_mode, f"embedding by {resize_mode}")
-            )
-    return photos, splits, source.extractor(resize_mode)
+        results = SaveRequest(predictions, evaluate_test(predictions), request.sections)
+        classifier, report = save_model(results, request.folder, data=request.data, overwrite=request.overwrite)
+    show(results, training, request.progress)
+    return Trained(classifier, results.test_results.evaluation, report, request.folder, training_figures(results))

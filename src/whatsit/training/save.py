@@ -22,7 +22,7 @@ from whatsit.config import TrainOptions
 from whatsit.embedding.backbones.extractor import FeatureExtractor
 from whatsit.embedding.session import graph_device
 from whatsit.evaluation.report.advice import suggest
-from whatsit.evaluation.report.content import DataFigures, LeftOut, Report
+from whatsit.evaluation.report.content import DataFigures, LeftOut, Report, Section
 from whatsit.evaluation.report.page import render_report
 from whatsit.evaluation.report.words import headline
 from whatsit.files import folder_written_atomically
@@ -36,14 +36,11 @@ from whatsit.model.similar import thumbnails_bytes
 from whatsit.model.tables import Shown, _csv, leaks_csv, likely_labels, predictions_csv, suspects_csv
 from whatsit.text import printable, shell_quoted
 from whatsit.training.calibration import in_turn
-from whatsit.training.experiment import TrainingSet
-from whatsit.training.history import History
+from whatsit.training.experiment import NO_ROWS, Rows, Splits, TrainingSet
+from whatsit.training.fitted import Fitted, Predictions
 from whatsit.training.preparation import words
-from whatsit.training.probe import Fitted
-from whatsit.training.splits import HELD_OUT, Rows, Splits
+from whatsit.training.splits import HELD_OUT
 from whatsit.training.test_results import TestResults
-
-NO_ROWS: Rows = np.empty(0, np.int64)
 
 
 def splits_csv(photos: TrainingSet, splits: Splits, references: Rows = NO_ROWS) -> bytes:
@@ -69,22 +66,36 @@ def splits_csv(photos: TrainingSet, splits: Splits, references: Rows = NO_ROWS) 
 SOFTWARE = ("numpy", "onnx", "onnxruntime", "pillow", "scikit-learn", "scipy")
 
 
-METHODS = {"scratch": "trained from scratch", "finetune": "fine-tuned"}
-
-
 GOLDEN_CANDIDATES = 12  # photos; where so many have gone since, the others likely have, and each may be slow to miss
 
 
 @dataclass(frozen=True)
 class SaveRequest:
-    """All that a training gave, and the options it was made with: what `save_model` writes."""
+    """All that a training gave: what `save_model` writes."""
 
-    photos: TrainingSet
-    splits: Splits
-    fitted: Fitted
+    predictions: Predictions
     test_results: TestResults
-    extractor: FeatureExtractor
-    options: TrainOptions
+    sections: tuple[Section, ...] = ()  # of the report, besides its own
+
+    @property
+    def fitted(self) -> Fitted:
+        return self.predictions.fitted
+
+    @property
+    def photos(self) -> TrainingSet:
+        return self.fitted.experiment.photos
+
+    @property
+    def splits(self) -> Splits:
+        return self.fitted.experiment.splits
+
+    @property
+    def options(self) -> TrainOptions:
+        return self.fitted.options
+
+    @property
+    def extractor(self) -> FeatureExtractor:
+        return self.fitted.extractor
 
 
 def data_fingerprint(photos: TrainingSet) -> str:
@@ -109,19 +120,19 @@ def _metrics(test_results: TestResults) -> dict[str, Any]:
 def model_facts(request: SaveRequest, data: str) -> ModelFacts:
     """data: as the user named it; it is kept as the words of a command line."""
     photos, fitted, extractor, options = request.photos, request.fitted, request.extractor, request.options
-    selected = fitted.selected
+    threshold = request.predictions.threshold
     return ModelFacts(
         name=photos.dataset.name,
         labels=photos.dataset.classes,
         preprocessing=extractor.preprocessing,
-        temperature=selected.temperature,
+        temperature=fitted.temperature,
         unsure=Unsure(
-            threshold=fitted.threshold.value,
-            similarity=fitted.ood_score.limit,
+            threshold=threshold.value,
+            similarity=request.predictions.ood_score.limit,
             precision=options.target_precision,
-            reached=fitted.threshold.reached,
-            held_out_precision=fitted.threshold.precision,
-            held_out_coverage=fitted.threshold.coverage,
+            reached=threshold.reached,
+            held_out_precision=threshold.precision,
+            held_out_coverage=threshold.coverage,
         ),
         backbone={
             "name": extractor.name,
@@ -132,9 +143,8 @@ def model_facts(request: SaveRequest, data: str) -> ModelFacts:
             "source": extractor.source,
             "fingerprint": extractor.fingerprint,
         },
-        head=fitted.head,
-        training={name: value for name, value in asdict(options).items() if name != "tensorboard"}
-        | ({"ended": fitted.history.stopped} if fitted.history else {}),
+        head=fitted.facts,
+        training={name: value for name, value in asdict(options).items() if name != "tensorboard"} | dict(fitted.ended),
         data={
             "headline": _headline(request),
             "protocol": request.splits.protocol,
@@ -198,10 +208,11 @@ def _deep(photos: TrainingSet, value_range: ValueRange | None) -> tuple[str, ...
 def make_report(request: SaveRequest, classifier: Classifier, folder: Path, data: str) -> Report:
     """data: as the user named it, for the commands."""
     photos, splits, fitted, test_results = request.photos, request.splits, request.fitted, request.test_results
+    predictions = request.predictions
     facts = classifier.facts
     figures = _data_figures(photos, splits, facts.preprocessing.value_range)
-    p = fitted.out_of_sample
-    reasons = fitted.verdict(np.arange(len(p))).reasons.tolist()
+    p = predictions.out_of_sample
+    reasons = predictions.verdict(np.arange(len(p))).reasons.tolist()
     shown = Shown([r.uri for r in photos.records], photos.labels, p, classifier, reasons)
     model, train = shell_quoted(folder), f"whatsit train {data}"
     likely = likely_labels(photos.labels[test_results.mislabelled], p[test_results.mislabelled])
@@ -235,34 +246,25 @@ def make_report(request: SaveRequest, classifier: Classifier, folder: Path, data
         ),
         commands=(f"whatsit predict {model} PHOTO…", f"whatsit evaluate {model} OTHER_PHOTOS"),
         history=fitted.history,
+        sections=request.sections,
         location=str(folder / FILES.report),
     )
 
 
 def _how_made(facts: ModelFacts, fitted: Fitted) -> Mapping[str, str]:
-    backbone, selected = facts.backbone, fitted.selected
-    chosen_on = f"{len(selected.held_out_rows):,} held-out photos"
+    backbone = facts.backbone
+    chosen_on = f"{len(fitted.held_out_rows):,} held-out photos"
+    values = {name: f"{v:.3g}" if isinstance(v, float) else v for name, v in fitted.facts.items() if name != "name"}
+    details = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items())
     return {
         "Backbone": f"{backbone['name']}, {backbone['precision']}, {backbone['dim']} features",
         f"Why {backbone['precision']}": str(backbone["precision_reason"]),
         "Backbone's licence": f"{backbone['licence']}. {backbone['source']}",
         "Image": f"{facts.preprocessing.dimensions} pixels, by {facts.preprocessing.resize_mode}",
-        **_fitting_facts(facts, fitted.history, chosen_on),
+        **fitted.how_fitted(chosen_on, details),
         "Seed": str(facts.training["seed"]),
         "Data fingerprint": facts.data["fingerprint"][:16],
         "Software": ", ".join(f"{name} {number}" for name, number in facts.software.items()),
-    }
-
-
-def _fitting_facts(facts: ModelFacts, history: History | None, chosen_on: str) -> Mapping[str, str]:
-    """Of a probe its head, of a network its epochs, and what each was chosen by."""
-    values = {name: f"{v:.3g}" if isinstance(v, float) else v for name, v in facts.head.items() if name != "name"}
-    details = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items())
-    if history is None:
-        return {"Head": f"{facts.head['name']} ({details}), chosen by log loss on {chosen_on}"}
-    return {
-        "Network": METHODS[facts.training["method"]],
-        "Learning": f"{details}; chosen by log loss on {chosen_on}. It ended: {history.stopped}",
     }
 
 
@@ -273,8 +275,8 @@ def _beside(request: SaveRequest, classifier: Classifier) -> dict[str, bytes]:
     candidates = test[in_turn(photos.labels[test])][:GOLDEN_CANDIDATES]
     beside = {FILES.golden: golden_bytes(classifier, [records[i].uri for i in candidates])}
     if request.options.thumbnails:
-        references = [records[i] for i in request.splits.train[request.fitted.ood_score.reference_rows]]
-        shown = [(one.uri, one.label) for one in references]
+        rows = request.splits.train[request.predictions.ood_score.reference_rows]
+        shown = [(records[i].uri, records[i].label) for i in rows]
         beside[FILES.thumbnails] = thumbnails_bytes(shown, classifier.limits, value_range)
     return beside
 
@@ -282,28 +284,29 @@ def _beside(request: SaveRequest, classifier: Classifier) -> dict[str, bytes]:
 def _suspects(request: SaveRequest) -> bytes | None:
     photos, rows = request.photos, request.test_results.mislabelled
     uris = [record.uri for record in photos.records]
-    p = request.fitted.out_of_sample
+    p = request.predictions.out_of_sample
     return suspects_csv(rows, uris, photos.labels, p, photos.dataset.classes) if len(rows) else None
 
 
 def save_model(request: SaveRequest, folder: Path, *, data: str, overwrite: bool) -> tuple[Classifier, Report]:
     """Writes the model folder; all of it appears at once, or nothing. Raises WhatsitError where it cannot."""
     photos, splits, fitted, limits = request.photos, request.splits, request.fitted, request.options.limits
-    classes, selected = photos.dataset.classes, fitted.selected
-    graph = export_graph(request.extractor.graph, selected.head, selected.temperature, fitted.ood_score, len(classes))
+    predictions, classes = request.predictions, photos.dataset.classes
+    ood_score = predictions.ood_score
+    graph = export_graph(fitted.extractor.graph, fitted.head, fitted.temperature, ood_score, len(classes))
     facts = model_facts(request, data)
     classifier = Classifier(facts, graph, limits=limits)
     report = make_report(request, classifier, folder, data)
     uris = [photos.records[i].uri for i in splits.test]
-    similarity = fitted.similarity[splits.test]
-    predictions = predictions_csv(
-        uris, photos.labels[splits.test], fitted.test_probabilities, similarity, classes, fitted.rule
+    similarity = predictions.similarity[splits.test]
+    table = predictions_csv(
+        uris, photos.labels[splits.test], predictions.test_probabilities, similarity, classes, predictions.rule
     )
     suspects = _suspects(request)
     beside = _beside(request, classifier)
     with folder_written_atomically(folder, overwrite=overwrite) as fresh:
-        (fresh / FILES.splits).write_bytes(splits_csv(photos, splits, splits.train[fitted.ood_score.reference_rows]))
-        (fresh / FILES.predictions).write_bytes(predictions)
+        (fresh / FILES.splits).write_bytes(splits_csv(photos, splits, splits.train[ood_score.reference_rows]))
+        (fresh / FILES.predictions).write_bytes(table)
         if request.test_results.seen.listed:
             (fresh / FILES.leaks).write_bytes(leaks_csv(request.test_results.seen))
         if suspects:
@@ -315,9 +318,9 @@ def save_model(request: SaveRequest, folder: Path, *, data: str, overwrite: bool
 
 def training_figures(request: SaveRequest) -> dict[str, object]:
     """Ready for JSON. Of paths that are no text, as they are printed."""
-    photos, splits, fitted = request.photos, request.splits, request.fitted
+    photos, splits, predictions = request.photos, request.splits, request.predictions
     records, classes = photos.dataset.records, photos.dataset.classes
-    suspects, p = request.test_results.mislabelled, fitted.out_of_sample
+    suspects, p = request.test_results.mislabelled, predictions.out_of_sample
     likely = likely_labels(photos.labels[suspects], p[suspects])
     return {
         "splits": {"protocol": splits.protocol, "counts": counts_of(photos, splits)},
@@ -331,12 +334,12 @@ def training_figures(request: SaveRequest) -> dict[str, object]:
             "near_duplicate_groups": photos.near_duplicate_groups,
         },
         "thresholds": {
-            "probability": fitted.threshold.value,
-            "similarity": fitted.ood_score.limit,
+            "probability": predictions.threshold.value,
+            "similarity": predictions.ood_score.limit,
             "precision": request.options.target_precision,
-            "reached": fitted.threshold.reached,
-            "held_out_precision": fitted.threshold.precision,
-            "held_out_coverage": fitted.threshold.coverage,
+            "reached": predictions.threshold.reached,
+            "held_out_precision": predictions.threshold.precision,
+            "held_out_coverage": predictions.threshold.coverage,
         },
         "suspects": [
             {

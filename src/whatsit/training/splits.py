@@ -1,27 +1,20 @@
 """Divides a training set into train, test and cross-validation folds, before anything is fitted.
 
-The splits stay as they were decided. Where a photo has no embedding by another backbone or resize mode, that photo is
-removed and no other photo moves. The module does not read images, and it fits nothing.
+The splits stay as they were decided. The module does not read images, and it fits nothing.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.config import TrainOptions
 from whatsit.data.components import distinct_by_class
-from whatsit.data.dataset import Dataset
 from whatsit.data.split import COUNT_ONCE, SplitOptions, assign_folds, assign_splits
-from whatsit.embedding.source import Embeddings
 from whatsit.errors import DatasetError
 from whatsit.text import number, printable
-from whatsit.training.experiment import LeftOut, TrainingSet, check_classes, with_vectors
+from whatsit.training.experiment import Rows, Splits, TrainingSet
 from whatsit.training.selection import Fold, make_folds
-
-Rows = NDArray[np.int64]
-
 
 FOLDS = 5  # a fifth held out each time: the usual compromise between cost and bias (Kohavi 1995)
 
@@ -49,31 +42,18 @@ MANY = 10_000  # photos to learn from; above, one held-out split chooses as well
 MANY_LOGITS = 500_000  # photos × classes; above, five folds take minutes
 
 
-@dataclass(frozen=True)
-class Splits:
-    """Rows are places in the photos' arrays."""
-
-    protocol: str  # in words, for the report
-    names: tuple[str, ...]  # (n,) of each photo: train, held-out, valid, test, or fold 1 … fold 5
-    train: Rows  # the final head is fitted on these
-    cv: tuple[Fold, ...]  # by which the regularization is chosen; rows count within `train`
-    test: Rows  # the headline comes from these; in cross-validation all
-    folds: NDArray[np.int64] | None  # (n,) the fold of each photo in cross-validation
-
-    @property
-    def cross_validated(self) -> bool:
-        return self.folds is not None
-
-
 def shares(options: TrainOptions) -> SplitOptions:
     """Raises DatasetError where they are no shares, or leave nothing to learn from."""
     return SplitOptions(options.valid, options.test, options.seed)
 
 
-def make_splits(photos: TrainingSet, options: TrainOptions) -> Splits:
-    """Raises DatasetError where a class has too few photos, or no photo of a split can be used."""
+def make_splits(photos: TrainingSet, options: TrainOptions, *, one_fold: bool = False) -> Splits:
+    """Raises DatasetError where a class has too few photos, or no photo of a split can be used.
+
+    one_fold: as a network and a comparison need it: one valid split, which is held out, and never cross-validation.
+    """
     try:
-        return _choose_splits(photos, options)
+        return _one_fold(photos, options) if one_fold else _choose_splits(photos, options)
     except DatasetError as error:
         raise DatasetError(too_few_message(str(error), photos)) from error
 
@@ -117,8 +97,6 @@ def too_few_message(message: str, photos: TrainingSet) -> str:
 
 
 def _choose_splits(photos: TrainingSet, options: TrainOptions) -> Splits:
-    if options.method != "probe":
-        return network_splits(photos, options)
     if photos.dataset.has_splits:
         return _as_given(photos, options)
     if why := _own_folds(photos) or _too_small(photos, options):
@@ -279,7 +257,7 @@ def _cross_validation(photos: TrainingSet, options: TrainOptions, why: str) -> S
     )
 
 
-def network_splits(photos: TrainingSet, options: TrainOptions) -> Splits:
+def _one_fold(photos: TrainingSet, options: TrainOptions) -> Splits:
     """A network is too costly to be trained five times: it is fitted on train, stopped by valid, evaluated on test.
 
     Raises DatasetError as `make_splits` does, where a share is 0, and where the user gave folds.
@@ -320,60 +298,3 @@ def _in_two(splits: Splits) -> Splits:
     """The same splits with one fold: fitted on its train photos, stopped and calibrated by those held out."""
     held_out = np.array([splits.names[i] != "train" for i in splits.train])
     return replace(splits, cv=(Fold(np.flatnonzero(~held_out), np.flatnonzero(held_out)),))
-
-
-def with_other_embeddings(photos: TrainingSet, splits: Splits, embeddings: Embeddings) -> tuple[TrainingSet, Splits]:
-    """Both with the embeddings of another backbone or resize mode; a photo without one is left out and named.
-
-    Raises DatasetError where a class, or the test or held-out photos, are then gone.
-    """
-    lost = {int(place): reason for place in photos.places if (reason := embeddings.errors.get(int(place)))}
-    if lost:
-        photos, splits = _without(photos, splits, lost)
-    return with_vectors(photos, embeddings), splits
-
-
-def all_vectors(dataset: Dataset, embeddings: Embeddings) -> NDArray[np.float32]:
-    """(n, dim), for ways that are measured on the same photos. Raises DatasetError, naming the photo that has none."""
-    for place, reason in sorted(embeddings.errors.items()):
-        raise DatasetError(f"{dataset.records[place].uri}: {reason}")
-    return embeddings.vectors
-
-
-def _without(photos: TrainingSet, splits: Splits, lost: Mapping[int, str]) -> tuple[TrainingSet, Splits]:
-    kept = ~np.isin(photos.places, list(lost))
-    left_out = [*photos.left_out, *(LeftOut(place, reason) for place, reason in lost.items())]
-    fewer = replace(
-        photos,
-        places=photos.places[kept],
-        x=photos.x[kept],
-        labels=photos.labels[kept],
-        related=photos.related.without(~kept),
-        left_out=tuple(sorted(left_out, key=lambda one: one.place)),
-    )
-    check_classes(fewer)
-    kept_train = kept[splits.train]
-    cv = tuple(Fold(_places(one.train, kept_train), _places(one.held_out, kept_train)) for one in splits.cv)
-    cv = tuple(one for one in cv if len(one.train) and len(one.held_out))
-    test = _places(splits.test, kept)
-    if not (cv and len(test)):
-        place, reason = next(iter(lost.items()))
-        what = "choose" if len(test) else "judge"
-        raise DatasetError(
-            f"{photos.dataset.name}: none of the photos to {what} on can be used "
-            f"(the first, {photos.dataset.records[place].uri}: {reason})"
-        )
-    return fewer, replace(
-        splits,
-        names=tuple(split for split, good in zip(splits.names, kept, strict=True) if good),
-        train=_places(splits.train, kept),
-        cv=cv,
-        test=test,
-        folds=None if splits.folds is None else splits.folds[kept],
-    )
-
-
-def _places(rows: Rows, kept: NDArray[np.bool_]) -> Rows:
-    """Where the rows that are kept stand, once the others have gone."""
-    standing: Rows = np.cumsum(kept) - 1
-    return standing[rows[kept[rows]]]

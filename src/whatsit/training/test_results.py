@@ -17,13 +17,13 @@ from whatsit.evaluation.metrics import evaluate, likely_mislabelled
 from whatsit.evaluation.report.content import Leak, Seen
 from whatsit.model.leaks import Known
 from whatsit.text import printable
-from whatsit.training.experiment import TrainingSet
-from whatsit.training.probe import Fitted
-from whatsit.training.splits import Rows, Splits
+from whatsit.training.experiment import Experiment, Rows, Splits, TrainingSet
+from whatsit.training.fitted import Predictions
 
 
-def find_leaks(photos: TrainingSet, splits: Splits) -> Known:
+def find_leaks(experiment: Experiment) -> Known:
     """Test photos that have a copy, or another photo of their group, among the train photos."""
+    photos, splits = experiment.photos, experiment.splits
     n = len(splits.test)
     if splits.cross_validated:
         return Known(np.zeros(n, bool), np.zeros(n, bool), Seen())
@@ -70,28 +70,36 @@ class TestResults:
     mislabelled: Rows  # most suspicious first
 
 
-def evaluate_test(photos: TrainingSet, splits: Splits, fitted: Fitted) -> TestResults:
+def evaluate_test(predictions: Predictions) -> TestResults:
     """Everything that the report says of the photos in `splits.test`, and the likely mislabelled among all."""
+    experiment = predictions.fitted.experiment
+    photos, splits = experiment.photos, experiment.splits
     classes = photos.dataset.classes
     truth = photos.labels[splits.test]
     units = photos.components[splits.test]
-    leaking = find_leaks(photos, splits)
-    familiar = ~fitted.verdict(splits.test).unlike
+    leaking = find_leaks(experiment)
+    familiar = ~predictions.verdict(splits.test).unlike
     clean = ~leaking.known
     some_clean = bool(leaking.known.any() and clean.any())
-    top = fitted.test_probabilities.max(axis=1)
-    wrong = fitted.test_probabilities.argmax(axis=1) != truth
+    top = predictions.test_probabilities.max(axis=1)
+    wrong = predictions.test_probabilities.argmax(axis=1) != truth
     by_confidence = np.argsort(-top, kind="stable")
-    known = np.flatnonzero(~np.isnan(fitted.out_of_sample[:, 0]))
-    suspicious = likely_mislabelled(photos.labels[known], fitted.out_of_sample[known])
+    known = np.flatnonzero(~np.isnan(predictions.out_of_sample[:, 0]))
+    suspicious = likely_mislabelled(photos.labels[known], predictions.out_of_sample[known])
     return TestResults(
-        evaluation=evaluate(truth, fitted.test_probabilities, classes, familiar=familiar, groups=units),
-        before_calibration_ece=expected_calibration_error(truth, fitted.test_probabilities_raw),
-        answered=selective(truth, fitted.test_probabilities, fitted.rule, fitted.similarity[splits.test], groups=units),
+        evaluation=evaluate(truth, predictions.test_probabilities, classes, familiar=familiar, groups=units),
+        before_calibration_ece=expected_calibration_error(truth, predictions.test_probabilities_raw),
+        answered=selective(
+            truth, predictions.test_probabilities, predictions.rule, predictions.similarity[splits.test], groups=units
+        ),
         seen=leaking.seen,
         without_leaks=(
             evaluate(
-                truth[clean], fitted.test_probabilities[clean], classes, familiar=familiar[clean], groups=units[clean]
+                truth[clean],
+                predictions.test_probabilities[clean],
+                classes,
+                familiar=familiar[clean],
+                groups=units[clean],
             )
             if some_clean
             else None

@@ -134,6 +134,15 @@ class Strangers:
 
 
 @dataclass(frozen=True)
+class Section:
+    """A section that another page's maker adds to the report, before "How it was made"."""
+
+    id: str
+    name: str  # in the navigation
+    html: str  # a whole `section` element, whose texts are escaped
+
+
+@dataclass(frozen=True)
 class Report:
     """All that the page and the terminal summary say."""
 
@@ -161,6 +170,7 @@ class Report:
     commands: tuple[str, ...] = ()  # to type next
     location: str = ""  # where the page will lie; the summary says it
     history: "History | None" = None  # of a network that was trained epoch by epoch
+    sections: tuple[Section, ...] = ()  # besides the report's own
 
     @property
     def leaks(self) -> int:

@@ -1,27 +1,25 @@
-"""What is compared: names, as they are typed, and options. It teaches nothing.
+"""What is compared, and on which experiment: names of candidates as they are typed, with their options.
 
-What all candidates have in common, found once: the photos, and who learns, who chooses and who judges.
+All candidates share one experiment: the same train photos to be fitted on, and the same valid photos to be compared by.
+The module fits nothing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from whatsit.config import TrainOptions
 from whatsit.data.dataset import Dataset
 from whatsit.embedding.source import default_source
 from whatsit.errors import MissingExtraError, WhatsitError
-from whatsit.images.preprocessing import ResizeMode
 from whatsit.notices import notice
 from whatsit.progress import ProgressReporter
 from whatsit.text import number
-from whatsit.training.experiment import TrainingSet
-from whatsit.training.network.build import check_extra, check_networks
-from whatsit.training.run import prepare
-from whatsit.training.splits import Splits, effective_groups, make_splits
+from whatsit.training.experiment import Experiment
+from whatsit.training.methods import method_of
+from whatsit.training.network.build import check_extra
+from whatsit.training.preparation import make_experiment
+from whatsit.training.splits import effective_groups, make_splits
 from whatsit.training.tensorboard.write import check
 
 PROBE = TrainOptions()
@@ -47,7 +45,7 @@ def default_candidates() -> dict[str, TrainOptions]:
     try:
         check_extra()
     except MissingExtraError:
-        return {name: options for name, options in CANDIDATES.items() if options.method == "probe"}
+        return {name: options for name, options in CANDIDATES.items() if not method_of(options).network}
     return dict(CANDIDATES)
 
 
@@ -66,90 +64,39 @@ def check_candidates(candidates: Mapping[str, TrainOptions]) -> None:
                 )
     for options in candidates.values():
         check(options)
-        if options.method != "probe":
-            check_networks(options)
+        method_of(options).check(options)
 
 
-FEW_VALID = 100  # photos, or groups of photos that belong together, to choose on: see `few_valid`
+FEW_VALID = 100  # photos, or groups of photos that belong together, to choose on
 
 
 LEAST_ALONE = 6  # photos that one alone has right, before McNemar's exact test calls it better: 2 / 2^6 is 0.03
 
 
-@dataclass(frozen=True)
-class Field:
-    """The splits have one fold: candidates are fitted on its train photos, and compared on its valid photos."""
-
-    photos: TrainingSet
-    splits: Splits
-    resize_mode: ResizeMode  # of the default backbone, through which copies were found
-    cache: Path
-
-    @property
-    def classes(self) -> int:
-        return len(self.photos.dataset.classes)
-
-    def resize_mode_of(self, options: TrainOptions) -> ResizeMode:
-        """How a network is to prepare the photos, before its own shape is known."""
-        return self.resize_mode if options.resize_mode == "auto" else options.resize_mode
-
-    @property
-    def valid_labels(self) -> NDArray[np.int64]:
-        """(valid,)"""
-        labels: NDArray[np.int64] = self.photos.labels[self._valid_rows]
-        return labels
-
-    @property
-    def valid_units(self) -> NDArray[np.int64]:
-        """(valid,) equal where photos belong together: what intervals and tests count."""
-        components: NDArray[np.int64] = self.photos.components[self._valid_rows]
-        return components
-
-    @property
-    def valid(self) -> Dataset:
-        """The photos to choose and compare on, in the order of `valid_labels`."""
-        return self._part(self._valid_rows)
-
-    @property
-    def learning(self) -> Dataset:
-        """The photos to learn from and to choose on; those that judge are not among them."""
-        return self._part(self.splits.train)
-
-    @property
-    def few_valid(self) -> str:
-        """What to know of valid photos so few that differences between candidates are mostly chance; else nothing."""
-        rows = self._valid_rows
-        groups = round(effective_groups(self.photos.components[rows]))
-        if groups >= FEW_VALID:
-            return ""
-        what = f"Only {number(len(rows), 'valid photo')} to choose on"
-        if groups < len(rows):
-            what += f", worth {number(groups, 'single photo')} since they come in groups"
-        gap = f"a gap under {LEAST_ALONE} ({100 * LEAST_ALONE / groups:.0f} points)"
-        return f"{what}: {gap if groups >= LEAST_ALONE else 'any gap'} may be chance"
-
-    @property
-    def _valid_rows(self) -> NDArray[np.int64]:
-        (split,) = self.splits.cv
-        return self.splits.train[split.held_out]
-
-    def _part(self, rows: NDArray[np.int64]) -> Dataset:
-        return replace(self.photos.dataset, records=tuple(self.photos.records[i] for i in rows))
+def few_valid(experiment: Experiment) -> str:
+    """What to know of valid photos so few that differences between candidates are mostly chance; else nothing."""
+    photos = len(experiment.valid_rows)
+    groups = round(effective_groups(experiment.valid_units))
+    if groups >= FEW_VALID:
+        return ""
+    what = f"Only {number(photos, 'valid photo')} to choose on"
+    if groups < photos:
+        what += f", worth {number(groups, 'single photo')} since they come in groups"
+    gap = f"a gap under {LEAST_ALONE} ({100 * LEAST_ALONE / groups:.0f} points)"
+    return f"{what}: {gap if groups >= LEAST_ALONE else 'any gap'} may be chance"
 
 
-def find_field(
+def shared_experiment(
     dataset: Dataset, candidates: Mapping[str, TrainOptions], cache: Path, progress: ProgressReporter
-) -> Field:
-    """With the splits that a network needs: a probe can do with them, too.
+) -> Experiment:
+    """The experiment that all candidates are fitted on. A probe can do with the one fold that a network needs, too.
 
     Raises DatasetError where a class has too few photos for one of the candidates, or no photo of a split can be used.
     """
     common = next(iter(candidates.values()))
-    as_network = replace(common, method="scratch")
-    photos, splits, extractor = prepare(dataset, default_source(common, cache, progress), as_network, progress)
-    for head in {options.head for options in candidates.values() if options.method == "probe"}:
-        make_splits(photos, replace(common, method="probe", head=head))  # it knows what each head needs
-    field = Field(photos, splits, extractor.preprocessing.resize_mode, cache)
-    if few := field.few_valid:
+    experiment = make_experiment(dataset, default_source(common, cache, progress), common, progress, shared=True)
+    for head in {options.head for options in candidates.values() if not method_of(options).network}:
+        make_splits(experiment.photos, replace(common, head=head))  # it knows what each head needs
+    if few := few_valid(experiment):
         notice(few)
-    return field
+    return experiment

@@ -1,12 +1,9 @@
-"""The winner, taught again on valid photos too, and published. Here, and not before, the test photos are opened.
+"""Compares candidates: each is fitted on the same experiment and measured on its valid photos.
 
-What a photo has to be new for stays as it was: a network's temperature and its threshold of "unsure" come from the
-first fit, which had not seen the valid photos. The number of its epochs is the one that was best then.
+    shared experiment → a trial for each candidate → winner → fitted again on train and valid → model folder, page
 
-Several ways to teach on the same splits: each measured on valid, the winner published, and only then test opened.
-
-Every trial is kept beside the output until all is done. So what was broken off, at whatever moment, goes on from there
-when it is called again.
+Test photos are opened for the winner alone, once it is fitted again. Every trial is kept beside the output until all is
+done. So what was broken off, at whatever moment, goes on from there when it is called again.
 """
 
 import shutil
@@ -24,42 +21,15 @@ from whatsit.files import check_results, plain_os_errors, write_atomically, writ
 from whatsit.model.format import FILES
 from whatsit.notices import kept_if_interrupted
 from whatsit.progress import Advance, ProgressReporter, no_progress
-from whatsit.training.compare.field import Field, check_candidates, default_candidates, find_field
+from whatsit.training.compare.field import check_candidates, default_candidates, few_valid, shared_experiment
 from whatsit.training.compare.page import Facts, render_comparison
 from whatsit.training.compare.result import Comparison, advice
-from whatsit.training.compare.trial import Trial, embedding_source, keep, kept, key_of, run_trial, taught_network
-from whatsit.training.experiment import with_vectors
-from whatsit.training.network.method import fit_from_network
-from whatsit.training.network.resume import alone, training_identity, unfinished, with_rate
+from whatsit.training.compare.trial import Trial, keep, kept, key_of, refit, run_trial
+from whatsit.training.experiment import Experiment
+from whatsit.training.fitted import Run
+from whatsit.training.network.resume import alone, training_identity, unfinished
 from whatsit.training.preparation import with_depth
-from whatsit.training.probe import fit_probe
-from whatsit.training.run import Trained, TrainRequest, evaluate_and_save
-
-
-def refitted(won: Trial, field: Field, order: TrainRequest, work: Path) -> Trained:
-    """Writes the model folder. work: the folder of the checkpoint."""
-    return _probe(field, order) if won.history is None else _network(won, field, order, work)
-
-
-def _probe(field: Field, order: TrainRequest) -> Trained:
-    """Its head is fitted on train and valid together as always, its penalty chosen on valid."""
-    source, resize_mode = embedding_source(order.options, field, order.progress)
-    photos = with_vectors(field.photos, source.embed(field.photos.dataset, resize_mode, "judging"))
-    with order.progress("learning", None):
-        fitted = fit_probe(photos, field.splits, order.options)
-    return evaluate_and_save(photos, field.splits, fitted, source.extractor(resize_mode), order)
-
-
-def _network(won: Trial, field: Field, order: TrainRequest, work: Path) -> Trained:
-    if won.history is None:
-        raise TypeError(f"{won.name} is no network")
-    options = with_rate(order.options, won.found_rate)
-    again = taught_network(options, field, work, order.progress, stop_after=won.history.best)
-    network = replace(again, history=won.history)
-    taught = fit_from_network(network, field.photos, field.splits, options, order.progress, held_out=won.logits)
-    order = replace(order, options=options)
-    return evaluate_and_save(taught.photos, taught.splits, taught.fitted, network.extractor, order)
-
+from whatsit.training.run import Trained, TrainRequest, finish
 
 SUFFIX = ".comparing"
 
@@ -128,14 +98,21 @@ def compare(
     dataset, ranged = with_depth(dataset, next(iter(candidates.values())))
     candidates = {name: replace(one, value_range=ranged.value_range) for name, one in candidates.items()}
     typed = typed_data(data, reading)
+    cached = cache_folder(cache)
     with _work(folder) as work:
-        field = find_field(dataset, candidates, cache_folder(cache), progress)
+        experiment = shared_experiment(dataset, candidates, cached, progress)
         trials = []
         for name, options in candidates.items():
-            trials.append(_trial(name, options, field, work, _named(progress, name)))
+            run = Run(cached, work / key_of(options, experiment), _named(progress, name))
+            trials.append(_trial(name, options, experiment, run))
             told(trials[-1])
-        compared = _published(Comparison(tuple(trials)), candidates, field, folder, work, typed, progress)
-        facts = Facts(dataset.name, len(field.splits.cv[0].train), field.few_valid, f"{MODEL}/{FILES.report}")
+        comparison = Comparison(tuple(trials))
+        won = comparison.winner
+        again = _named(progress, f"{won.name}, on valid photos too")
+        request = TrainRequest(folder / MODEL, typed, overwrite=True, progress=again)
+        compared = Compared(comparison, _saved(won, candidates[won.name], experiment, request, work, cached), folder)
+        few, link = few_valid(experiment), f"{MODEL}/{FILES.report}"
+        facts = Facts(dataset.name, len(experiment.fold.train), few, link)
         page = render_comparison(compared.comparison, compared.trained.report, facts)
         write_atomically(folder / PAGE, page.encode("utf-8", "backslashreplace"))
         write_json(folder / FIGURES, compared.to_dict())
@@ -166,42 +143,28 @@ def _named(progress: ProgressReporter, name: str) -> ProgressReporter:
     return named
 
 
-def _trial(name: str, options: TrainOptions, field: Field, work: Path, progress: ProgressReporter) -> Trial:
-    """Taught now, or kept from an earlier call."""
-    place = work / key_of(options, field)
-    if found := kept(name, place):
+def _trial(name: str, options: TrainOptions, experiment: Experiment, run: Run) -> Trial:
+    """Fitted now, or kept from an earlier call."""
+    if found := kept(name, run.work):
         return found
+    begun = training_identity(experiment, options)
     try:
-        with unfinished(
-            place, training_identity(field.photos, field.splits, options), resume=True, overwrite=True
-        ) as training:
-            trial = run_trial(name, options, field, training, progress)
-            keep(trial, place)
+        with unfinished(run.work, begun, resume=True, overwrite=True) as training:
+            trial = run_trial(name, options, experiment, replace(run, work=training))
+            keep(trial, run.work)
     except WhatsitError as error:
         raise WhatsitError(f"{name}: {error}") from error
     return trial
 
 
-def _published(
-    comparison: Comparison,
-    candidates: Mapping[str, TrainOptions],
-    field: Field,
-    folder: Path,
-    work: Path,
-    data: str,
-    progress: ProgressReporter,
-) -> Compared:
+def _saved(
+    won: Trial, options: TrainOptions, experiment: Experiment, request: TrainRequest, work: Path, cache: Path
+) -> Trained:
     """The winner's model folder. Figures of an earlier comparison go first: they are not this one's."""
-    won = comparison.winner
-    options = candidates[won.name]
-    order = TrainRequest(
-        options, folder / MODEL, data, overwrite=True, progress=_named(progress, f"{won.name}, on valid photos too")
-    )
+    folder = request.folder.parent
     with plain_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / FIGURES).unlink(missing_ok=True)
-    place = work / f"{key_of(options, field)}-again"
-    with unfinished(
-        place, training_identity(field.photos, field.splits, options), resume=True, overwrite=True
-    ) as training:
-        return Compared(comparison, refitted(won, field, order, training), folder)
+    place, begun = work / f"{key_of(options, experiment)}-again", training_identity(experiment, options)
+    with unfinished(place, begun, resume=True, overwrite=True) as training:
+        return finish(refit(won, options, experiment, Run(cache, training, request.progress)), request)

@@ -1,12 +1,11 @@
-"""One candidate, taught on train photos and measured on valid ones; those that judge are not looked at.
+"""A trial: one candidate, fitted on train photos and measured on valid photos. It does not get the test photos.
 
-Valid photos also choose a probe's penalty and a network's epoch. So the figures flatter all candidates a little, and
-alike; what is promised of the winner comes from test photos alone.
+Valid photos also choose a probe's regularization and a network's epoch. So the figures flatter all candidates a little,
+and alike; what is promised of the winner comes from test photos alone.
 
-Trials on disk, so that a comparison that was broken off goes on where it ended: arrays and JSON.
-
-A folder stands for one candidate on one set of photos and splits: with any other option or photo it is another trial.
-It holds the figures and not the network: the winner is taught again on more photos.
+A trial is kept on disk as arrays and JSON, so that a comparison that was broken off goes on where it ended. A folder
+stands for one candidate on one experiment: with any other option or photo it is another trial. It holds the figures and
+not the classifier: the winner is fitted again on more photos (`refit`).
 """
 
 import dataclasses
@@ -19,37 +18,27 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.config import Method, TrainOptions
+from whatsit.data.dataset import Dataset
 from whatsit.embedding.backbones.extractor import FeatureExtractor
 from whatsit.embedding.embedder import Embedder
-from whatsit.embedding.session import graph_device, open_session, run
-from whatsit.embedding.source import PhotoSource, embeddings_once
+from whatsit.embedding.session import graph_device, open_session
+from whatsit.embedding.session import run as answer
 from whatsit.evaluation.figures import Figure
 from whatsit.evaluation.intervals import share_interval
 from whatsit.files import write_atomically
-from whatsit.images.preprocessing import ResizeMode
 from whatsit.model.export import export_graph
-from whatsit.model.heads import Head
-from whatsit.progress import ProgressReporter
-from whatsit.training.calibration import fit_temperature, log_loss, softmax
-from whatsit.training.compare.field import Field
-from whatsit.training.heads import HEAD_TYPES, TrainingData
+from whatsit.training.calibration import log_loss, softmax
+from whatsit.training.experiment import Experiment
+from whatsit.training.fitted import Earlier, Fitted, Run
 from whatsit.training.history import Epoch, History
-from whatsit.training.network.build import build_for
-from whatsit.training.network.method import TrainedNetwork, train_network
+from whatsit.training.methods import method_of
 from whatsit.training.network.resume import training_identity
-from whatsit.training.preparation import better_resize_mode, likely_resize_mode
-from whatsit.training.selection import select_head
-from whatsit.training.splits import all_vectors
-
-if TYPE_CHECKING:
-    from lightning.pytorch import Callback
-
 
 WARM_UP = 8  # photos; the first ones pay for starting the network and its threads
 
@@ -78,89 +67,46 @@ class Trial:
     found_rate: float | None = None  # its learning rate, where that was found by a trial
 
 
-@dataclass(frozen=True)
-class _Taught:
-    logits: NDArray[np.float32]  # (valid, classes)
-    seconds: float
-    extractor: FeatureExtractor
-    head: Head
-    history: History | None = None
-    found_rate: float | None = None
+def run_trial(name: str, options: TrainOptions, experiment: Experiment, run: Run) -> Trial:
+    """Fits a candidate and measures it on the valid photos. The method gets the experiment without its test photos.
 
-
-def run_trial(
-    name: str,
-    options: TrainOptions,
-    field: Field,
-    work: Path,
-    progress: ProgressReporter,
-    callbacks: tuple["Callback", ...] = (),
-) -> Trial:
-    """Teaches and measures a candidate. work: the folder of a network's checkpoint; callbacks: what steers it.
-
-    Raises KeyboardInterrupt where the user broke it off: what is half taught is no trial.
+    Raises KeyboardInterrupt where the user broke it off: what is half trained is no trial.
     """
-    probe = options.method == "probe"
-    taught = _probe(options, field, progress) if probe else _network(options, field, work, progress, callbacks)
-    labels = field.valid_labels
-    temperature = fit_temperature(taught.logits, labels)
-    right = softmax(taught.logits, temperature).argmax(axis=1) == labels
-    hits = int(right.sum())
-    graph = export_graph(taught.extractor.graph, taught.head, temperature, None, field.classes)
+    method = method_of(options)
+    learning = experiment.without_test()
+    fitted = method.fit(learning, options, run)
+    seconds = fitted.seconds
+    if not method.network:  # embeddings that are in the cache took their time, too
+        with run.progress("taking the time", None):
+            seconds += _embedding_seconds(fitted.extractor, learning.photos.dataset, options)
+    labels = experiment.valid_labels
+    right = softmax(fitted.held_out_logits, fitted.temperature).argmax(axis=1) == labels
+    graph = export_graph(fitted.extractor.graph, fitted.head, fitted.temperature, None, len(experiment.classes))
     return Trial(
         name=name,
         method=options.method,
-        logits=taught.logits,
+        logits=fitted.held_out_logits,
         right=right,
-        units=field.valid_units,
-        accuracy=Figure(hits / len(right), *share_interval(right, field.valid_units)),
-        log_loss=log_loss(taught.logits, labels, temperature),
-        seconds=taught.seconds,
+        units=experiment.valid_units,
+        accuracy=Figure(int(right.sum()) / len(right), *share_interval(right, experiment.valid_units)),
+        log_loss=log_loss(fitted.held_out_logits, labels, fitted.temperature),
+        seconds=seconds,
         megabytes=len(graph) / 1e6,
-        milliseconds=_milliseconds(graph, taught.extractor),
-        history=taught.history,
-        found_rate=taught.found_rate,
+        milliseconds=_milliseconds(graph, fitted.extractor),
+        history=fitted.history,
+        found_rate=fitted.found_rate,
     )
 
 
-def embedding_source(options: TrainOptions, field: Field, progress: ProgressReporter) -> tuple[PhotoSource, ResizeMode]:
-    """A probe's source, and the resize mode that suits the photos to learn from where none was asked for."""
-    source = PhotoSource(replace(options, device=graph_device(options.device)), field.cache, progress)
-    guess = likely_resize_mode(field.learning, *source.input_size(), limits=options.limits)
-    resize_mode, undecided = source.first_resize_mode(field.photos.dataset, *guess)
-    if undecided:
-        resize_mode = better_resize_mode(
-            field.photos,
-            field.splits,
-            resize_mode,
-            lambda some, mode: source.embed(some, mode, f"trying {mode}"),
-            options,
-        )
-    return source, resize_mode
-
-
-def _probe(options: TrainOptions, field: Field, progress: ProgressReporter) -> _Taught:
-    source, resize_mode = embedding_source(options, field, progress)
-    x = all_vectors(field.learning, source.embed(field.learning, resize_mode, "embedding"))
-    start = time.monotonic()
-    with progress("learning", None):
-        labels = field.photos.labels[field.splits.train]
-        data = TrainingData(x, labels, field.classes, options.balance, options.seed)
-        selected = select_head(data, HEAD_TYPES[options.head], field.splits.cv)
-    learning = time.monotonic() - start
-    with progress("taking the time", None):
-        embedding = _embedding_seconds(source.extractor(resize_mode), field, source.options)
-    return _Taught(selected.held_out_logits, learning + embedding, source.extractor(resize_mode), selected.head)
-
-
-def _embedding_seconds(extractor: FeatureExtractor, field: Field, options: TrainOptions) -> float:
-    """For all photos, from a sample of them: those in the cache took their time, too."""
-    uris = [record.uri for record in field.learning.records]
+def _embedding_seconds(extractor: FeatureExtractor, dataset: Dataset, options: TrainOptions) -> float:
+    """For all photos, from a sample of them."""
+    uris = [record.uri for record in dataset.records]
     sample = uris[:: max(1, len(uris) // (WARM_UP + SAMPLE))]
     warm_up = min(WARM_UP, len(sample) // 2)
+    device = graph_device(options.device)
     with (
         TemporaryDirectory(prefix="whatsit-") as folder,
-        Embedder(extractor, Path(folder), device=options.device, limits=options.limits) as embedder,
+        Embedder(extractor, Path(folder), device=device, limits=options.limits) as embedder,
     ):
         embedder.fill(sample[:warm_up])
         start = time.monotonic()
@@ -168,41 +114,14 @@ def _embedding_seconds(extractor: FeatureExtractor, field: Field, options: Train
         return (time.monotonic() - start) * len(uris) / (len(sample) - warm_up)
 
 
-def _network(
-    options: TrainOptions, field: Field, work: Path, progress: ProgressReporter, callbacks: tuple["Callback", ...]
-) -> _Taught:
-    network = taught_network(options, field, work, progress, callbacks=callbacks)
-    seen = embeddings_once(network.extractor, field.valid, options, progress, "choosing")
-    logits = network.head.logits(all_vectors(field.valid, seen))
-    seconds = sum(epoch.seconds for epoch in network.history.epochs)
-    return _Taught(logits, seconds, network.extractor, network.head, network.history, network.learning_rate)
+def refit(won: Trial, options: TrainOptions, experiment: Experiment, run: Run) -> Fitted:
+    """The winner fitted again, on the valid photos too, which choose nothing this time.
 
-
-def taught_network(
-    options: TrainOptions,
-    field: Field,
-    work: Path,
-    progress: ProgressReporter,
-    *,
-    stop_after: int | None = None,
-    callbacks: tuple["Callback", ...] = (),
-) -> TrainedNetwork:
-    """Goes on where the checkpoint in `work` ends. Raises KeyboardInterrupt where the user broke it off."""
-    built = build_for(field.learning, options, field.resize_mode_of(options), progress)
-    network = train_network(
-        field.photos,
-        field.splits,
-        built,
-        options,
-        cache=field.cache,
-        work=work,
-        progress=progress,
-        stop_after=stop_after,
-        callbacks=callbacks,
-    )
-    if network.history.interrupted:
-        raise KeyboardInterrupt
-    return network
+    What a photo has to be new for stays as it was: a network's temperature and its threshold of "unsure" come from the
+    first fit, which had not seen the valid photos, and it learns for as many epochs as were best then.
+    """
+    earlier = Earlier(won.history, won.logits, won.found_rate)
+    return method_of(options).fit(experiment, options, replace(run, earlier=earlier))
 
 
 def _milliseconds(graph: bytes, extractor: FeatureExtractor) -> float:
@@ -213,7 +132,7 @@ def _milliseconds(graph: bytes, extractor: FeatureExtractor) -> float:
     times = []
     for _ in range(TIMED):
         start = time.perf_counter()
-        run(session, ["probabilities"], image)
+        answer(session, ["probabilities"], image)
         times.append(time.perf_counter() - start)
     return 1000 * min(times)
 
@@ -224,17 +143,17 @@ ARRAYS, FACTS = "arrays.npz", "trial.json"
 PLAIN = ("method", "log_loss", "seconds", "megabytes", "milliseconds", "found_rate")
 
 
-def key_of(options: TrainOptions, field: Field) -> str:
+def key_of(options: TrainOptions, experiment: Experiment) -> str:
     """The name of a trial's folder: 16 hexadecimal digits of all that the trial depends on, its time included."""
-    facts = {**made_from(options, field), "network": asdict(options.network)}
+    facts = {**made_from(options, experiment), "network": asdict(options.network)}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def made_from(options: TrainOptions, field: Field) -> Mapping[str, object]:
+def made_from(options: TrainOptions, experiment: Experiment) -> Mapping[str, object]:
     """What decides a trial's figures: photos, splits, options, the bytes of weights, and whatsit's version."""
     files = [Path(name) for name in (options.backbone, options.weights or "")]
     return {
-        **training_identity(field.photos, field.splits, options),
+        **training_identity(experiment, options),
         "stop_at_accuracy": options.network.stop_at_accuracy,
         "network_files": [hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()],
     }

@@ -1,11 +1,12 @@
-"""Trains a network on the photos of the splits, and makes of it the same things that a probe gives.
+"""Fits a network, from scratch or by fine-tuning, and makes of it the same things that a probe gives.
 
-`train_network` decodes the photos once, sets up the training task, trains, and exports the network. `fit_from_network`
-embeds all photos with the exported graph, as a reader of the model folder runs it. A trained network is a feature
-extractor and a linear head, so all that follows does not need to know networks.
+`train_network` decodes the photos once, sets up the training task, trains, and exports the network. `fit_network` then
+embeds photos with the exported graph, as a reader of the model folder runs it. A trained network is a feature extractor
+and a linear head, so all that follows does not need to know networks.
 """
 
 import time
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,18 +23,22 @@ from whatsit.machine import enough_memory, memory_kept
 from whatsit.model.heads import LinearHead
 from whatsit.progress import ProgressReporter
 from whatsit.training.calibration import fit_ood_score, fit_temperature, softmax
-from whatsit.training.experiment import TrainingSet, with_vectors
+from whatsit.training.experiment import (
+    Experiment,
+    Splits,
+    TrainingSet,
+    all_vectors,
+    with_other_embeddings,
+    with_vectors,
+)
+from whatsit.training.fitted import Earlier, Fitted, Predictions, Run, similarity_of, threshold_of
 from whatsit.training.history import History
-from whatsit.training.network.build import Built
-from whatsit.training.network.resume import FIND, found_rate
-from whatsit.training.probe import Fitted, similarity_of, threshold_of
-from whatsit.training.selection import SelectedHead
-from whatsit.training.splits import FOLDS, Splits, folds_of, with_other_embeddings
+from whatsit.training.network.build import Built, build_for, introduce
+from whatsit.training.network.resume import FIND, found_rate, with_rate
+from whatsit.training.splits import FOLDS, folds_of
 from whatsit.training.tensorboard.write import watchers
 
 if TYPE_CHECKING:
-    from lightning.pytorch import Callback
-
     from whatsit.training.network.batches import Batches
     from whatsit.training.network.learner import Task
     from whatsit.training.network.modules import Start
@@ -134,34 +139,16 @@ class TrainedNetwork:
     learning_rate: float | None = None  # where it was found by a trial
 
 
-@dataclass(frozen=True)
-class FittedNetwork:
-    """The photos with the network's embeddings, their splits, and what was fitted on them."""
-
-    photos: TrainingSet
-    splits: Splits
-    fitted: Fitted
-
-
 @enough_memory()
 @memory_kept()
-def train_network(
-    photos: TrainingSet,
-    splits: Splits,
-    built: Built,
-    options: TrainOptions,
-    *,
-    cache: Path,
-    work: Path,
-    progress: ProgressReporter,
-    stop_after: int | None = None,
-    callbacks: tuple["Callback", ...] = (),
-) -> TrainedNetwork:
-    """cache: where decoded pixels are kept; work: the folder of this training's checkpoint; callbacks: the user's own.
+def train_network(experiment: Experiment, built: Built, options: TrainOptions, run: Run) -> TrainedNetwork:
+    """Where there was an earlier fit, all photos of `splits.train` are learned from, those held out too.
 
-    stop_after: of a training made again on all photos of `learn`, those held out too: so many epochs of the same course
-    are trained, nothing is chosen, and the last weights are kept.
+    Then as many epochs of the same course are trained as were best in the earlier fit, nothing is chosen, and the last
+    weights are kept.
     """
+    photos, splits, work, progress = experiment.photos, experiment.splits, run.work, run.progress
+    again, stop_after = run.earlier is not None, epochs_again(run.earlier)
     with progress("loading PyTorch", None):  # a matter of seconds
         from whatsit.training.network.export import Origin, feature_extractor_of, linear_head
         from whatsit.training.network.modules import temper
@@ -169,14 +156,14 @@ def train_network(
         from whatsit.training.network.trainer import fit, resumes
 
     built = lasting(built, splits)
-    network, asked, again = built.network, options.network, stop_after is not None
+    network, asked = built.network, options.network
     unfreeze(network, asked.unfreeze)
     network.frozen_norms = options.method == "finetune" and asked.frozen_norms
     origin = Origin(built.name, built.licence, built.source)
     if is_timm(built.name) and not resumes(work):
         with progress("trying whether it can be exported", None):
             feature_extractor_of(deepcopy(network), origin, built.preprocessing)
-    everyone = decoded_photos(photos, splits, built, options, cache, progress)
+    everyone = decoded_photos(photos, splits, built, options, run.cache, progress)
     task = task_of(everyone, splits, built, options, again=again)
     steering = steering_of(built, options, stop_after)
     start = None
@@ -187,13 +174,22 @@ def train_network(
         found = found_rate(network, task, steering, work, progress)
         task = replace(task, course=replace(task.course, learning_rate=found))
     rate = task.course.learning_rate
-    steering = replace(steering, callbacks=(*watchers(photos, built, rate, options, work), *callbacks))
+    steering = replace(steering, callbacks=(*watchers(photos, built, rate, options, work), *run.callbacks))
     with progress("learning", len(task.train.rows) * (stop_after or built.recipe.epochs)) as advance:
         history = fit(network, task, steering, work, advance, start)
     with progress("writing the network", None):
         extractor = feature_extractor_of(network, origin, built.preprocessing)
     rate_found = rate if asked.learning_rate == FIND else None
     return TrainedNetwork(extractor, linear_head(network), history, steering.epochs, rate_found)
+
+
+def epochs_again(earlier: Earlier | None) -> int | None:
+    """How many epochs a network is trained for where it is trained again; otherwise None."""
+    if earlier is None:
+        return None
+    if earlier.history is None:
+        raise TypeError("a network is trained again, and the earlier fit has no epochs")
+    return earlier.history.best
 
 
 def _from_probe(
@@ -232,59 +228,109 @@ def _from_probe(
         )
 
 
-def fit_from_network(
-    network: TrainedNetwork,
-    photos: TrainingSet,
-    splits: Splits,
-    options: TrainOptions,
-    progress: ProgressReporter,
-    held_out: NDArray[np.float32] | None = None,
-) -> FittedNetwork:
-    """Fits temperature, threshold and out-of-distribution score; test photos are read here for the first time.
+@dataclass(frozen=True)
+class FittedNetwork(Fitted):
+    """A network as a feature extractor and a linear head."""
 
-    held_out: (held out, classes) logits by an earlier fit that had not seen those photos, where this network has.
+    network: TrainedNetwork
+    refitted: bool  # it has learned from the held-out photos, too, and chose nothing by them
+
+    @property
+    def history(self) -> History:
+        return self.network.history
+
+    @property
+    def found_rate(self) -> float | None:
+        return self.network.learning_rate
+
+    @property
+    def ended(self) -> Mapping[str, str]:
+        return {"ended": self.history.stopped}
+
+    def how_fitted(self, chosen_on: str, details: str) -> Mapping[str, str]:
+        return {
+            "Network": IN_WORDS[self.options.method],
+            "Learning": f"{details}; chosen by log loss on {chosen_on}. It ended: {self.history.stopped}",
+        }
+
+    def predictions(self, progress: ProgressReporter) -> Predictions:
+        photos, splits = self.experiment.photos, self.experiment.splits
+        train, held_out = splits.train, self.held_out_rows
+        new = None if self.refitted else held_out
+        ood_score = fit_ood_score(photos.x[train], self.experiment.train_labels, photos.components[train], new)
+        logits = self.head.logits(photos.x)
+        out_of_sample = np.full((len(photos.labels), len(self.experiment.classes)), np.nan)
+        out_of_sample[train[held_out]] = softmax(self.held_out_logits, self.temperature)
+        out_of_sample[splits.test] = softmax(logits[splits.test], self.temperature)
+        return Predictions(
+            self,
+            threshold_of(self, self.options.target_precision, ood_score),
+            ood_score,
+            out_of_sample[splits.test],
+            softmax(logits[splits.test]),
+            out_of_sample,
+            similarity_of(self.experiment, ood_score),
+        )
+
+
+IN_WORDS = {"scratch": "trained from scratch", "finetune": "fine-tuned"}
+
+
+def fit_network(experiment: Experiment, options: TrainOptions, run: Run) -> FittedNetwork:
+    """Builds a network and trains it on the photos of the one fold. Its exported graph then embeds the photos.
+
+    Test photos, where the experiment has some, are read after the training, as they are for the first time.
     """
-    judging = embeddings_once(network.extractor, photos.dataset, options, progress, "judging")
-    if held_out is None:
-        photos, splits = with_other_embeddings(photos, splits, judging)
-    else:  # whose rows are the held-out photos' as they were
-        photos = with_vectors(photos, judging)
-    return FittedNetwork(photos, splits, _fitted(photos, splits, network, options, held_out))
-
-
-def _fitted(
-    photos: TrainingSet,
-    splits: Splits,
-    network: TrainedNetwork,
-    options: TrainOptions,
-    held_out: NDArray[np.float32] | None,
-) -> Fitted:
-    head, history = network.head, network.history
-    logits = head.logits(photos.x)
-    learn, (split,) = splits.train, splits.cv
+    earlier = run.earlier
+    if earlier is not None:
+        options = with_rate(options, earlier.learning_rate)
+    shapes = experiment if earlier is None else experiment.without_test()  # by which the first fit was built
+    mode = experiment.extractor.preprocessing.resize_mode if options.resize_mode == "auto" else options.resize_mode
+    built = build_for(shapes.photos.dataset, options, mode, run.progress)
+    introduce(built, run.show_network)
+    network = train_network(experiment, built, options, run)
+    if network.history.interrupted and not run.partial:
+        raise KeyboardInterrupt
+    experiment, logits = _held_out(network, experiment, options, run)
+    if earlier is not None and earlier.history is not None:
+        network, logits = replace(network, history=earlier.history), earlier.held_out_logits
+    history = network.history
     facts: dict[str, object] = {"name": "linear", "epochs": history.epochs[-1].number, "best_epoch": history.best}
     if network.learning_rate is not None:
         facts["learning_rate"] = float(f"{network.learning_rate:.2g}")
-    new = split.held_out if held_out is None else None  # where it was taught again, it has learned from them, too
-    if held_out is None:
-        held_out = logits[learn][split.held_out]
-    else:
+    if earlier is not None:
         facts["refitted"] = "on train and valid"
-    labels = photos.labels[learn]
-    temperature = fit_temperature(held_out, labels[split.held_out])
-    selected = SelectedHead(head, 0.0, temperature, split.held_out, held_out, {})
-    ood_score = fit_ood_score(photos.x[learn], labels, photos.components[learn], new)
-    out_of_sample = np.full((len(photos.labels), len(photos.dataset.classes)), np.nan)
-    out_of_sample[learn[split.held_out]] = softmax(held_out, temperature)
-    out_of_sample[splits.test] = softmax(logits[splits.test], temperature)
-    return Fitted(
-        selected=selected,
-        head=facts,
-        threshold=threshold_of(selected, labels, options.target_precision, ood_score),
-        ood_score=ood_score,
-        test_probabilities=out_of_sample[splits.test],
-        test_probabilities_raw=softmax(logits[splits.test]),
-        out_of_sample=out_of_sample,
-        similarity=similarity_of(photos, splits, ood_score),
-        history=history,
+    return FittedNetwork(
+        experiment=experiment,
+        options=with_rate(options, network.learning_rate),
+        extractor=network.extractor,
+        head=network.head,
+        facts=facts,
+        temperature=fit_temperature(logits, experiment.valid_labels),
+        held_out_rows=experiment.fold.held_out,
+        held_out_logits=logits,
+        seconds=sum(epoch.seconds for epoch in history.epochs),
+        network=network,
+        refitted=earlier is not None,
     )
+
+
+def _held_out(
+    network: TrainedNetwork, experiment: Experiment, options: TrainOptions, run: Run
+) -> tuple[Experiment, NDArray[np.float32]]:
+    """The experiment with the network's embeddings, where it has test photos; (valid, classes) logits.
+
+    Without test photos the valid ones alone are embedded.
+    """
+    if not experiment.has_test:
+        valid = experiment.records_of(experiment.valid_rows)
+        embedded = embeddings_once(network.extractor, valid, options, run.progress, "choosing")
+        return experiment, network.head.logits(all_vectors(valid, embedded))
+    photos, splits = experiment.photos, experiment.splits
+    embedded = embeddings_once(network.extractor, photos.dataset, options, run.progress, "judging")
+    if run.earlier is None:
+        photos, splits = with_other_embeddings(photos, splits, embedded)
+    else:  # its held-out logits are of the photos as they were
+        photos = with_vectors(photos, embedded)
+    experiment = Experiment(photos, splits, network.extractor, shared=False)
+    return experiment, network.head.logits(photos.x)[experiment.valid_rows]

@@ -1,14 +1,11 @@
 """The folder of a training under way, beside the model folder to be: its checkpoint, and what it was begun with.
 
-It goes when the model folder is there, unless its checkpoint is kept (`going_on.py`). Where it is still there at the
-next call, that training was broken off: it is resumed if asked for and if nothing that matters has changed, and never
-thrown away without a word.
+It goes when the model folder is there, unless its checkpoint is kept for more epochs (`keep_checkpoint`). Where it is
+still there at the next call, that training was broken off. It is resumed if asked for and if nothing that matters has
+changed, and never thrown away without a word. No other model is replaced by a training that goes on: a note says which
+model a kept checkpoint came to.
 
-A finished training's checkpoint, kept where the user asked for it: what more epochs go on from.
-
-It lies in the folder of the training, with a note of the model that it came to: no other model is replaced.
-
-The learning rate that a trial found, kept beside the checkpoint: a training that is resumed goes on with it.
+A learning rate that a trial found is kept beside the checkpoint: a training that is resumed goes on with it.
 """
 
 import hashlib
@@ -28,10 +25,9 @@ from whatsit.errors import WhatsitError
 from whatsit.files import plain_os_errors, write_atomically
 from whatsit.notices import kept_if_interrupted, notice
 from whatsit.progress import ProgressReporter
-from whatsit.training.experiment import TrainingSet
+from whatsit.training.experiment import Experiment
 from whatsit.training.history import History
 from whatsit.training.save import data_fingerprint
-from whatsit.training.splits import Splits
 
 if TYPE_CHECKING:
     from whatsit.training.network.learner import Task
@@ -109,13 +105,14 @@ def alone(work: Path, doing: str) -> Iterator[None]:
             shutil.rmtree(work, ignore_errors=True)
 
 
-def training_identity(photos: TrainingSet, splits: Splits, options: TrainOptions) -> Mapping[str, object]:
+def training_identity(experiment: Experiment, options: TrainOptions) -> Mapping[str, object]:
     """All that the weights of a training depend on."""
+    photos = experiment.photos
     chosen = asdict(options)
     network = chosen.pop("network")
     given = {"version": __version__, "classes": photos.dataset.classes, "photos": data_fingerprint(photos)}
     read = {"bands": options.limits.bands, "page": options.limits.page}
-    values = {**given, "splits": list(splits.names), **chosen, **network, **read}
+    values = {**given, "splits": list(experiment.splits.names), **chosen, **network, **read}
     kept = {name: value for name, value in values.items() if name not in MAY_CHANGE}
     plain: dict[str, object] = json.loads(json.dumps(kept, default=sorted))
     return plain

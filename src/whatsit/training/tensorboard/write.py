@@ -21,9 +21,10 @@ from whatsit.machine import cores
 from whatsit.progress import ProgressReporter
 from whatsit.training.calibration import in_turn, log_loss, softmax
 from whatsit.training.experiment import TrainingSet
-from whatsit.training.heads import TrainingData
+from whatsit.training.fitted import Fitted
 from whatsit.training.network.architectures import Recipe
 from whatsit.training.network.build import Built
+from whatsit.training.probe import FittedProbe
 from whatsit.training.save import SaveRequest
 from whatsit.training.selection import trace
 from whatsit.training.splits import shares
@@ -105,39 +106,44 @@ def _write_end(events: "Events", work: SaveRequest) -> None:
     from whatsit.training.tensorboard import tags
     from whatsit.training.tensorboard.events import begin, end
 
-    fitted, selected = work.fitted, work.fitted.selected
+    fitted = work.fitted
     values = _values(work.options, work.extractor.name, work.extractor.preprocessing)
-    probe = work.options.method == "probe"
-    begin(events, values | ({"head": work.options.head, "strength": selected.regularization} if probe else {}))
-    last = _write_course(events, work) if probe else fitted.history.epochs[-1].number if fitted.history else 0
-    labels = work.photos.labels[work.splits.train][selected.held_out_rows]
-    loss = selected.losses.get(selected.regularization, log_loss(selected.held_out_logits, labels))
-    accuracy = float((selected.held_out_logits.argmax(axis=1) == labels).mean())
+    labels = fitted.experiment.train_labels[fitted.held_out_rows]
+    loss = log_loss(fitted.held_out_logits, labels)
+    if isinstance(fitted, FittedProbe):
+        values |= {"head": work.options.head, "strength": fitted.selected.regularization}
+        loss = fitted.selected.losses[fitted.selected.regularization]
+    begin(events, values)
+    last = _write_course(events, fitted) if isinstance(fitted, FittedProbe) else _epochs(fitted)
+    accuracy = float((fitted.held_out_logits.argmax(axis=1) == labels).mean())
     events.scalar(tags.FINAL_VALID_LOSS, loss, last)
     events.scalar(tags.FINAL_VALID_ACCURACY, accuracy, last)
     events.scalar(tags.FINAL_TEST_ACCURACY, work.test_results.evaluation.accuracy.value, last)
     end(events)
 
 
-def _write_course(events: "Events", work: SaveRequest) -> int:
+def _epochs(fitted: Fitted) -> int:
+    """How many there were."""
+    return fitted.history.epochs[-1].number if fitted.history else 0
+
+
+def _write_course(events: "Events", fitted: FittedProbe) -> int:
     """Curves, confusions and the worst photos of a probe; gives the last step. Valid photos are the held-out ones."""
     from whatsit.training.tensorboard import tags
     from whatsit.training.tensorboard.confusion import confusion, draw_confusion
     from whatsit.training.tensorboard.events import write_course
     from whatsit.training.tensorboard.highest_loss import SIDE, draw_worst, worst_rows, wrong_of
 
-    photos, splits, selected, options = work.photos, work.splits, work.fitted.selected, work.options
-    names = photos.dataset.classes
-    data = TrainingData(photos.x[splits.train], photos.labels[splits.train], len(names), options.balance, options.seed)
-    steps = trace(data, selected.regularization, splits.cv[0], options.head)
+    splits, names = fitted.experiment.splits, fitted.experiment.classes
+    steps = trace(fitted.data, fitted.selected.regularization, splits.cv[0], fitted.options.head)
     write_course(events, steps)
     last = steps[-1].iteration if steps else 0
-    labels = data.labels[selected.held_out_rows]
-    p = softmax(selected.held_out_logits, selected.temperature)
+    labels = fitted.data.labels[fitted.held_out_rows]
+    p = softmax(fitted.held_out_logits, fitted.temperature)
     counts = confusion(labels, p.argmax(axis=1), len(names))
     events.image(tags.CONFUSION, draw_confusion(counts, names, "held-out photos"), last)
     worst = worst_rows(labels, p)
-    small = _photos(work, splits.train[selected.held_out_rows[worst]], SIDE)
+    small = _photos(fitted, splits.train[fitted.held_out_rows[worst]], SIDE)
     shown = [
         wrong_of(np.asarray(photo), int(labels[i]), p[i], names)
         for i, photo in zip(worst, small, strict=True)
@@ -147,14 +153,14 @@ def _write_course(events: "Events", work: SaveRequest) -> int:
     return last
 
 
-def _photos(work: SaveRequest, rows: NDArray[np.int64], side: int) -> list[Image.Image | None]:
+def _photos(fitted: Fitted, rows: NDArray[np.int64], side: int) -> list[Image.Image | None]:
     """Small; None where one has gone since."""
-    seen = work.extractor.preprocessing
-    limits = seen.reading(work.options.limits)
+    seen, records = fitted.extractor.preprocessing, fitted.experiment.photos.records
+    limits = seen.reading(fitted.options.limits)
 
     def load(row: int) -> Image.Image | None:
         try:
-            return small_photo(work.photos.records[row].uri, side, limits, seen.value_range)
+            return small_photo(records[row].uri, side, limits, seen.value_range)
         except ImageError:
             return None
 
@@ -167,10 +173,10 @@ def _points(work: SaveRequest) -> "Points":
     from whatsit.training.tensorboard.events import MOST, SIDE, Points
 
     photos, splits, fitted = work.photos, work.splits, work.fitted
-    apart = np.union1d(splits.test, splits.train[fitted.selected.held_out_rows])
+    apart = np.union1d(splits.test, splits.train[fitted.held_out_rows])
     mixed = np.random.default_rng(work.options.seed).permutation(apart)
     rows = mixed[in_turn(photos.labels[mixed])][:MOST]
-    p, names = fitted.out_of_sample[rows], photos.dataset.classes
+    p, names = work.predictions.out_of_sample[rows], photos.dataset.classes
     columns: dict[str, Sequence[str]] = {
         "label": [names[k] for k in photos.labels[rows]],
         "answer": [names[k] for k in p.argmax(axis=1)],
@@ -179,4 +185,4 @@ def _points(work: SaveRequest) -> "Points":
         "split": [splits.names[row] for row in rows],
         "photo": [Path(photos.records[row].uri).name for row in rows],
     }
-    return Points(photos.x[rows], columns, _photos(work, rows, SIDE))
+    return Points(photos.x[rows], columns, _photos(fitted, rows, SIDE))

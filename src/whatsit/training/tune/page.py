@@ -1,19 +1,16 @@
-"""A search as pictures: loss by trial, what matters most, and the loss at each value of each option.
+"""A search as one self-contained page in the report's look, and as a section of the best model's report.
 
-Losses far above the middle leave the frame, and stand at its top as triangles: one absurd learning rate would flatten
-all others. Trials that were given up are crosses, at the least loss that they had reached.
-
-The search as one self-contained page in the report's look, and its section in the report of the best model.
+The pictures are the loss by trial, what matters most, and the loss at each value of each option. Losses far above the
+middle leave the frame, and stand at its top as triangles: one absurd learning rate would flatten all others. Trials
+that were given up are crosses, at the least loss that they had reached.
 """
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import log10
 
 from markupsafe import Markup
 
-from whatsit.evaluation.report.content import Report
+from whatsit.evaluation.report.content import Report, Section
 from whatsit.evaluation.report.page import environment
 from whatsit.evaluation.report.svg import Axes, Ticks, nice_step, path, picture, tag, whole
 from whatsit.evaluation.report.words import count, nats, percent
@@ -175,33 +172,17 @@ def _told(summary: Summary, row: Row) -> str:
     return f"trial {summary.place(row)}: {end}; {options}"
 
 
-BEFORE = '<section id="making"'  # where the section goes in a report, and its link before that one
+def render_tuning(summary: Summary, test: Report, title: str, report: str) -> str:
+    """The page as HTML, UTF-8 text.
+
+    test: the report of the best model, on photos that chose nothing; report: its place, as a link from the page.
+    """
+    return _rendered("tuning.html.j2", {"test": test, "title": title, "report": report, **_context(summary)})
 
 
-LINK = '<a href="#making">'
-
-
-@dataclass(frozen=True)
-class Places:
-    """What the page says of the search besides its figures."""
-
-    title: str
-    report: str  # of the best model, as a link from the page
-    page: str  # the page, as a link from that report
-
-
-def render_tuning(summary: Summary, test: Report, places: Places) -> str:
-    """The page as HTML, UTF-8 text. test: the report of the best model, judged on photos that chose nothing."""
-    return _rendered("tuning.html.j2", {"test": test, **_context(summary, places)})
-
-
-def with_section(report: str, summary: Summary, places: Places) -> str:
-    """A rendered report with the search's two plots and a link to the page; as it was where it has no such place."""
-    if BEFORE not in report:
-        return report
-    section = _rendered("section.html.j2", _context(summary, places))
-    linked = report.replace(LINK, f'<a href="#tuning">Search</a>\n    {LINK}', 1)
-    return re.sub(re.escape(BEFORE), lambda found: f"{section}\n{found[0]}", linked, count=1)
+def report_section(summary: Summary, page: str) -> Section:
+    """The search in the best model's report: two plots and a link to the page."""
+    return Section("tuning", "Search", _rendered("section.html.j2", {"page": page, **_context(summary)}))
 
 
 def _rendered(template: str, context: Mapping[str, object]) -> str:
@@ -211,11 +192,10 @@ def _rendered(template: str, context: Mapping[str, object]) -> str:
     return made.get_template(template).render(context)
 
 
-def _context(summary: Summary, places: Places) -> dict[str, object]:
+def _context(summary: Summary) -> dict[str, object]:
     slices: list[Markup] = [slice_chart(summary, name) for name in summary.ranges]
     return {
         "summary": summary,
-        "places": places,
         "history": history_chart(summary),
         "importance": importance_chart(summary) if summary.importances else None,
         "few": FEW,

@@ -1,6 +1,6 @@
-"""The search from photos to the best trial's model folder.
+"""Searches for the options that a network learns best with: from photos to the best trial's model folder.
 
-    field → space → trials, here or in processes → summary → the best taught again → model, page, figures
+    shared experiment → space → trials, here or in processes → summary → the best fitted again → model, page, figures
 
 A journal beside the output holds all that was found. So what was broken off, at whatever moment, goes on from there
 when it is called again, and with more trials a search that had ended goes on, too.
@@ -27,16 +27,16 @@ from whatsit.files import check_results, plain_os_errors, write_atomically, writ
 from whatsit.model.format import FILES
 from whatsit.notices import kept_if_interrupted
 from whatsit.progress import ProgressReporter, no_progress
-from whatsit.training.compare.field import find_field
+from whatsit.training.compare.field import shared_experiment
 from whatsit.training.compare.result import pair_of, test_of
-from whatsit.training.compare.run import refitted
-from whatsit.training.compare.trial import made_from
-from whatsit.training.network.build import check_networks
+from whatsit.training.compare.trial import made_from, refit
+from whatsit.training.fitted import Run
+from whatsit.training.methods import method_of
 from whatsit.training.network.resume import training_identity, unfinished
 from whatsit.training.preparation import with_depth
-from whatsit.training.run import Trained, TrainRequest
+from whatsit.training.run import Trained, TrainRequest, finish
 from whatsit.training.tensorboard.write import check
-from whatsit.training.tune.page import Places, render_tuning, with_section
+from whatsit.training.tune.page import render_tuning, report_section
 from whatsit.training.tune.space import Choice, space_of
 from whatsit.training.tune.study import best_of
 from whatsit.training.tune.summary import Summary, train_command
@@ -120,12 +120,12 @@ def tune(
 
 
 def _check(options: TuneOptions) -> None:
-    if options.train.method == "probe":
+    if not method_of(options.train).network:
         raise WhatsitError(
             "a probe finds its only option by itself. Search for a network's: --method finetune or scratch"
         )
     check(options.train)
-    check_networks(options.train)
+    method_of(options.train).check(options.train)
     if find_spec("optuna") is None:
         raise MissingExtraError("optuna", "networks")
     if options.trials < 1 or options.processes < 1:
@@ -149,19 +149,18 @@ def _search(
 ) -> "Search":
     from whatsit.training.tune.trial import Search
 
-    fixed = options.train
-    field = find_field(dataset, {"": fixed}, cache_folder(cache), progress)
-    (split,) = field.splits.cv
-    resize_mode = field.resize_mode_of(fixed)
+    fixed, place = options.train, cache_folder(cache)
+    experiment = shared_experiment(dataset, {"": fixed}, place, progress)
+    mode = experiment.extractor.preprocessing.resize_mode
     with progress("preparing the search", None):
-        space = space_of(options.search, fixed, field.classes, len(split.train), resize_mode)
+        space = space_of(options.search, fixed, len(experiment.classes), len(experiment.fold.train), mode)
     until = math.inf if options.max_seconds is None else start + options.max_seconds
-    return Search(field, space, fixed, file, options.trials, until)
+    return Search(experiment, space, fixed, file, place, options.trials, until)
 
 
 def _begun(search: "Search") -> Mapping[str, object]:
     """All that the trials have in common, as JSON gives it back."""
-    fixed = made_from(search.fixed, search.field)
+    fixed = made_from(search.fixed, search.experiment)
     ranges = {
         name: list(r.values) if isinstance(r, Choice) else [r.low, r.high] for name, r in search.space.ranges.items()
     }
@@ -205,9 +204,9 @@ def _summary(search: "Search", study: "Study", data: str, progress: ProgressRepo
         method=search.fixed.method,
         rows=rows,
         ranges=search.space.ranges,
-        photos=len(search.field.valid_labels),
+        photos=len(search.experiment.valid_labels),
         pair=pair,
-        test=test_of(search.field.valid_units),
+        test=test_of(search.experiment.valid_units),
         importances=study.importances(),
         command=train_command(data, search.options(best)),
     )
@@ -224,29 +223,27 @@ def _published(search: "Search", study: "Study", target: _Target, progress: Prog
     with plain_os_errors(target.folder):
         target.folder.mkdir(parents=True, exist_ok=True)
         file.unlink(missing_ok=True)
-    trained = _taught_again(search, summary, target, progress)
+    trained = _fitted_again(search, summary, target, progress)
     return _written(summary, trained, target)
 
 
-def _taught_again(search: "Search", summary: Summary, target: _Target, progress: ProgressReporter) -> Trained:
+def _fitted_again(search: "Search", summary: Summary, target: _Target, progress: ProgressReporter) -> Trained:
+    """The model folder of the best trial's options; its report has a section on the search."""
     from whatsit.training.tune.trial import trial_of
 
     options: TrainOptions = search.options(summary.best)
     won = trial_of(search, summary.best, "the best trial", progress)
-    order = TrainRequest(options, target.folder / MODEL, target.data, overwrite=True, progress=progress)
-    begun = training_identity(search.field.photos, search.field.splits, options)
+    section = report_section(summary, f"../{PAGE}")
+    request = TrainRequest(target.folder / MODEL, target.data, overwrite=True, progress=progress, sections=(section,))
+    begun = training_identity(search.experiment, options)
     with unfinished(search.place("again", options), begun, resume=True, overwrite=True) as training:
-        return refitted(won, search.field, order, training)
+        return finish(refit(won, options, search.experiment, Run(search.cache, training, progress)), request)
 
 
 def _written(summary: Summary, trained: Trained, target: _Target) -> Tuned:
-    """Page and figures, and the search's section in the model's report; figures come last."""
+    """Page and figures; figures come last."""
     folder = target.folder
-    places = Places(target.title, report=f"{MODEL}/{FILES.report}", page=f"../{PAGE}")
-    report = folder / places.report
-    shown = with_section(report.read_text(encoding="utf-8"), summary, places)
-    write_atomically(report, shown.encode("utf-8", "backslashreplace"))
-    page = render_tuning(summary, trained.report, places)
+    page = render_tuning(summary, trained.report, target.title, f"{MODEL}/{FILES.report}")
     write_atomically(folder / PAGE, page.encode("utf-8", "backslashreplace"))
     figures = {**summary.to_dict(), "model": str(trained.folder), "test": trained.figures}
     write_json(folder / FIGURES, figures)

@@ -1,6 +1,6 @@
-"""One trial of a search: the options that were asked for, taught and measured, or given up.
+"""One trial of a search: a network is fitted with the options that the study asks for, and measured, or given up.
 
-Figures are kept of every trial, networks of none: the best is taught again on more photos.
+Figures are kept of every trial, networks of none: the best is fitted again on more photos.
 """
 
 import shutil
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from whatsit.config import TrainOptions
 from whatsit.errors import DivergedError, OutOfMemoryError, WhatsitError
 from whatsit.progress import ProgressReporter
-from whatsit.training.compare.field import Field
 from whatsit.training.compare.trial import Trial, keep, kept, key_of, run_trial
+from whatsit.training.experiment import Experiment
+from whatsit.training.fitted import Run
 from whatsit.training.network.resume import SUFFIX, training_identity, unfinished
 from whatsit.training.tune.space import Space
 from whatsit.training.tune.study import Asked, GivenUp, Row, Study
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
 class Search:
     """What all trials have in common, wherever they run."""
 
-    field: Field
+    experiment: Experiment
     space: Space
     fixed: TrainOptions
     file: Path  # the study's journal
+    cache: Path
     trials: int
     until: float  # seconds since 1970; no trial is begun later
 
@@ -48,7 +50,7 @@ class Search:
 
     def place(self, name: str, options: TrainOptions) -> Path:
         """A folder of the work, named after all that its content depends on: never another search's."""
-        return self.work / f"{name}-{key_of(options, self.field)}"
+        return self.work / f"{name}-{key_of(options, self.experiment)}"
 
     def figures(self, row: Row | Asked) -> Path:
         """The folder of a complete trial's figures."""
@@ -64,7 +66,7 @@ def run_asked(search: Search, study: Study, asked: Asked, progress: ProgressRepo
     place = search.place(asked.place, options)
     start = time.monotonic()
     try:
-        trial = _taught(search, options, place, progress, prune)
+        trial = _fitted(search, options, place, progress, prune)
     except (GivenUp, WhatsitError) as error:
         why = _why(error)
         if why is None:
@@ -77,14 +79,14 @@ def run_asked(search: Search, study: Study, asked: Asked, progress: ProgressRepo
         _complete(study, asked, trial)
 
 
-def _taught(
+def _fitted(
     search: Search, options: TrainOptions, place: Path, progress: ProgressReporter, *callbacks: "Callback"
 ) -> Trial:
     """From the checkpoint where it was broken off before."""
-    field = search.field
-    begun = training_identity(field.photos, field.splits, options)
+    begun = training_identity(search.experiment, options)
     with unfinished(place, begun, resume=True, overwrite=True) as training:
-        return run_trial(place.name, options, field, training, progress, callbacks)
+        run = Run(search.cache, training, progress, callbacks)
+        return run_trial(place.name, options, search.experiment, run)
 
 
 def _why(error: Exception) -> str | None:
@@ -112,6 +114,6 @@ def trial_of(search: Search, row: Row, name: str, progress: ProgressReporter) ->
     folder = search.figures(row)
     found = kept(name, folder)
     if found is None:
-        found = replace(_taught(search, search.options(row), folder, progress), name=name)
+        found = replace(_fitted(search, search.options(row), folder, progress), name=name)
         keep(found, folder)
     return found
