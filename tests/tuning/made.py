@@ -7,8 +7,8 @@ from pathlib import Path
 
 from whatsit.config import NetworkOptions, TrainOptions, TuneOptions
 from whatsit.training.tune.space import Choice, Rate, Space, Values
-from whatsit.training.tune.study import WORSE, Fact, Row, Study
-from whatsit.training.tune.summary import Summary
+from whatsit.training.tune.study import Study
+from whatsit.training.tune.summary import WORSE, Fact, Row, Summary
 
 TRIALS = 3  # of the search that is run
 SPACE = Space(

@@ -12,7 +12,7 @@ from whatsit.errors import WhatsitError
 from whatsit.progress import no_progress
 from whatsit.training.tune import run
 from whatsit.training.tune.run import tune
-from whatsit.training.tune.trial import run_asked
+from whatsit.training.tune.trials import run_asked
 
 pytestmark = pytest.mark.slow
 

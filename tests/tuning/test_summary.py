@@ -2,12 +2,15 @@
 
 import json
 import math
+import subprocess
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from patience import PATIENCE
 
 from tuning.made import row, summary_of
 from whatsit.training.compare.result import Pair
@@ -95,3 +98,16 @@ def test_the_report_has_a_section_on_the_search() -> None:
 def test_numbers_that_are_none_are_not_json() -> None:
     odd = replace(row(1, 1.0), epoch_losses={1: math.inf, 2: 1.0})
     assert summary_of(odd).to_dict()["trials"][0]["epoch_losses"] == {"2": 1.0}  # type: ignore[index]
+
+
+def test_without_optuna_the_search_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['optuna'] = None\n"
+        "import whatsit, whatsit.training.tune.terminal\n"
+        "import importlib.util; found = importlib.util.find_spec\n"
+        "whatsit.training.tune.run.find_spec = lambda name: None if name == 'optuna' else found(name)\n"
+        "try: whatsit.tune('nowhere')\n"
+        "except whatsit.WhatsitError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE)
+    assert "pip install 'whatsit[networks]'" in done.stdout

@@ -18,7 +18,7 @@ from whatsit.cli.reading import chosen_reading, tell_classes
 from whatsit.config import TrainOptions
 
 if TYPE_CHECKING:
-    from whatsit.training.tune.workers import SearchProgress
+    from whatsit.training.tune.trials import SearchProgress
 
 OWN = ("data", "output", "force", "method", "max_seconds", "as_json")  # that train has otherwise, or not at all
 HELP = {  # where train's would say more than is true of a network

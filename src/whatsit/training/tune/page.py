@@ -16,8 +16,7 @@ from whatsit.evaluation.report.svg import Axes, Ticks, nice_step, path, picture,
 from whatsit.evaluation.report.words import count, nats, percent
 from whatsit.training.compare.result import duration
 from whatsit.training.tune.space import Choice, Rate, Value
-from whatsit.training.tune.study import WORSE, Row
-from whatsit.training.tune.summary import FEW, Summary, running_best
+from whatsit.training.tune.summary import FEW, WORSE, Row, Summary, running_best
 
 SIZE = (420.0, 328.0)
 

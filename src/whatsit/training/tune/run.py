@@ -38,13 +38,11 @@ from whatsit.training.run import Trained, TrainRequest, finish
 from whatsit.training.tensorboard.write import check
 from whatsit.training.tune.page import render_tuning, report_section
 from whatsit.training.tune.space import Choice, space_of
-from whatsit.training.tune.study import best_of
-from whatsit.training.tune.summary import Summary, train_command
+from whatsit.training.tune.summary import Summary, best_of, train_command
 
 if TYPE_CHECKING:
     from whatsit.training.tune.study import Study
-    from whatsit.training.tune.trial import Search
-    from whatsit.training.tune.workers import SearchProgress
+    from whatsit.training.tune.trials import Search, SearchProgress
 
 SUFFIX, JOURNAL = ".tuning", "study.journal"
 MODEL, PAGE, FIGURES = "model", "tuning.html", "tuning.json"
@@ -147,7 +145,7 @@ def _search(
     progress: ProgressReporter,
     start: float,
 ) -> "Search":
-    from whatsit.training.tune.trial import Search
+    from whatsit.training.tune.trials import Search
 
     fixed, place = options.train, cache_folder(cache)
     experiment = shared_experiment(dataset, {"": fixed}, place, progress)
@@ -169,7 +167,7 @@ def _begun(search: "Search") -> Mapping[str, object]:
 
 
 def _run(search: "Search", study: "Study", processes: int, on_progress: "Callable[[SearchProgress], None]") -> None:
-    from whatsit.training.tune.workers import search_here, search_in_processes
+    from whatsit.training.tune.trials import search_here, search_in_processes
 
     if processes == 1:
         search_here(search, study, on_progress)
@@ -189,7 +187,7 @@ def _after_others(search: "Search", study: "Study", progress: ProgressReporter) 
 
 
 def _summary(search: "Search", study: "Study", data: str, progress: ProgressReporter) -> Summary:
-    from whatsit.training.tune.trial import trial_of
+    from whatsit.training.tune.trials import trial_of
 
     rows = tuple(study.rows())
     best, defaults = best_of(rows), next((row for row in rows if row.defaults), None)
@@ -229,7 +227,7 @@ def _published(search: "Search", study: "Study", target: _Target, progress: Prog
 
 def _fitted_again(search: "Search", summary: Summary, target: _Target, progress: ProgressReporter) -> Trained:
     """The model folder of the best trial's options; its report has a section on the search."""
-    from whatsit.training.tune.trial import trial_of
+    from whatsit.training.tune.trials import trial_of
 
     options: TrainOptions = search.options(summary.best)
     won = trial_of(search, summary.best, "the best trial", progress)

@@ -1,21 +1,20 @@
-"""Trials that have ended, as plain values: what the page, the terminal and programs are told. It needs no Optuna.
-
-Optuna's journal: a file of JSON lines that processes append to in turn. It survives a kill at any moment.
-
-Optuna's own lock outlives a process that was killed by half a minute, and its reader stops at half a line. Here the
-system takes the lock back with the process, and half a line is dropped.
-
-Optuna's study, which several processes share: which options to try next, and which trial to give up.
+"""Optuna's study, which several processes share: which options to try next, and which trial to give up.
 
 What is tried next hangs on the seed and on the trials before it, not on when a search was broken off. A trial whose
 process is gone is not counted: its options are tried again, from its checkpoint where there is one.
+
+The study lies in Optuna's journal, a file of JSON lines that processes append to in turn. It survives a kill at any
+moment. Optuna's own lock outlives a process that was killed by half a minute, and its reader stops at half a line. Here
+the system takes the lock back with the process, and half a line is dropped.
+
+This is the one module that imports Optuna.
 """
 
 import json
 import math
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,47 +33,7 @@ from optuna.trial import FrozenTrial, TrialState
 from whatsit.errors import WhatsitError
 from whatsit.files import plain_os_errors
 from whatsit.training.tune.space import Choice, Range, Space, Values
-
-Fact = float | int | str | None
-
-
-WORSE = "worse than half of the earlier trials at the same epoch"
-
-
-class GivenUp(Exception):  # noqa: N818 (no error: a trial's way to end)
-    """Raised within a trial that is not worth its time."""
-
-    def __init__(self, epochs: int) -> None:
-        super().__init__(WORSE)
-        self.epochs = epochs
-
-
-@dataclass(frozen=True)
-class Row:
-    """One trial."""
-
-    number: int  # as Optuna counts, those that were broken off too
-    values: Values
-    loss: float | None  # calibrated log loss on valid, in nats; None where it was given up
-    facts: Mapping[str, Fact]  # accuracy, epochs, seconds, and why it was given up
-    defaults: bool  # the method's own options
-    epoch_losses: Mapping[int, float]  # calibrated, on valid, by epoch
-
-    @property
-    def pruned(self) -> bool:
-        return self.loss is None
-
-    def figure(self, name: str) -> float | None:
-        """A fact that is a number, or None."""
-        value = self.facts.get(name)
-        return float(value) if isinstance(value, (int, float)) else None
-
-
-def best_of(rows: Sequence[Row]) -> Row | None:
-    """The complete trial of least loss; of equals the first."""
-    complete = [row for row in rows if row.loss is not None]
-    return min(complete, key=lambda row: row.loss or 0.0, default=None)
-
+from whatsit.training.tune.summary import Fact, Row
 
 GUARD = ".guard"  # beside the journal
 

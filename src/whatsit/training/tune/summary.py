@@ -1,6 +1,7 @@
-"""Options of a training → the `whatsit train` command that asks for them again.
+"""What came of a search: its trials, the best of them, and in sentences whether it beats the method's own options.
 
-What came of a search: its trials, the best of them, and in sentences whether it beats the method's own options.
+Trials are plain values here, and Optuna is not needed. `train_command` gives the command that trains with the options
+of the best one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,8 +13,7 @@ from whatsit.evaluation.intervals import CHANCE, MCNEMAR
 from whatsit.evaluation.report.words import NBSP, count, nats, percent, points
 from whatsit.text import as_option, shell_quoted
 from whatsit.training.compare.result import Pair
-from whatsit.training.tune.space import Range, spelled
-from whatsit.training.tune.study import Row, best_of
+from whatsit.training.tune.space import Range, Values, spelled
 
 PLAIN = ("backbone", "weights", "resize_mode", "device", "target_precision", "valid", "test", "seed")
 
@@ -70,6 +70,47 @@ def _option(name: str, value: object) -> str:
     if isinstance(value, tuple):
         return f"--{flag} {','.join(map(str, value)) or 'none'}"
     return f"--{flag} {shell_quoted(str(value))}"
+
+
+Fact = float | int | str | None
+
+
+WORSE = "worse than half of the earlier trials at the same epoch"
+
+
+class GivenUp(Exception):  # noqa: N818 (no error: a trial's way to end)
+    """Raised within a trial that is not worth its time."""
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__(WORSE)
+        self.epochs = epochs
+
+
+@dataclass(frozen=True)
+class Row:
+    """One trial."""
+
+    number: int  # as Optuna counts, those that were broken off too
+    values: Values
+    loss: float | None  # calibrated log loss on valid, in nats; None where it was given up
+    facts: Mapping[str, Fact]  # accuracy, epochs, seconds, and why it was given up
+    defaults: bool  # the method's own options
+    epoch_losses: Mapping[int, float]  # calibrated, on valid, by epoch
+
+    @property
+    def pruned(self) -> bool:
+        return self.loss is None
+
+    def figure(self, name: str) -> float | None:
+        """A fact that is a number, or None."""
+        value = self.facts.get(name)
+        return float(value) if isinstance(value, (int, float)) else None
+
+
+def best_of(rows: Sequence[Row]) -> Row | None:
+    """The complete trial of least loss; of equals the first."""
+    complete = [row for row in rows if row.loss is not None]
+    return min(complete, key=lambda row: row.loss or 0.0, default=None)
 
 
 FEW = 20  # complete trials; with fewer, which option matters is a guess
