@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from board.reading import END, START, pictures, settings, steps, values
 from whatsit.api import train
 from whatsit.config import NetworkOptions, TrainOptions
-from whatsit.training.history import History
+from whatsit.training.fitted import History
 from whatsit.training.network.architectures import architecture
 from whatsit.training.network.batches import Batches
 from whatsit.training.network.cnn import build_cnn

@@ -8,7 +8,7 @@ from whatsit.evaluation.figures import Figure
 from whatsit.evaluation.intervals import share_interval
 from whatsit.training.compare.result import Comparison
 from whatsit.training.compare.trial import Trial
-from whatsit.training.history import Epoch, History
+from whatsit.training.fitted import Epoch, History
 
 HISTORY = History((Epoch(1, 0.7, 0.5, 0.6, 0.6, 0.003, 2.0, 50.0),), 1, "all 1 epochs done", augmented=True)
 

@@ -18,7 +18,7 @@ from patience import PATIENCE
 from whatsit.config import NetworkOptions, TrainOptions
 from whatsit.errors import WhatsitError
 from whatsit.training.compare.run import Compared, compare
-from whatsit.training.history import INTERRUPTED
+from whatsit.training.fitted import INTERRUPTED
 from whatsit.training.network import build
 from whatsit.training.network import method as arrange
 from whatsit.training.network import method as teach

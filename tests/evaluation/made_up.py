@@ -14,7 +14,7 @@ from whatsit.evaluation.metrics import evaluate
 from whatsit.evaluation.report.advice import suggest
 from whatsit.evaluation.report.content import DataFigures, ForeignPhotos, LeftOut, Photo, Report
 from whatsit.evaluation.report.words import headline
-from whatsit.training.history import Epoch, History
+from whatsit.training.fitted import Epoch, History
 
 Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]

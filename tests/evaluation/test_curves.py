@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from whatsit.evaluation.report.curves import POINTED, accuracy_chart, loss_chart
 from whatsit.evaluation.report.svg import from_zero, nice_step, to_hundred, whole
-from whatsit.training.history import Epoch, History
+from whatsit.training.fitted import Epoch, History
 
 from .made_up import history, history_of
 

@@ -15,7 +15,7 @@ from whatsit.evaluation.metrics import evaluate
 from whatsit.evaluation.report.charts import DARK, SHADES, shown_classes
 from whatsit.evaluation.report.content import Leak, Report, Seen, Target
 from whatsit.evaluation.report.page import render_report
-from whatsit.training.history import History
+from whatsit.training.fitted import History
 
 from .made_up import HOSTILE, history, names, predictions, report
 

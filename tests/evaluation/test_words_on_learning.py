@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whatsit.evaluation.report.learning import how_it_learned, lesson
-from whatsit.training.history import NO_NUMBER, Epoch, History
+from whatsit.training.fitted import NO_NUMBER, Epoch, History
 
 from .made_up import history_of, report
 

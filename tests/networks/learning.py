@@ -8,7 +8,7 @@ import torch
 from steps.made import picture
 
 from whatsit.progress import Advance
-from whatsit.training.history import History
+from whatsit.training.fitted import History
 from whatsit.training.network.architectures import CNN
 from whatsit.training.network.batches import Batches
 from whatsit.training.network.cnn import build_cnn

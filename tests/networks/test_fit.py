@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch import Callback
 
 from whatsit.errors import WhatsitError
-from whatsit.training.history import Epoch
+from whatsit.training.fitted import Epoch
 from whatsit.training.network.callbacks import CHECKPOINT, OUTCOME
 from whatsit.training.network.cnn import build_cnn
 from whatsit.training.network.learner import Task, scores

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from whatsit.errors import WhatsitError
-from whatsit.training.history import Epoch
+from whatsit.training.fitted import Epoch
 from whatsit.training.network.callbacks import CHECKPOINT, OUTCOME, Record, Stop
 from whatsit.training.network.processes import _why, advance_across, listening, raised_flag
 

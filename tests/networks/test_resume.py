@@ -18,7 +18,7 @@ from patience import PATIENCE
 
 from whatsit.errors import WhatsitError
 from whatsit.progress import Advance
-from whatsit.training.history import History
+from whatsit.training.fitted import History
 from whatsit.training.network.callbacks import CHECKPOINT, OUTCOME
 from whatsit.training.network.learner import Task
 from whatsit.training.network.modules import Network

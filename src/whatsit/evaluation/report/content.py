@@ -8,7 +8,7 @@ from whatsit.evaluation.figures import Answered, Evaluation
 from whatsit.evaluation.intervals import GroupFigures
 
 if TYPE_CHECKING:
-    from whatsit.training.history import History
+    from whatsit.training.fitted import History
 
 
 @dataclass(frozen=True)

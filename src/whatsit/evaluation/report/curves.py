@@ -16,7 +16,7 @@ from whatsit.evaluation.report.svg import Axes, Ticks, from_zero, path, picture,
 from whatsit.evaluation.report.words import count, nats, percent
 
 if TYPE_CHECKING:
-    from whatsit.training.history import Epoch, History
+    from whatsit.training.fitted import Epoch, History
 
 SIZE = (420.0, 328.0)
 POINTED = 30  # epochs; the points of more run into one another

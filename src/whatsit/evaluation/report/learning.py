@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from whatsit.evaluation.report.words import count, nats, out_of_100
 
 if TYPE_CHECKING:
-    from whatsit.training.history import Epoch, History
+    from whatsit.training.fitted import Epoch, History
 
 
 FEW = 4  # epochs; fewer have no two stretches of two epochs to compare

@@ -35,8 +35,7 @@ from whatsit.files import write_atomically
 from whatsit.model.export import export_graph
 from whatsit.training.calibration import log_loss, softmax
 from whatsit.training.experiment import Experiment
-from whatsit.training.fitted import Earlier, Fitted, Run
-from whatsit.training.history import Epoch, History
+from whatsit.training.fitted import Earlier, Epoch, Fitted, History, Run
 from whatsit.training.methods import method_of
 from whatsit.training.network.resume import training_identity
 

@@ -18,7 +18,7 @@ from whatsit.files import left_over, written_atomically
 from whatsit.notices import notice
 from whatsit.progress import Advance
 from whatsit.training.calibration import calibrated_losses
-from whatsit.training.history import INTERRUPTED, NO_NUMBER, Epoch
+from whatsit.training.fitted import INTERRUPTED, NO_NUMBER, Epoch
 from whatsit.training.network.batches import Batch
 from whatsit.training.network.learner import Learner
 from whatsit.training.network.modules import Losses, Network, Start, clearly_worse

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from whatsit.model.heads import LinearHead
 from whatsit.training.calibration import calibrated_losses, log_loss
+from whatsit.training.fitted import Epoch
 from whatsit.training.heads import HEAD_TYPES, TrainingData
-from whatsit.training.history import Epoch
 from whatsit.training.network.augment.augmentation import Augmentation
 from whatsit.training.network.batches import Batches
 from whatsit.training.network.modules import Network, Start, augments, layout

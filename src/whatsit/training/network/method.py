@@ -31,8 +31,7 @@ from whatsit.training.experiment import (
     with_other_embeddings,
     with_vectors,
 )
-from whatsit.training.fitted import Earlier, Fitted, Predictions, Run, similarity_of, threshold_of
-from whatsit.training.history import History
+from whatsit.training.fitted import Earlier, Fitted, History, Predictions, Run, similarity_of, threshold_of
 from whatsit.training.network.build import Built, build_for, introduce
 from whatsit.training.network.resume import FIND, found_rate, with_rate
 from whatsit.training.splits import FOLDS, folds_of

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from whatsit.training.history import Epoch
+from whatsit.training.fitted import Epoch
 
 RGB = tuple[float, float, float]
 

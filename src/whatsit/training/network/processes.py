@@ -29,7 +29,7 @@ from whatsit.errors import WhatsitError
 from whatsit.machine import TOO_LITTLE, cores, keep_memory, says_too_little
 from whatsit.notices import notice
 from whatsit.progress import Advance
-from whatsit.training.history import INTERRUPTED
+from whatsit.training.fitted import INTERRUPTED
 
 SPAWN = multiprocessing.get_context("spawn")  # a fork of a process with PyTorch's threads may hang
 LOGGERS = ("lightning.pytorch", "lightning.fabric", "torch")

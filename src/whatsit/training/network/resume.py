@@ -26,7 +26,7 @@ from whatsit.files import plain_os_errors, write_atomically
 from whatsit.notices import kept_if_interrupted, notice
 from whatsit.progress import ProgressReporter
 from whatsit.training.experiment import Experiment
-from whatsit.training.history import History
+from whatsit.training.fitted import History
 from whatsit.training.save import data_fingerprint
 
 if TYPE_CHECKING:

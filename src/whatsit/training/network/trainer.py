@@ -24,7 +24,7 @@ from whatsit.errors import DivergedError, WhatsitError
 from whatsit.machine import cores
 from whatsit.notices import notice
 from whatsit.progress import Advance
-from whatsit.training.history import NO_NUMBER, Epoch, History
+from whatsit.training.fitted import NO_NUMBER, Epoch, History
 from whatsit.training.network.accelerators import ACCELERATORS, check_accelerator
 from whatsit.training.network.augment.augmentation import Augmentation
 from whatsit.training.network.callbacks import CHECKPOINT, OUTCOME, Keep, ProgressCallback, Record, Stop

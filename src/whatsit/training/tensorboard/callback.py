@@ -13,7 +13,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from numpy.typing import NDArray
 
 from whatsit.training.calibration import softmax
-from whatsit.training.history import Epoch
+from whatsit.training.fitted import Epoch
 from whatsit.training.network.batches import Batches
 from whatsit.training.network.callbacks import Record
 from whatsit.training.network.learner import Learner
