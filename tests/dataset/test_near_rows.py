@@ -7,9 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from whatsit.data.near import rows
-from whatsit.data.near import search as candidates
-from whatsit.data.near import search as find
+from whatsit.data.near import neighbours, rows, search
 from whatsit.data.near.rows import Table, some_rows
 from whatsit.data.near.search import Reduced, near_duplicates
 from whatsit.errors import DatasetError
@@ -64,8 +62,8 @@ def test_the_search_through_files_finds_the_same() -> None:
 @pytest.mark.usefixtures("on_disk")
 def test_more_photos_take_next_to_no_more_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before, 1.5 kB and more for each."""
-    monkeypatch.setattr(candidates, "_COSINES", 512 * 512)  # so that both are many tiles
-    monkeypatch.setattr(find, "cores", lambda: 1)  # how many blocks several threads hold at once is chance
+    monkeypatch.setattr(neighbours, "TILE", 512 * 512)  # so that both are many tiles
+    monkeypatch.setattr(search, "cores", lambda: 1)  # how many blocks several threads hold at once is chance
     peaks = []
     for n in (2_000, 5_000):
         vectors, thumbnails = (table(values) for values in photos(n))
