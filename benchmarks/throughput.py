@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from whatsit.config import DEFAULT_BACKBONE, Precision
 from whatsit.embedding.backbones.extractor import FeatureExtractor
 from whatsit.embedding.backbones.registry import feature_extractor
-from whatsit.embedding.devices import find_device
 from whatsit.embedding.embedder import Embedder
+from whatsit.embedding.engines.registry import find_engine
 from whatsit.embedding.session import open_session, run
 from whatsit.images.decode import load_with_thumbnail
 from whatsit.images.source import read_bytes
@@ -89,7 +89,7 @@ def alone(extractor: FeatureExtractor, photos: list[str]) -> tuple[Clock, Clock]
     pixels = decode_all(extractor, photos)
     decoded = Clock.now()
     session = open_session(extractor.graph, DEVICE, threads=1)
-    batch = find_device(DEVICE).batch
+    batch = find_engine(DEVICE).batch
     run(session, ["embedding"], np.stack(pixels[:batch]))  # the first call lays out memory
     begun = Clock.now()
     for at in range(0, len(pixels), batch):
@@ -100,7 +100,7 @@ def alone(extractor: FeatureExtractor, photos: list[str]) -> tuple[Clock, Clock]
 def bare_threads(extractor: FeatureExtractor, photos: list[str]) -> Clock:
     """Decode and infer all photos on all cores."""
     session = open_session(extractor.graph, DEVICE, threads=1)
-    batch = find_device(DEVICE).batch
+    batch = find_engine(DEVICE).batch
 
     def work(share: list[str]) -> None:
         for at in range(0, len(share), batch):

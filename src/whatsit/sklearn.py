@@ -24,9 +24,9 @@ from whatsit.data.near.search import near_duplicates
 from whatsit.data.split import assign_folds
 from whatsit.embedding.backbones.extractor import FeatureExtractor
 from whatsit.embedding.backbones.registry import feature_extractor, source_of
-from whatsit.embedding.devices import settle_precision
 from whatsit.embedding.embedder import Embedder, embed_images
 from whatsit.embedding.location import cache_folder
+from whatsit.embedding.precision import settle_precision
 from whatsit.embedding.session import Item
 from whatsit.errors import ImageError
 from whatsit.images.decode import THUMBNAIL

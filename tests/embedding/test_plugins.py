@@ -10,6 +10,7 @@ from plugins import Install
 import whatsit
 from whatsit.embedding.backbones.registry import feature_extractor, find_source
 from whatsit.errors import BackboneError
+from whatsit.training.run import Trained
 
 SOURCE = '''
 from whatsit.embedding.backbones.registry import BackboneRequest, BackboneSource
@@ -78,3 +79,54 @@ def test_its_names_are_told(installed: Install) -> None:
         *(True, True, True),
         False,
     ]
+
+
+ENGINE = '''
+import onnxruntime
+
+from whatsit.embedding.engines.registry import Engine
+
+
+
+
+class Counting:
+    """ONNX Runtime on the CPU, which says on stderr how many images it was given."""
+
+    def __init__(self, graph, threads):
+        self._session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+        self.get_inputs, self.get_outputs = self._session.get_inputs, self._session.get_outputs
+
+    def run(self, outputs, inputs):
+        import sys
+
+        print(f"counted {len(inputs['image'])}", file=sys.stderr)
+        return self._session.run(outputs, inputs)
+
+
+counting = Engine(open=Counting, is_available=lambda: True, package="whatsit-counting", batch=3, own_threads=True)
+absent = Engine(open=Counting, is_available=lambda: False, package="abacus", batch=3, own_threads=True)
+wrong = Engine(open=lambda graph, threads: 1 / 0, is_available=lambda: True, package="w", batch=3, own_threads=True)
+'''
+
+
+def test_a_package_adds_an_engine(installed: Install, small: Path, small_model: Trained) -> None:
+    photos = sorted(small.rglob("*.jpg"))[:4]
+    plain = process("predict", small_model.folder, *photos, "--json")
+    installed("whatsit-counting", ENGINE, engines={"counting": "counting", "absent": "absent", "wrong": "wrong"})
+    done = process("predict", small_model.folder, *photos, "--json", "--device", "counting")
+    assert done.code == 0, done.err
+    assert done.err.count("counted") > 0
+    assert [line["label"] for line in map(json.loads, done.out.splitlines())] == [
+        line["label"] for line in map(json.loads, plain.out.splitlines())
+    ]
+    refused = process("predict", small_model.folder, photos[0], "--device", "absent")
+    assert refused.code == 1
+    assert "device 'absent' needs the package abacus. Available here: cpu, counting, wrong" in refused.err
+    failed = process("predict", small_model.folder, photos[0], "--device", "wrong")
+    assert failed.code == 1
+    assert "device 'wrong' cannot load the graph: division by zero" in failed.err
+    helped = process("predict", "--help").out
+    assert "[cpu|cuda|coreml|openvino|absent|counting|wrong]" in " ".join(helped.split())
+    unknown = process("predict", small_model.folder, photos[0], "--device", "count")
+    assert unknown.code == 2
+    assert "Did you mean 'counting'?" in unknown.err

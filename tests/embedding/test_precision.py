@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from whatsit.embedding import devices as precision
-from whatsit.embedding.devices import (
+from whatsit.embedding import precision
+from whatsit.embedding.precision import (
     NATIVE,
     Settled,
     eight_bit_instruction,
@@ -27,7 +27,7 @@ from .samples import finish, start_python
 pytestmark = pytest.mark.slow
 
 LITE0 = "efficientnet-lite0"
-ASK = f"from whatsit.embedding.devices import settle_precision as s; print(*s('auto', '{LITE0}', 'cpu'), sep='|')"
+ASK = f"from whatsit.embedding.precision import settle_precision as s; print(*s('auto', '{LITE0}', 'cpu'), sep='|')"
 ZEN4 = "flags\t\t: fpu sse4_2 avx2 avx512f avx512bw avx512_vnni avx512_bitalg\n"
 HASWELL = "flags\t\t: fpu sse4_2 fma avx2\n"
 M_CLASS = "Features\t: fp asimd aes fphp asimdhp cpuid asimdrdm asimddp\n"

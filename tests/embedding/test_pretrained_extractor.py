@@ -25,9 +25,9 @@ from whatsit.embedding.backbones.extractor import FeatureExtractor
 from whatsit.embedding.backbones.names import exported_file
 from whatsit.embedding.backbones.registry import feature_extractor
 from whatsit.embedding.backbones.timm import Pretrained, load_pretrained
-from whatsit.embedding.devices import settle_precision
 from whatsit.embedding.embedder import Embedder
 from whatsit.embedding.location import cache_contents, clear_cache
+from whatsit.embedding.precision import settle_precision
 from whatsit.embedding.session import open_session, run
 from whatsit.embedding.source import ParquetSource, PhotoSource
 from whatsit.errors import BackboneError, MissingExtraError

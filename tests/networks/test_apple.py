@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from whatsit.cli import whatsit
-from whatsit.embedding.devices import find_device
+from whatsit.embedding.engines.registry import find_engine
 from whatsit.embedding.session import graph_device
 from whatsit.errors import BackboneError, WhatsitError
 from whatsit.training.network import accelerators
@@ -111,7 +111,7 @@ def test_onnx_runtime_does_not_run_there() -> None:
     """A network that is trained there is looked at on the processor."""
     assert graph_device("mps") == "cpu"
     with pytest.raises(BackboneError, match=r"^device 'mps' trains networks .* on a Mac there is also coreml$"):
-        find_device("mps")
+        find_engine("mps")
     shown = CliRunner().invoke(whatsit, ["train", "--help"]).output
     assert "mps" in shown
     assert "mps" not in CliRunner().invoke(whatsit, ["predict", "--help"]).output

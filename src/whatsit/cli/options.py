@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
+from whatsit.cli.devices import Device
 from whatsit.config import GROUP_BY_NAME, MOST_SEED, NEAR_COPIES, TrainOptions
-from whatsit.embedding.devices import DEVICES, TRAINS
+from whatsit.embedding.engines.registry import TRAINS
 from whatsit.images.limits import DEFAULT_LIMITS, Limits, Page, is_bands
 from whatsit.images.preprocessing import is_value_range
 from whatsit.text import PLAIN_CELLS
@@ -71,16 +72,14 @@ cache_option = click.option(
 )
 
 
-def _device_option(names: Sequence[str]) -> Callable[[F], F]:
-    return click.option(
-        "--device", type=click.Choice(names), default="cpu", show_default=True, help="Where the network runs."
-    )
+def _device_option(more: Sequence[str] = ()) -> Callable[[F], F]:
+    return click.option("--device", type=Device(more), default="cpu", show_default=True, help="Where the network runs.")
 
 
-device_option = _device_option(list(DEVICES))
+device_option = _device_option()
 
 
-training_device_option = _device_option([*DEVICES, *TRAINS])
+training_device_option = _device_option(TRAINS)
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")

@@ -4,7 +4,7 @@
 | --- | --- | --- | --- |
 | source | a URI → the bytes of a photo → pixels of the network's input | `load_image` | a reader |
 | backbone | an ONNX graph, its preprocessing, its fingerprint | `FeatureExtractor`, `backbones/` | a backbone |
-| engine | threads, batch size and the session that runs the graph | `find_device`, `open_session` | a device |
+| engine | threads, batch size and the session that runs the graph | `find_engine`, `open_session` | a device |
 | store | sha256 of the bytes → vector and thumbnail | `store.Cache`, one file a fingerprint | a folder |
 
 `fill` asks the store what it has, by the file's stamp and then by its bytes; loads, decodes and runs the rest in one
@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whatsit.embedding.backbones.extractor import FeatureExtractor
-from whatsit.embedding.devices import find_device
+from whatsit.embedding.engines.registry import find_engine
 from whatsit.embedding.session import Item, batched, open_session, run, stream_images
 from whatsit.embedding.store import Cache, Stamp, stamp
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
@@ -63,7 +63,7 @@ def embed_images(
 
     wanted: see `load_image`.
     """
-    engine = find_device(device)
+    engine = find_engine(device)
     opening = Later(lambda: open_session(extractor.graph, device, engine.threads))
 
     def forward(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

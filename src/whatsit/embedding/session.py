@@ -26,10 +26,10 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
-import onnxruntime as ort
+import onnxruntime  # noqa: F401 (here, not first on the thread that opens a session)
 from numpy.typing import NDArray
 
-from whatsit.embedding.devices import DEVICES, TRAINS, find_device
+from whatsit.embedding.engines.registry import ENGINES, TRAINS, Session, available_devices, find_engine
 from whatsit.errors import BackboneError, ImageError, InferenceError
 from whatsit.images.limits import Limits
 from whatsit.images.preprocessing import Preprocessing
@@ -47,38 +47,32 @@ _CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 
 
 def graph_device(device: str) -> str:
-    """The same, or the CPU where ONNX Runtime has no package for it: PyTorch trains there all the same."""
+    """The same, or the CPU where its engine is not available: PyTorch trains there all the same."""
     if device in TRAINS:
         return "cpu"
-    return device if find_device(device).provider in ort.get_available_providers() else "cpu"
+    return device if find_engine(device).is_available() else "cpu"
 
 
-def open_session(graph: bytes | str, device: str = "cpu", threads: int = 1) -> ort.InferenceSession:
-    """`threads`: within one call. ONNX Runtime ignores OMP_NUM_THREADS, so it is set here.
+def open_session(graph: bytes | str, device: str = "cpu", threads: int = 1) -> Session:
+    """`threads`: within one call.
 
     Raises BackboneError for an unknown device, for one whose package is not installed, and for a graph that
     does not load.
     """
-    wanted = find_device(device)
-    if wanted.provider not in ort.get_available_providers():
-        have = ", ".join(name for name, d in DEVICES.items() if d.provider in ort.get_available_providers())
+    engine = find_engine(device)
+    if not engine.is_available():
         raise BackboneError(
-            f"device {device!r} needs the package {wanted.package} (in place of onnxruntime). Available here: {have}"
+            f"device {device!r} needs the package {engine.package}. Available here: {', '.join(available_devices())}"
         )
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4 if device == "cpu" else 3  # errors are raised, too, but that of a missing GPU
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    providers = [wanted.provider] if device == "cpu" else [wanted.provider, "CPUExecutionProvider"]
     try:
-        return ort.InferenceSession(graph, options, providers=providers)
+        return engine.open(graph, threads)
     except Exception as error:  # ONNX Runtime's own errors share no base class but Exception
+        name = "ONNX Runtime" if device in ENGINES.built_in else f"device {device!r}"
         reason = str(error).partition("\n")[0]
-        raise BackboneError(f"ONNX Runtime cannot load the graph: {reason}") from error
+        raise BackboneError(f"{name} cannot load the graph: {reason}") from error
 
 
-def run(session: ort.InferenceSession, outputs: list[str], image: NDArray[np.uint8]) -> list[NDArray[Any]]:
+def run(session: Session, outputs: list[str], image: NDArray[np.uint8]) -> list[NDArray[Any]]:
     """image: (n, height, width, 3) uint8 → the named outputs, each (n, …).
 
     Raises InferenceError where the network fails, or its answers are not as many as the images.

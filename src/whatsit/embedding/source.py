@@ -18,9 +18,9 @@ from whatsit.data.read import dataset_of
 from whatsit.embedding.backbones.extractor import FeatureExtractor
 from whatsit.embedding.backbones.lite import LITES
 from whatsit.embedding.backbones.registry import feature_extractor, find_source, source_of
-from whatsit.embedding.devices import settle_precision
 from whatsit.embedding.embedder import Embedder
 from whatsit.embedding.parquet import StoredEmbeddings, read_parquet
+from whatsit.embedding.precision import settle_precision
 from whatsit.embedding.session import graph_device
 from whatsit.errors import EmbeddingError
 from whatsit.images.limits import Limits

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.embedding.devices import find_device
+from whatsit.embedding.engines.registry import find_engine
 from whatsit.embedding.session import load_image, rows_or_errors, run, stream_images
 from whatsit.errors import ImageError, WhatsitError
 from whatsit.images.inputs import unpacked
@@ -179,7 +179,7 @@ class Classifier:
         """A row an image, as of `_rows_of`."""
         few = isinstance(images, Sequence) and len(images) <= FEW
         self._sessions.begin(few)
-        batch = 1 if few else find_device(self.device).batch
+        batch = 1 if few else find_engine(self.device).batch
 
         def forward(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
             return _rows_of(self._sessions.get(few), pixels)

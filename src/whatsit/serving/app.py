@@ -9,7 +9,7 @@ from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
 from whatsit.config import ServeOptions
-from whatsit.embedding.devices import find_device
+from whatsit.embedding.engines.registry import find_engine
 from whatsit.errors import ModelFolderError
 from whatsit.machine import cores
 from whatsit.serving.admin import Admin, Health
@@ -44,7 +44,7 @@ class Service:
         self.metrics = Metrics()
         self.manager = ModelManager(source, opener(options), self.metrics)
         self.feedback_store = FeedbackStore(options.keep, options.keep_bytes, self.metrics) if options.keep else None
-        batch = options.max_batch or find_device(options.device).batch
+        batch = options.max_batch or find_engine(options.device).batch
         self.pool = Pool(cores(), options.max_waiting, batch, self.metrics)
         self._context = ServerContext(
             options, self.metrics, self.pool, lambda: self.manager.catalogue, self.feedback_store

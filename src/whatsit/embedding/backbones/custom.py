@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import TensorProto
 
 from whatsit.embedding.backbones.extractor import FeatureExtractor
 from whatsit.embedding.backbones.registry import BackboneRequest, BackboneSource
 from whatsit.embedding.backbones.wrap import Description, Ends, read_description, wrap
+from whatsit.embedding.engines.registry import Session
 from whatsit.embedding.session import open_session, run
 from whatsit.errors import BackboneError
 from whatsit.images.preprocessing import Preprocessing, ResizeMode, sides
@@ -48,7 +48,7 @@ def try_on_noise(model: onnx.ModelProto, outputs: list[str], sides: tuple[int, i
     return one_by_one
 
 
-def _together(session: ort.InferenceSession, outputs: list[str], noise: NDArray[np.uint8]) -> list[Float32]:
+def _together(session: Session, outputs: list[str], noise: NDArray[np.uint8]) -> list[Float32]:
     try:
         return run(session, outputs, noise)
     except Exception:  # as above; whatever the reason, it is the second image

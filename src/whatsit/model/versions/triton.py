@@ -13,7 +13,7 @@ from whatsit.model.format import FILES as MODEL_FILES
 from whatsit.model.format import ModelFacts, read_facts
 from whatsit.model.versions.layout import FILES
 
-MAX_BATCH = 32  # images; the largest batch in embedding/devices.py
+MAX_BATCH = 32  # images; the largest batch in embedding/engines
 
 
 def describe_to_triton(folder: Path, default: int | None) -> None:

@@ -1,70 +1,24 @@
-"""The table of devices that a network runs on; apart from `session.py`, as naming them needs no ONNX Runtime.
+"""Which precision a backbone runs in, and why: as asked for, or by what the processor has, never by a stopwatch.
 
-Which instructions for 8-bit numbers this machine's processor has, as its system tells. Nothing is timed.
+8 bits pay where the processor multiplies 8-bit numbers natively: 2.3 to 2.5 times as fast for the networks of the table
+with AVX-512 VNNI (docs/log.md). Elsewhere they may cost. A stopwatch beside other work was wrong 4 times in 25, and
+then the same photos and seed gave another model. So instruction sets decide: the same on one machine at any time.
 
-ONNX Runtime multiplies 8-bit numbers natively by these (its library MLAS picks the kernel by the same test). Where a
-system tells nothing, no instruction is known, which is no claim that there is none.
-
-Which precision a backbone runs in, and why: as asked for, or by what the processor has, never by a stopwatch.
-
-8 bits pay where the processor multiplies them natively: 2.3 to 2.5 times as fast for the networks of the table with
-AVX-512 VNNI (docs/log.md). Elsewhere they may cost. A stopwatch beside other work was wrong 4 times in 25, and then the
-same photos and seed gave another model. So it is decided by instruction sets: the same on one machine at any time.
+ONNX Runtime multiplies 8-bit numbers natively by these instructions (its library MLAS picks the kernel by the same
+test). The processor's system tells which there are. Where a system tells nothing, no instruction is known, which is no
+claim that there is none.
 """
 
 import platform
 import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from whatsit.config import Precision
 from whatsit.embedding.backbones.registry import source_of
-from whatsit.errors import BackboneError
-from whatsit.machine import cores
-
-
-@dataclass(frozen=True)
-class Device:
-    """How to run on one kind of processor."""
-
-    provider: str  # ONNX Runtime's name of its execution provider
-    package: str  # on PyPI, that brings it
-    batch: int  # images a call: on CPUs, 4 were the fastest (docs/log.md); GPUs want more
-    own_threads: bool  # whether a call runs on the caller's thread alone
-
-    @property
-    def threads(self) -> int:
-        """Within one call, where every core makes calls."""
-        return 1 if self.own_threads else cores()
-
-
-DEVICES = {
-    "cpu": Device("CPUExecutionProvider", "onnxruntime", batch=4, own_threads=True),
-    "cuda": Device("CUDAExecutionProvider", "onnxruntime-gpu", batch=32, own_threads=False),
-    "coreml": Device("CoreMLExecutionProvider", "onnxruntime", batch=8, own_threads=False),
-    "openvino": Device("OpenVINOExecutionProvider", "onnxruntime-openvino", batch=8, own_threads=False),
-}
-
-
-TRAINS = ("mps",)  # PyTorch trains on these, and ONNX Runtime does not run there by that name
-
-
-def find_device(name: str) -> Device:
-    """Raises BackboneError for an unknown device."""
-    try:
-        return DEVICES[name]
-    except KeyError:
-        if name in TRAINS:
-            raise BackboneError(
-                f"device {name!r} trains networks (--method scratch or finetune), and nothing else runs there. "
-                "Leave it out; on a Mac there is also coreml"
-            ) from None
-        raise BackboneError(f"no device {name!r}. There are: {', '.join(DEVICES)}") from None
-
 
 NATIVE = {
     "avx512_vnni": "avx512_vnni",  # Intel from Ice Lake and Cascade Lake on, AMD from Zen 4 on

@@ -1,0 +1,1 @@
+"""What runs a network, by the name of its device."""
