@@ -12,8 +12,6 @@ photos that were changed meanwhile. The module does not know what a photo is use
 
 import hashlib
 import os
-import shutil
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -143,6 +141,9 @@ class PhotoCache:
                 return None
             try:
                 if self._file is None:
+                    import shutil  # which takes a moment, and no prediction needs it
+                    import tempfile
+
                     self._folder.mkdir(parents=True, exist_ok=True)
                     self._most = min(self._most, shutil.disk_usage(self._folder).free // 4)
                     self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 (closed by `close`)

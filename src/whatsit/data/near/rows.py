@@ -9,7 +9,6 @@ Whitening: thumbnails less what a set has in common, each way they differ by its
 """
 
 import mmap
-import tempfile
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -83,6 +82,8 @@ class Table:
         small = most * self._bytes <= IN_MEMORY
         self._rows: NDArray[Any] = np.empty((most if small else 0, *shape), self._type)
         if not small:
+            import tempfile  # which takes a moment, and a server of few photos needs none
+
             try:
                 self._file = tempfile.TemporaryFile(prefix="whatsit-")  # noqa: SIM115 (lives as long as the table)
             except OSError as error:
@@ -135,6 +136,8 @@ class Table:
 
 
 def _no_room(error: OSError) -> DatasetError:
+    import tempfile
+
     reason = error.strerror or str(error)
     return DatasetError(
         f"{tempfile.gettempdir()}: no room for a temporary file of many photos' thumbnails and vectors ({reason}). "
