@@ -9,6 +9,7 @@ from click.core import ParameterSource
 from whatsit.cli.options import F, FiniteRange, ParamType, in_order, taken
 from whatsit.cli.reading import ReadingCommand
 from whatsit.config import DEFAULT_ARCHITECTURE, NetworkOptions, OptimizerName, Unfreeze
+from whatsit.training.methods import METHODS
 from whatsit.training.network.architectures import FINETUNE, MOST_EPOCHS, SCRATCH
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -134,11 +135,11 @@ def check_method(method: str) -> None:
             continue
         if method == "probe" and isinstance(option, NetworkOption):
             raise click.UsageError(f"{option.opts[0]} has no effect on a probe. Add --method scratch or finetune")
-        if method not in USED_BY.get(option.name or "", (method,)):
+        if method in METHODS.built_in and method not in USED_BY.get(option.name or "", (method,)):
             raise click.UsageError(f"{option.opts[0]} has no effect with --method {method}")
 
 
-USED_BY = {  # option → the methods that it has an effect on
+USED_BY = {  # option → the methods of whatsit's own that it has an effect on
     "architecture": ("scratch",),
     "layers": ("scratch",),
     "dense": ("scratch",),

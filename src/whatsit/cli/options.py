@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
-from whatsit.cli.devices import Device
+from whatsit.cli.choices import Registered
 from whatsit.config import GROUP_BY_NAME, MOST_SEED, NEAR_COPIES, TrainOptions
-from whatsit.embedding.engines.registry import TRAINS
+from whatsit.embedding.engines.registry import ENGINES, TRAINS
 from whatsit.images.limits import DEFAULT_LIMITS, Limits, Page, is_bands
 from whatsit.images.preprocessing import is_value_range
 from whatsit.text import PLAIN_CELLS
@@ -73,7 +73,8 @@ cache_option = click.option(
 
 
 def _device_option(more: Sequence[str] = ()) -> Callable[[F], F]:
-    return click.option("--device", type=Device(more), default="cpu", show_default=True, help="Where the network runs.")
+    kind = Registered(ENGINES, more)
+    return click.option("--device", type=kind, default="cpu", show_default=True, help="Where the network runs.")
 
 
 device_option = _device_option()

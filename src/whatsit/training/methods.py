@@ -1,46 +1,54 @@
 """The methods: each trains a classifier by one and the same call, `fit(experiment, options, run) → Fitted`.
 
-`train` calls it once, `compare` calls it for each candidate and `tune` for each trial. A further method is a further
-entry of `METHODS`, and a name in `config.Method`.
+`train` calls it once, `compare` calls it for each candidate and `tune` for each trial. A method of whatsit's own is a
+module, a row of the table, and a name in `config.Method`. Another package adds one by an entry point in the group
+`whatsit.methods`. This module imports no method before it is used.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from whatsit.config import Method as MethodName
 from whatsit.config import TrainOptions
-from whatsit.training.experiment import Experiment
-from whatsit.training.fitted import Fitted, Run
-from whatsit.training.network.build import check_networks
-from whatsit.training.network.method import fit_network
-from whatsit.training.probe import fit_probe
+from whatsit.registry import Registry
+
+if TYPE_CHECKING:
+    from whatsit.training.experiment import Experiment
+    from whatsit.training.fitted import Fitted, Run
+
+
+def _usable(options: TrainOptions) -> None:
+    """Nothing is missing."""
 
 
 @dataclass(frozen=True)
 class Method:
-    """A way to train a classifier."""
+    """What a method must be: a way to train a classifier.
 
-    fit: Callable[[Experiment, TrainOptions, Run], Fitted]
-    # It is trained on pixels, epoch by epoch: on one fold, with a checkpoint, and with the extra `networks`. Otherwise
-    # it is fitted on the embeddings of the options' backbone.
-    network: bool
+    fit: Fits on `experiment.splits.train` and looks at no test photo. Its options are `TrainOptions`; it leaves those
+    alone that mean nothing to it. Raises a WhatsitError for whatever the user can mend.
+    """
 
-    def check(self, options: TrainOptions) -> None:
-        """Before long work. Raises MissingExtraError or WhatsitError where the method cannot be used here."""
-        if self.network:
-            check_networks(options)
-
-
-NETWORK = Method(fit_network, network=True)
+    fit: "Callable[[Experiment, TrainOptions, Run], Fitted]"
+    # It is trained on pixels, epoch by epoch: on one fold, and with a checkpoint. Otherwise it is fitted on the
+    # embeddings of the options' backbone.
+    network: bool = False
+    check: Callable[[TrainOptions], None] = _usable  # before long work; raises WhatsitError where it cannot be used
 
 
-METHODS: Mapping[MethodName, Method] = {
-    "probe": Method(fit_probe, network=False),
-    "scratch": NETWORK,
-    "finetune": NETWORK,
-}
+METHODS = Registry[Method](
+    "whatsit.methods",
+    "method",
+    {
+        "probe": "whatsit.training.probe:METHOD",
+        "scratch": "whatsit.training.network.method:METHOD",
+        "finetune": "whatsit.training.network.method:METHOD",
+    },
+    expected="a Method (whatsit.training.methods)",
+    accepts=lambda value: isinstance(value, Method),
+)
 
 
 def method_of(options: TrainOptions) -> Method:
-    """That of the options."""
-    return METHODS[options.method]
+    """That of the options. Raises WhatsitError for an unknown name."""
+    return METHODS.get(options.method)

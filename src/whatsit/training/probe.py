@@ -21,6 +21,7 @@ from whatsit.training.calibration import fit_ood_score, softmax
 from whatsit.training.experiment import Experiment, Rows, all_vectors, with_vectors
 from whatsit.training.fitted import Fitted, Predictions, Run, similarity_of, threshold_of
 from whatsit.training.heads import HEAD_TYPES, TrainingData
+from whatsit.training.methods import Method
 from whatsit.training.preparation import better_resize_mode, likely_resize_mode
 from whatsit.training.selection import SelectedHead, held_out_logits, make_folds, select_head
 from whatsit.training.splits import FOLDS, costly, folds_of
@@ -142,3 +143,6 @@ def with_own_embeddings(experiment: Experiment, options: TrainOptions, run: Run)
         embedded = source.embed(dataset, mode, "embedding")
         photos = replace(experiment.photos, x=all_vectors(dataset, embedded))
     return replace(experiment, photos=photos, extractor=source.extractor(mode), shared=False)
+
+
+METHOD = Method(fit_probe)

@@ -2,11 +2,12 @@
 
 import sys
 import time
-from typing import Any, get_args
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
+from whatsit.cli.choices import Registered
 from whatsit.cli.networks import TrainCommand, check_method, chosen_network, network_options
 from whatsit.cli.options import (
     DEFAULTS,
@@ -29,7 +30,8 @@ from whatsit.cli.options import (
 )
 from whatsit.cli.progress import bar
 from whatsit.cli.reading import FIELDS, chosen_reading, read_options, tell_classes
-from whatsit.config import Method, TrainOptions
+from whatsit.config import TrainOptions
+from whatsit.training.methods import METHODS
 
 SHARE = FiniteRange(0, 1, max_open=True)
 # Settled by the file of embeddings.
@@ -59,7 +61,7 @@ NOT_WITH_EMBEDDINGS = (
 @click.option("--labels", "label_dict", metavar="FILE", help="One label a line: fixes the order of the classes.")
 @click.option(
     "--method",
-    type=click.Choice(get_args(Method)),
+    type=Registered(METHODS),
     default=DEFAULTS.method,
     show_default=True,
     help="probe: a head on a frozen backbone. scratch, finetune: a network.",

@@ -18,7 +18,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +35,7 @@ from whatsit.model.export import export_graph
 from whatsit.training.calibration import log_loss, softmax
 from whatsit.training.experiment import Experiment
 from whatsit.training.fitted import Earlier, Epoch, Fitted, History, Run
-from whatsit.training.methods import method_of
+from whatsit.training.methods import METHODS, method_of
 from whatsit.training.network.resume import training_identity
 
 WARM_UP = 8  # photos; the first ones pay for starting the network and its threads
@@ -177,7 +176,7 @@ def kept(name: str, folder: Path) -> Trial | None:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
         with np.load(io.BytesIO((folder / ARRAYS).read_bytes()), allow_pickle=False) as arrays:
             logits, right, units = arrays["logits"], arrays["right"], arrays["units"]
-        if facts["method"] not in get_args(Method):
+        if facts["method"] not in METHODS:
             return None
         return Trial(
             name=name,

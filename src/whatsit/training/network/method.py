@@ -32,7 +32,8 @@ from whatsit.training.experiment import (
     with_vectors,
 )
 from whatsit.training.fitted import Earlier, Fitted, History, Predictions, Run, similarity_of, threshold_of
-from whatsit.training.network.build import Built, build_for, introduce
+from whatsit.training.methods import Method
+from whatsit.training.network.build import Built, build_for, check_networks, introduce
 from whatsit.training.network.resume import FIND, found_rate, with_rate
 from whatsit.training.splits import FOLDS, folds_of
 from whatsit.training.tensorboard.write import watchers
@@ -333,3 +334,6 @@ def _held_out(
         photos = with_vectors(photos, embedded)
     experiment = Experiment(photos, splits, network.extractor, shared=False)
     return experiment, network.head.logits(photos.x)[experiment.valid_rows]
+
+
+METHOD = Method(fit_network, network=True, check=check_networks)
