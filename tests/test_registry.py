@@ -1,10 +1,25 @@
 """The registry by itself. What packages of others add to each room is tested there: `test_plugins.py`."""
 
+import re
+from pathlib import Path
+from typing import Any
+
 import pytest
 from plugins import Install
 
+import whatsit
+from whatsit.cli import COMMANDS
+from whatsit.data.readers.registry import READERS
+from whatsit.embedding.backbones.registry import BACKBONES
+from whatsit.embedding.engines.registry import ENGINES
 from whatsit.errors import BackboneError, WhatsitError
 from whatsit.registry import Registry
+from whatsit.serving.protocols.registry import PROTOCOLS
+from whatsit.training.methods import METHODS
+
+CONTRIBUTING = Path(__file__).parents[1] / "CONTRIBUTING.md"
+SOURCE = Path(whatsit.__file__).parent
+REGISTRIES: list[Registry[Any]] = [BACKBONES, COMMANDS, ENGINES, METHODS, PROTOCOLS, READERS]
 
 
 def numbers(error: type[WhatsitError] = WhatsitError) -> Registry[int]:
@@ -16,6 +31,23 @@ def numbers(error: type[WhatsitError] = WhatsitError) -> Registry[int]:
         accepts=lambda value: isinstance(value, int),
         error=error,
     )
+
+
+@pytest.mark.parametrize("registry", REGISTRIES, ids=lambda one: one.noun)
+def test_whatsits_own_parts_are_what_others_must_be(registry: Registry[Any]) -> None:
+    assert [name for name in registry.built_in if not registry.accepts(registry.get(name))] == []
+
+
+@pytest.mark.parametrize("registry", REGISTRIES, ids=lambda one: one.noun)
+def test_contributing_names_the_group(registry: Registry[Any]) -> None:
+    assert f"`{registry.group}`" in CONTRIBUTING.read_text(encoding="utf-8")
+
+
+def test_contributing_names_files_that_there_are() -> None:
+    section = CONTRIBUTING.read_text(encoding="utf-8").partition("## To add a part")[2].partition("\n## ")[0]
+    named = re.findall(r"`([\w/]+\.py)`", section)
+    assert [name for name in named if not name.endswith("/NAME.py") and not (SOURCE / name).is_file()] == []
+    assert len(named) > 6
 
 
 def test_own_parts_are_found_in_their_order() -> None:

@@ -1,10 +1,13 @@
 """The readers: one for each way to lay out photos and their labels, and which one reads a path.
 
-A reader is a function, `read(source: DataSource) -> Found`. whatsit's own read folders and CSV manifests. Another
-package adds one by an entry point in the group `whatsit.readers`; the entry point's name says what it reads:
+A reader is a function, `read(source: DataSource) -> Found`. `folder` reads folders and `manifest` any table of text.
+Every other reader's name says what it reads instead of these:
 
     ".ndjson"                      files whose names end so
     "/annotations.json"            folders that hold a file of that name
+
+One of whatsit's own is a module here and a row of the table. Another package adds one by an entry point in the group
+`whatsit.readers`.
 
 This module opens no file: it looks at names.
 """
@@ -82,8 +85,8 @@ def find_reader(path: Path) -> str:
     is_folder = os.path.isdir(path)  # noqa: PTH112 (False, not an error, in a closed folder)
     if not is_folder and path.suffix.lower() in MANIFESTS:
         return "manifest"
-    added = [name for name in READERS.added() if _reads(name, path, is_folder)]
-    return max(added, key=len, default="folder" if is_folder else "manifest")
+    special = [name for name in READERS if _reads(name, path, is_folder)]
+    return max(special, key=len, default="folder" if is_folder else "manifest")
 
 
 def _reads(name: str, path: Path, is_folder: bool) -> bool:
