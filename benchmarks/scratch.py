@@ -16,7 +16,7 @@ from sets import SETS, add_set_options
 
 from whatsit.api import train
 from whatsit.config import NetworkOptions, TrainOptions
-from whatsit.training.network.summary import described
+from whatsit.training.network.summary import summary_of
 
 SMALL, LONG = NetworkOptions(), NetworkOptions(augment="light", epochs=25, patience=25)
 SHORT = NetworkOptions(augment="none", epochs=10)
@@ -71,7 +71,7 @@ def main() -> None:
                 test = accuracy(read_answers(root / "model" / "predictions.csv"))
             speed = sorted(e.images_per_second for e in history.epochs)[len(history.epochs) // 2]
             epochs = f"{len(history.epochs)}, best {history.best}"
-            cost = described(architecture, len(trained.classifier.classes_), size=run.image_size)
+            cost = summary_of(architecture, len(trained.classifier.classes_), size=run.image_size)
             size = f"{cost.parameters:,}, {cost.multiply_adds / 1e6:,.0f} M"
             rows.append((name, architecture, size, epochs, told, test, f"{minutes:.1f}", f"{speed:.0f}", run.tutorial))
     costs = "parameters, multiply-adds"

@@ -26,6 +26,7 @@ ROOMS = (
     "errors",
     "text",  # names as they are shown
     "registry",  # what other packages can add
+    "option",  # how an option is described
     "machine",  # what this process may use
     "notices",  # lines that a user should know before the result is there
     "progress",  # how far a long step is

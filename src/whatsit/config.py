@@ -1,136 +1,403 @@
-"""What a user may choose about photos that belong together.
+"""Every option, once: name, type, default and its reason, help, and where it has an effect (`option.py` says how).
 
-The names of the heads, apart from their code, so that options can be read without it.
-
-What can be chosen when a network is trained, each default beside its reason. It needs no PyTorch.
-
-What can be chosen when training, each default beside its reason.
-
-How a data set is to be read where its folders or columns do not say it by themselves.
-
-What can be chosen of a search, each default beside its reason.
-
-What a server may spend on its clients: every default beside its reason.
+To add an option, add its field here. The command line, the checks and the reference follow; what the option does is
+read from the dataclass where it is done. This module imports nothing that takes time.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from whatsit.errors import DatasetError
 from whatsit.images.formats import FORMATS
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.images.preprocessing import ResizeMode, ValueRange
-from whatsit.text import as_option, shell_quoted
-
-NearCopies = Literal["group", "ignore"]
-
-
-GroupByName = Literal["auto", "always", "never"]
-
-
-NEAR_COPIES: tuple[NearCopies, ...] = get_args(NearCopies)
-
-
-GROUP_BY_NAME: tuple[GroupByName, ...] = get_args(GroupByName)
-
+from whatsit.option import (
+    METHODS,
+    NETWORKS,
+    Among,
+    Around,
+    BatchSizes,
+    Choice,
+    Device,
+    Integer,
+    LearningRate,
+    Levels,
+    Mebibytes,
+    Method,
+    Names,
+    Option,
+    Place,
+    Real,
+    Repeated,
+    Scales,
+    Seconds,
+    Sides,
+    SplitFolders,
+    Switch,
+    Text,
+    Widths,
+    check_values,
+    options_of,
+    setting,
+    typed_words,
+)
 
 Split = Literal["train", "valid", "test"]
-
-
+NearCopies = Literal["group", "ignore"]
+GroupByName = Literal["auto", "always", "never"]
 HeadName = Literal["logistic", "mlp", "svm", "knn"]
-
-
 OptimizerName = Literal["sgd", "rmsprop", "adam", "adamw"]
-
+Unfreeze = Literal["none", "head", "last-blocks", "all"]
+Precision = Literal["int8", "float32"]
+PrecisionChoice = Precision | Literal["auto"]
+ResizeModeChoice = ResizeMode | Literal["auto"]
+TopFolders = Literal["classes", "groups", "parts"]
 
 DEFAULT_ARCHITECTURE = "small-resnet"
+DEFAULT_BACKBONE = "efficientnet-lite0"
+MOST_SEED = 2**32 - 1  # that all libraries take which draw at random
+MIB = 1024**2  # bytes
 
+TRAINING = ("train", "compare", "tune")
+SCRATCH: tuple[Method, ...] = ("scratch",)
+FINETUNE: tuple[Method, ...] = ("finetune",)
+PROBE: tuple[Method, ...] = ("probe",)
+PRETRAINED: tuple[Method, ...] = ("probe", "finetune")
 
-Method = Literal["probe", "scratch", "finetune"]
-
-
-Unfreeze = Literal["none", "head", "last-blocks", "all"]
+SPLITS: dict[str, Any] = {"heading": "Splits", "commands": TRAINING, "same_photos": True}
+MODEL: dict[str, Any] = {"heading": "Model", "commands": TRAINING, "candidate": True}
+NETWORK: dict[str, Any] = {
+    "heading": "Networks (--method scratch or finetune)",
+    "commands": TRAINING,
+    "methods": NETWORKS,
+    "candidate": True,
+}
+ONE_TRAINING = ("train", "compare")  # of trials at once, each has a share of the machine
+RATES = dict.fromkeys(NETWORKS, Around(below=30, above=10))  # too long a step shows soon, too short a one is only slow
 
 
 @dataclass(frozen=True)
 class NetworkOptions:
     """The options of `whatsit train --method scratch|finetune`. None stands for the method's own default."""
 
-    architecture: str = DEFAULT_ARCHITECTURE  # from scratch: a name of the table, or timm:NAME
-    layers: tuple[int, ...] | None = None
-    dense: tuple[int, ...] | None = None
-    epochs: int | None = None
-    batch_size: int = 32  # small batches generalise at least as well (Masters & Luschi 2018), and fit any memory
-    optimizer: OptimizerName | None = None
-    learning_rate: float | Literal["find"] | None = None
-    weight_decay: float | None = None
-    label_smoothing: float | None = None
-    augment: str | None = None  # a preset, or steps as in "hflip,rotation=15"
-    unfreeze: Unfreeze = "all"
-    averaging: bool | None = None  # of the weights, over about an epoch of steps
-    frozen_norms: bool = True  # batch norms keep their statistics: right for small data
-    probe_first: bool = True  # fine-tuning begins with the probe's head (Kumar et al. 2022)
-    layer_decay: float | None = None  # of the learning rate, from block to block downwards
-    warm_up: float | None = None
-    cosine: bool | None = None
-    patience: int | None = None  # epochs without a better valid loss, after which training ends
-    stop_at_accuracy: float | None = None  # on valid
-    max_seconds: float | None = None
-    mixed_precision: bool = True  # bf16 where the processor or GPU has it
-    devices: int = 1  # GPUs, or processes on the CPU
+    architecture: str = setting(
+        DEFAULT_ARCHITECTURE,
+        Text("NAME"),
+        "Network to train from scratch: a name that 'whatsit describe' lists, or timm:NAME.",
+        **NETWORK | {"methods": SCRATCH},
+    )
+    layers: tuple[int, ...] | None = setting(
+        None,
+        Widths(),
+        "Number of filters of each convolution: 32,64,64.",
+        unset="the architecture's own",
+        **NETWORK | {"methods": SCRATCH, "commands": (*TRAINING, "describe")},
+    )
+    dense: tuple[int, ...] | None = setting(
+        None,
+        Widths(may_be_none=True),
+        "Number of units of each dense layer before the output: 256; or none.",
+        unset="the architecture's own",
+        **NETWORK | {"methods": SCRATCH, "commands": (*TRAINING, "describe")},
+    )
+    epochs: int | None = setting(
+        None,
+        Integer(1, 100_000),
+        "Number of passes over the training photos.",
+        by_method={"scratch": 30, "finetune": 10},
+        unset="fine-tuning on few photos takes up to 40 epochs, architectures of tutorials 10",
+        **NETWORK,
+    )
+    # small batches generalise at least as well (Masters & Luschi 2018), and fit any memory
+    batch_size: int = setting(
+        32,
+        Integer(1, 8192),
+        "Number of photos per step of the optimizer.",
+        # the noise of a step, and with it how long a step may be
+        search=dict.fromkeys(NETWORKS, BatchSizes((16, 32, 64, 128), batches=4)),  # fewer steps learn next to nothing
+        search_order=2,
+        **NETWORK,
+    )
+    optimizer: OptimizerName | None = setting(
+        None,
+        Choice(get_args(OptimizerName)),
+        "Algorithm that updates the weights.",
+        by_method=dict.fromkeys(NETWORKS, "adamw"),
+        unset="architectures of tutorials have their own",
+        **NETWORK,
+    )
+    # from scratch: of 1e-3 and 3e-3 the better one on valid photos of two sets (docs/log.md). Fine-tuning: of BEiT's
+    # order (Bao et al. 2022), which suits transformers and CNNs of timm's
+    learning_rate: float | Literal["find"] | None = setting(
+        None,
+        LearningRate(),
+        "Step size of the optimizer. find: measure it in a short trial (Smith 2017).",
+        by_method={"scratch": 1e-3, "finetune": 3e-4},
+        unset="built-in backbones 0.002, architectures of tutorials their own",
+        search=RATES,  # the option that matters most (Goodfellow et al. 2016, 11.4.1)
+        search_order=1,
+        **NETWORK,
+    )
+    weight_decay: float | None = setting(
+        None,
+        Real(0, 10),
+        "Strength with which every step pulls the weights towards 0.",
+        by_method={"scratch": 0.05, "finetune": 0.05},
+        search={"scratch": RATES["scratch"]},  # its one brake besides augmentation; fine-tuning hardly feels it
+        search_order=6,
+        **NETWORK,
+    )
+    layer_decay: float | None = setting(
+        None,
+        Real(0, 1, low_open=True),
+        "Factor by which the learning rate shrinks from one block to the one below.",
+        by_method={"scratch": 1.0, "finetune": 0.75},
+        unset="built-in backbones 0.9",
+        **NETWORK,
+    )
+    label_smoothing: float | None = setting(
+        None,
+        Real(0, 1, high_open=True),
+        "Share of each label that is spread evenly over all classes.",
+        by_method={"scratch": 0.0, "finetune": 0.1},
+        **NETWORK,
+    )
+    augment: str | None = setting(
+        None,
+        Text("STEPS"),
+        "Random changes of training photos: none, light, strong, or a list of steps; 'whatsit preview' shows them.",
+        by_method=dict.fromkeys(NETWORKS, "light"),
+        # the fewer photos, the more it helps; too much hides what is to be learned
+        search=dict.fromkeys(NETWORKS, Among(("none", "light", "strong"))),
+        search_order=4,
+        **NETWORK,
+    )
+    unfreeze: Unfreeze = setting(
+        "all",
+        Choice(get_args(Unfreeze)),
+        "Layers that fine-tuning changes.",
+        search={"finetune": Among(("head", "last-blocks", "all"))},  # how much of the pretraining is kept as it is
+        search_order=5,
+        **NETWORK | {"methods": FINETUNE},
+    )
+    averaging: bool | None = setting(
+        None,
+        Switch(),
+        "Use the average of the weights over about one epoch.",
+        by_method=dict.fromkeys(NETWORKS, True),
+        **NETWORK,
+    )
+    frozen_norms: bool = setting(  # right for small data
+        True, Switch(), "Keep the statistics of batch norms as pretrained.", **NETWORK | {"methods": FINETUNE}
+    )
+    probe_first: bool = setting(  # Kumar et al. 2022
+        True, Switch(), "Start fine-tuning with the head of a probe.", **NETWORK | {"methods": FINETUNE}
+    )
+    warm_up: float | None = setting(
+        None,
+        Real(0, 1),
+        "Share of all steps over which the learning rate rises.",
+        by_method=dict.fromkeys(NETWORKS, 0.1),
+        **NETWORK | {"commands": ()},
+    )
+    cosine: bool | None = setting(
+        None,
+        Switch(),
+        "Let the learning rate fall along a cosine.",
+        by_method=dict.fromkeys(NETWORKS, True),
+        **NETWORK | {"commands": ()},
+    )
+    # fine-tuning: full-sized steps set the first epochs back, and it takes a dozen to regain that (docs/log.md)
+    patience: int | None = setting(
+        None,
+        Integer(1),
+        "Stop after so many epochs without a lower loss on valid photos.",
+        by_method={"scratch": 10, "finetune": 20},
+        **NETWORK,
+    )
+    stop_at_accuracy: float | None = setting(
+        None,
+        Real(0, 1),
+        "Stop as soon as this share of the valid photos is right: 0.999.",
+        unset="never",
+        changes_weights=False,
+        **NETWORK,
+    )
+    max_seconds: float | None = setting(
+        None,
+        Seconds(),
+        "Stop training after this time: 90s, 10m or 1.5h.",
+        unset="no limit",
+        flag="--max-time",
+        changes_weights=False,
+        **NETWORK | {"commands": ONE_TRAINING},
+    )
+    mixed_precision: bool = setting(
+        True, Switch(), "Compute in bf16 where the processor or GPU supports it.", **NETWORK
+    )
+    # more devices change the weights a little; still a training may move to another machine
+    devices: int = setting(
+        1,
+        Integer(1, 64),
+        "Number of GPUs, or of processes on the CPU.",
+        changes_weights=False,
+        **NETWORK | {"commands": ONE_TRAINING},
+    )
+
+    def __post_init__(self) -> None:
+        check_values(self)
 
 
 NETWORK_DEFAULTS = NetworkOptions()
 
 
-Precision = Literal["int8", "float32"]
-
-
-DEFAULT_BACKBONE = "efficientnet-lite0"
-
-
-ResizeModeChoice = ResizeMode | Literal["auto"]
-
-
-PrecisionChoice = Precision | Literal["auto"]
-
-
-MOST_SEED = 2**32 - 1  # that all libraries take which draw at random
-
-
 @dataclass(frozen=True)
 class TrainOptions:
-    """The options of `whatsit train`."""
+    """The options of `whatsit train`. Raises WhatsitError for a value that an option does not take."""
 
-    method: Method = "probe"  # a head on a frozen backbone: nearly always enough, in seconds
-    backbone: str = DEFAULT_BACKBONE  # a name of the table, timm:NAME, or the path of an ONNX feature extractor
-    weights: str | None = None  # a file of the backbone's weights, for timm:NAME
-    image_size: tuple[int, int] | None = None  # (height, width) in pixels of what the network sees; None: its own
-    resize_mode: ResizeModeChoice = (
-        "auto"  # squash or crop: a probe tries both on a sample, a network goes by the photos' shape
+    # a probe is nearly always enough, and takes seconds
+    method: Method = setting(
+        "probe",
+        Choice(METHODS),
+        "probe: train a classifier on the embeddings of a pretrained network. scratch: train a small network on your "
+        "photos alone. finetune: train a pretrained network further.",
+        needs_photos=True,
+        **MODEL | {"commands": ONE_TRAINING},
     )
-    value_range: ValueRange | None = None  # (black, white) of deep photos, of more than 8 bits; None: as measured
-    precision: PrecisionChoice = "auto"  # 8 bits where this machine runs them faster: same accuracy within noise
-    device: str = "cpu"
-    head: HeadName = "logistic"
-    balance: bool = False  # every class weighs the same: right where rare classes matter as much as common ones
-    target_precision: float = (
-        0.95  # of the answers given on held-out photos; below its threshold the answer is "unsure"
+    backbone: str = setting(
+        DEFAULT_BACKBONE,
+        Text("NAME"),
+        "Pretrained network: a built-in name, timm:NAME for one of timm's, or for a probe an ONNX file of your own.",
+        **MODEL | {"methods": PRETRAINED, "commands": (*TRAINING, "embed")},
     )
-    near_copies: NearCopies = "group"  # photos that look like one another's copies are kept on one side of every split
-    group_by_name: GroupByName = "auto"  # and so are photos of one source by their names, where the pictures agree
-    valid: float = 0.15  # shares, where the data set brings no splits
-    test: float = 0.15
-    seed: int = 0
-    thumbnails: bool = False  # of training photos, to show beside an answer: they go wherever the model goes
-    tensorboard: str | None = None  # a folder, where each run gets one of its own; it costs the extra `networks`
+    weights: str | None = setting(
+        None,
+        Place("FILE"),
+        "Weights for timm:NAME, a safetensors file.",
+        unset="timm's own, downloaded once",
+        **MODEL | {"methods": PRETRAINED, "commands": (*TRAINING, "embed")},
+    )
+    image_size: tuple[int, int] | None = setting(
+        None,
+        Sides(),
+        "Size of the network's input in pixels: 150, or 30x100 for height x width.",
+        unset="the network's own",
+        needs_photos=True,
+        # details against time; small photos need no large input. 1.5 takes 2.25 times as long, 2 would take 4 times
+        search=dict.fromkeys(NETWORKS, Scales((0.5, 0.75, 1.0, 1.5))),
+        search_order=3,
+        **MODEL | {"commands": (*TRAINING, "embed", "describe")},
+    )
+    resize_mode: ResizeModeChoice = setting(
+        "auto",
+        Choice(("auto", *get_args(ResizeMode))),
+        "How a photo is brought to that size. squash: change its proportions. crop: cut off what is too long. "
+        "letterbox: add borders. auto: squash or crop, whichever suits the photos.",
+        needs_photos=True,
+        **MODEL | {"commands": (*TRAINING, "embed", "preview")},
+    )
+    value_range: ValueRange | None = setting(
+        None,
+        Levels(),
+        "Black and white in photos of more than 8 bits: 0:4095.",
+        unset="measured on the photos",
+        heading="Photos",
+        commands=(*TRAINING, "embed", "preview"),
+        same_photos=True,
+        needs_photos=True,
+    )
+    # 8 bits where this machine runs them faster: the same accuracy within noise (benchmarks/RESULTS.md)
+    precision: PrecisionChoice = setting(
+        "auto",
+        Choice(("auto", *get_args(Precision))),
+        "Numbers that the backbone computes with. auto: int8 where the processor has instructions for it.",
+        needs_photos=True,
+        **MODEL | {"methods": PROBE, "commands": (*TRAINING, "embed")},
+    )
+    device: str = setting(
+        "cpu", Device(training=True), "Processor that runs the network.", heading="Model", commands=TRAINING
+    )
+    head: HeadName = setting(
+        "logistic",
+        Choice(get_args(HeadName)),
+        "Classifier that is trained on the embeddings. mlp: one hidden layer.",
+        **MODEL | {"methods": PROBE},
+    )
+    balance: bool = setting(  # right where rare classes matter as much as common ones
+        False,
+        Switch(),
+        "Give every class the same weight, however many photos it has.",
+        heading="Model",
+        commands=TRAINING,
+    )
+    target_precision: float = setting(
+        0.95,
+        Real(0, 1),
+        "Share of the given answers that should be right. Photos that are less certain are answered with 'unsure'.",
+        heading="Model",
+        commands=TRAINING,
+        changes_weights=False,
+    )
+    near_copies: NearCopies = setting(
+        "group",
+        Choice(get_args(NearCopies)),
+        "Keep photos that look almost the same in one split, or ignore that they look the same.",
+        **SPLITS,
+    )
+    group_by_name: GroupByName = setting(
+        "auto",
+        Choice(get_args(GroupByName)),
+        "Keep photos of one source, as their file names tell, in one split. auto: if such photos also look alike.",
+        **SPLITS,
+    )
+    valid: float = setting(
+        0.15, Real(0, 1, high_open=True), "Share of the photos that models are selected on.", **SPLITS
+    )
+    test: float = setting(
+        0.15,
+        Real(0, 1, high_open=True),
+        "Share of the photos that the final model is tested on. 0 for a probe: cross-validation.",
+        **SPLITS,
+    )
+    seed: int = setting(
+        0, Integer(0, MOST_SEED), "Seed of all random numbers. Another seed draws other splits.", **SPLITS
+    )
+    thumbnails: bool = setting(  # they go wherever the model goes, so they are asked for
+        False,
+        Switch(),
+        "Store small training photos in the model folder, to show similar ones beside an answer.",
+        commands=("train", "tune"),
+        changes_weights=False,
+    )
+    tensorboard: str | None = setting(
+        None,
+        Place("DIR"),
+        "Also write a run for TensorBoard into this folder.",
+        unset="none is written",
+        commands=("train",),
+        changes_weights=False,
+    )
     limits: Limits = DEFAULT_LIMITS
     network: NetworkOptions = NETWORK_DEFAULTS  # of the methods scratch and finetune alone
 
+    def __post_init__(self) -> None:
+        check_values(self)
 
-TopFolders = Literal["classes", "groups", "parts"]
+
+def weight_changing(options: TrainOptions) -> dict[str, Any]:
+    """Name → value, of all options that change the weights that a training comes to."""
+    parts = (options, options.limits, options.network)
+    described = [(part, name, one) for part in parts for name, one in options_of(type(part)).items()]
+    return {name: getattr(part, name) for part, name, one in described if one.changes_weights}
+
+
+READING: dict[str, Any] = {
+    "heading": "Reading DATA",
+    "commands": (*TRAINING, "evaluate", "embed", "preview", "models"),
+    "needs_photos": True,
+}
 
 
 @dataclass(frozen=True)
@@ -152,14 +419,44 @@ class ReadOptions:
             unreadable ones are. Above, it is a mistake in the paths more likely than lost photos.
     """
 
-    split_folders: Mapping[str, Split] = field(default_factory=dict)
-    top_folders: TopFolders | None = None
-    skip: tuple[str, ...] = ()
-    path_column: str | None = None
-    label_column: str | None = None
-    split_column: str | None = None
-    group_column: str | None = None
-    max_missing: float = 0.1
+    split_folders: Mapping[str, Split] = field(
+        default_factory=dict,
+        metadata={
+            "option": Option(
+                SplitFolders(),
+                "Folder of each split: train=FOLDER,valid=FOLDER,test=FOLDER.",
+                unset="found by their names",
+                **READING,
+            )
+        },
+    )
+    top_folders: TopFolders | None = setting(
+        None,
+        Choice(get_args(TopFolders)),
+        "What the folders at the top are. classes: each is a class. groups: each holds class folders, and its photos "
+        "belong together. parts: each holds class folders, and their names mean nothing.",
+        unset="found by their names",
+        **READING,
+    )
+    skip: tuple[str, ...] = setting(
+        (), Names(), "Folders and files to leave out: masks,*_mask.png.", unset="none", **READING
+    )
+    path_column: str | None = setting(
+        None, Text("NAME"), "Column of paths or URIs in a manifest.", unset="uri", **READING
+    )
+    label_column: str | None = setting(None, Text("NAME"), "Column of labels.", unset="label", **READING)
+    split_column: str | None = setting(
+        None, Text("NAME"), "Column that says train, valid or test.", unset="split", **READING
+    )
+    group_column: str | None = setting(
+        None, Text("NAME"), "Column whose equal values keep photos in one split.", unset="group", **READING
+    )
+    max_missing: float = setting(
+        0.1,
+        Real(0, 1),
+        "Share of a manifest's files that may be missing. They are left out and listed.",
+        **READING,
+    )
 
     def __post_init__(self) -> None:
         if self.top_folders is not None and self.top_folders not in get_args(TopFolders):
@@ -178,36 +475,75 @@ class ReadOptions:
 
     def typed(self) -> list[str]:
         """The words to type for the same reading."""
-        words = []
-        if self.split_folders:
-            told = ",".join(f"{split}={folder}" for folder, split in self.split_folders.items())
-            words += ["--split-folders", shell_quoted(told)]
-        for one in fields(self)[1:]:
-            if (value := getattr(self, one.name)) != one.default:
-                told = ",".join(value) if isinstance(value, tuple) else str(value)
-                words += [as_option(one.name), shell_quoted(told)]
-        return words
+        return typed_words(self)
 
 
 READ_DEFAULTS = ReadOptions()
 
 
-FINETUNE = TrainOptions(method="finetune")  # the method that learns best from few photos
+@dataclass(frozen=True)
+class TuneOptions:
+    """The options of `whatsit tune`. Raises WhatsitError for a value that an option does not take."""
+
+    train: TrainOptions = TrainOptions(method="finetune")  # the same for all trials; it learns best from few photos
+    search: tuple[str, ...] | None = None  # names of options that have a search; None: all of the method
+    trials: int = setting(  # ten at random and ten that build on them; more pay less and less (Bergstra et al. 2011)
+        20, Integer(1, 100_000), "Number of trials, those of earlier calls included.", commands=("tune",)
+    )
+    max_seconds: float | None = setting(
+        None,
+        Seconds(),
+        "Begin no trial after this time: 90s, 10m or 2h.",
+        unset="no limit",
+        flag="--max-time",
+        commands=("tune",),
+    )
+    processes: int = setting(  # a network alone keeps all cores busy; several pay where images are small
+        1, Integer(1, 64), "Number of trials that run at the same time.", commands=("tune",)
+    )
+    storage: Path | None = setting(
+        None,
+        Place("FILE", as_path=True),
+        "Journal of the search.",
+        unset="OUTPUT.tuning/study.journal",
+        commands=("tune",),
+    )
+
+    def __post_init__(self) -> None:
+        check_values(self)
 
 
 @dataclass(frozen=True)
-class TuneOptions:
-    """The options of `whatsit tune`."""
+class PreviewOptions:
+    """The options of `whatsit preview`. Raises WhatsitError for a value that an option does not take."""
 
-    train: TrainOptions = FINETUNE  # what all trials have in common
-    search: tuple[str, ...] | None = None  # names of the space; None: all that it has for the method
-    trials: int = 20  # ten at random and ten that build on them; more pay less and less (Bergstra et al. 2011)
-    max_seconds: float | None = None  # after which no trial is begun
-    processes: int = 1  # a network alone keeps all cores busy; several pay where images are small
-    storage: Path | None = None  # the journal; None: beside the output
+    augment: str = setting(
+        "light",
+        Text("STEPS"),
+        "Random changes: none, light, strong, or a list: hflip,rotation=15,colour=0.2,mixup=0.2.",
+        commands=("preview",),
+    )
+    size: tuple[int, int] = setting(  # the tutorials', and six cells of it are as wide as a screen
+        (150, 150),
+        Sides(),
+        "Size of the network's input in pixels: 150, or 30x100 for height x width.",
+        flag="--image-size",
+        commands=("preview",),
+    )
+    photos: int = setting(6, Integer(1, 50), "Number of photos, one in each row.", commands=("preview",))
+    copies: int = setting(5, Integer(1, 20), "Number of changed copies of each photo.", commands=("preview",))
+    seed: int = setting(
+        0,
+        Integer(0, MOST_SEED),
+        "Seed of the random changes. Another seed shows other photos and changes.",
+        commands=("preview",),
+    )
+    resize_mode: ResizeMode = "squash"
+    limits: Limits = DEFAULT_LIMITS
+    value_range: ValueRange | None = None  # of deep photos
 
-
-MIB = 1024**2
+    def __post_init__(self) -> None:
+        check_values(self)
 
 
 # A 25-megapixel PNG takes about 0.1 GB to decode. A baseline JPEG of 120 megapixels comes from the decoder at an
@@ -225,31 +561,77 @@ SERVER_LIMITS = Limits(
 )
 
 
+SERVE = ("serve",)
+
+
 @dataclass(frozen=True)
 class ServeOptions:
-    """Times in seconds, sizes in bytes."""
+    """The options of `whatsit serve`. Times in seconds, sizes in bytes."""
 
-    host: str = "127.0.0.1"
-    port: int = 8000
-    admin_port: int | None = None  # on 127.0.0.1 alone; off unless asked for
-    api_key: str | None = None
-    allowed_hosts: tuple[str, ...] = ()  # names that the Host header may have, beside the address itself
-    device: str = "cpu"
-    max_batch: int | None = None  # waiting images that share a call of the network; None: what suits the device
+    host: str = setting("127.0.0.1", Text("ADDRESS"), "Address to listen on.", commands=SERVE)
+    port: int = setting(8000, Integer(0, 65535), "Port to listen on. 0: any free port.", commands=SERVE)
+    admin_port: int | None = setting(
+        None,
+        Integer(0, 65535),
+        "Port on 127.0.0.1 for managing models over HTTP.",
+        unset="none",
+        commands=SERVE,
+    )
+    api_key: str | None = setting(
+        None,
+        Text("KEY"),
+        "Answer only requests that bring this key.",
+        unset="the variable WHATSIT_API_KEY, else none",
+        envvar="WHATSIT_API_KEY",
+        commands=SERVE,
+    )
+    insecure: bool = setting(False, Switch(), "Listen on other addresses without a key.", commands=SERVE)
+    allowed_hosts: tuple[str, ...] = setting(
+        (),
+        Repeated("NAME"),
+        "Another name of this server, as behind a proxy. May be given several times.",
+        flag="--allow-host",
+        unset="none",
+        commands=SERVE,
+    )
+    keep: Path | None = setting(
+        None,
+        Place("DIR", as_path=True),
+        "Store photos and answers in this folder, and accept corrections.",
+        unset="nothing is stored",
+        commands=SERVE,
+    )
+    keep_bytes: int = setting(
+        1024 * MIB, Mebibytes(), "Largest size of that folder in megabytes.", flag="--keep-mb", commands=SERVE
+    )
+    max_batch: int | None = setting(
+        None,
+        Integer(1, 256),
+        "Most images that one call of the network takes.",
+        unset="depends on the device",
+        commands=SERVE,
+    )
     limits: Limits = SERVER_LIMITS
     max_body: int = 10 * MIB
     max_instances: int = 16  # images a request
-    max_waiting: int = 64  # images admitted and not yet begun; beyond: 429
+    max_waiting: int = setting(  # beyond: 429
+        64, Integer(1), "Most images that wait for the network. Further ones are refused.", commands=SERVE
+    )
     max_buffered: int = 256 * MIB  # of all bodies together; beyond: 429
     max_connections: int = 512
-    deadline: float = 10.0  # from the last byte of the request to its answer, the queue included
+    deadline: float = setting(  # from the last byte of the request to its answer, the queue included
+        10.0, Real(0.1), "Seconds in which a request is answered, or refused.", commands=SERVE
+    )
     body_timeout: float = 30.0  # for the whole body: 10 MiB over a phone's 3 Mbit/s
     header_timeout: float = 10.0
     keep_alive: float = 30.0  # longer than most clients keep an idle connection, so that they end it first
-    shutdown_delay: float = 0.0  # between SIGTERM and closing the door, so that a load balancer can look away
+    shutdown_delay: float = setting(  # so that a load balancer can look away
+        0.0, Real(0), "Seconds that the server still accepts requests after SIGTERM.", commands=SERVE
+    )
     shutdown_timeout: float = 30.0
     poll: float = 1.0  # how often the repository is looked at
-    keep: Path | None = None  # where questions and answers are kept; None: nowhere
-    keep_bytes: int = 1024 * MIB
-    quiet: bool = False  # no line a request
-    insecure: bool = False  # another address than this machine's own without a key
+    quiet: bool = setting(False, Switch(), "Print no line for each request.", commands=SERVE)
+    device: str = setting("cpu", Device(), "Processor that runs the network.", commands=SERVE)
+
+    def __post_init__(self) -> None:
+        check_values(self)

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.config import Method
 from whatsit.evaluation.figures import Figure
 from whatsit.evaluation.intervals import share_interval
+from whatsit.option import Method
 from whatsit.training.compare.result import Comparison
 from whatsit.training.compare.trial import Trial
 from whatsit.training.fitted import Epoch, History

@@ -12,13 +12,15 @@ from cli.shell import Shell, check_mistake
 from drawn import draw_folder
 from PIL import Image
 
-from whatsit.cli.options import IMAGE_SIZE
+from whatsit.cli.options import WRITTEN
+from whatsit.config import PreviewOptions
 from whatsit.data.read import read_photos
 from whatsit.errors import DatasetError
 from whatsit.images.decode import load_for_network
 from whatsit.images.preprocessing import Preprocessing
+from whatsit.option import Sides
 from whatsit.training.network.contact_sheet import GAP, LINE, MARGIN, Cell, Row, draw_sheet
-from whatsit.training.network.preview import Preview, PreviewOptions, preview
+from whatsit.training.network.preview import Preview, preview
 
 pytestmark = pytest.mark.slow
 
@@ -158,11 +160,11 @@ def test_large_pictures_are_made_smaller() -> None:
     ("text", "expected"), [("150", (150, 150)), ("30x100", (30, 100)), (" 8X2048 ", (8, 2048)), ("60×80", (60, 80))]
 )
 def test_sizes_are_height_and_width(text: str, expected: tuple[int, int]) -> None:
-    assert IMAGE_SIZE.convert(text, None, None) == expected
-    assert IMAGE_SIZE.convert(expected, None, None) == expected
+    assert WRITTEN[Sides](Sides())["type"].convert(text, None, None) == expected
+    assert WRITTEN[Sides](Sides())["type"].convert(expected, None, None) == expected
 
 
 @pytest.mark.parametrize("text", ["", "7", "2049", "30x", "x30", "30x100x3", "-30", "1.5", "30x7", "٣٠", "9" * 5000])
 def test_other_sizes_are_refused(text: str) -> None:
     with pytest.raises(click.BadParameter, match=r"8 to 2048, as 150 or 30x100"):
-        IMAGE_SIZE.convert(text, None, None)
+        WRITTEN[Sides](Sides())["type"].convert(text, None, None)

@@ -7,7 +7,7 @@ from whatsit.embedding.backbones.lite import LITES
 from whatsit.training.network.architectures import ARCHITECTURES, architecture
 from whatsit.training.network.cnn import build_cnn, build_lite
 from whatsit.training.network.modules import Network
-from whatsit.training.network.summary import MOST, described, layers, short, summarise, table
+from whatsit.training.network.summary import MOST, layers, short, summarise, summary_of, table
 from whatsit.training.network.timm import build_timm_scratch
 
 pytestmark = pytest.mark.slow
@@ -44,7 +44,7 @@ def test_layers_of_a_classic() -> None:
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_totals_as_published(name: str) -> None:
     millions, billions = PUBLISHED[name]
-    summary = described(name)
+    summary = summary_of(name)
     assert summary.parameters / 1e6 == pytest.approx(millions, abs=0.01)
     assert summary.multiply_adds / 1e9 == pytest.approx(billions, rel=0.01)
 
@@ -84,7 +84,7 @@ def test_the_network_stays_as_it_was() -> None:
 
 @pytest.mark.parametrize("name", ["cnn-cats-dogs", "timm:swin_tiny_patch4_window7_224", "efficientnet-lite0"])
 def test_the_table_fits_a_terminal(name: str) -> None:
-    lines = table(described(name)).splitlines()
+    lines = table(summary_of(name)).splitlines()
     assert max(map(len, lines)) <= 80
     assert "parameters" in lines[0]
     assert "multiply-adds for an image of" in lines[-1]

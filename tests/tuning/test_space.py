@@ -8,10 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whatsit.cli.commands.train import command as train
-from whatsit.cli.networks import chosen_network
-from whatsit.cli.options import limits
-from whatsit.cli.reading import chosen_reading
-from whatsit.config import NetworkOptions, TrainOptions
+from whatsit.cli.options import take, take_training
+from whatsit.config import NetworkOptions, ReadOptions, TrainOptions
 from whatsit.errors import WhatsitError
 from whatsit.images.limits import Limits
 from whatsit.training.tune.space import Choice, Rate, Space, space_of
@@ -86,10 +84,8 @@ def parsed(line: str) -> TrainOptions:
         ):
             options.pop(name)
         assert options.pop("data") == ("my photos",)
-        chosen_reading(options)  # of the photos, which is no option of the learning
-        limited = limits(options.pop("max_bytes"), options.pop("max_pixels"))
-        network = chosen_network(options)
-        return TrainOptions(**options, limits=limited, network=network)
+        assert take(options, ReadOptions) == ReadOptions()
+        return take_training(options)
 
 
 @given(

@@ -1,36 +1,60 @@
-"""Options that several commands have, and how they print.
+"""Options of the command line, made from their descriptions in `config.py`; and the few that commands have themselves.
 
-The size of a network's input, as it is typed: `150`, or `30x100` for height × width.
-
-The range of values of deep photos, as it is typed: `0:4095` for black and white.
-
-Options of the commands that embed or learn; apart from `shared.py`, as `predict` starts without them.
+`described` gives a command the options of a dataclass, `take` makes the dataclass from the values that were given. How
+a kind of value is typed stands here, too: `30x100`, `32,64,64`, `10m`, `0:4095`. `predict` starts with this module, so
+it imports nothing that takes time.
 """
 
 import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import replace
 from math import isfinite
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from whatsit.cli.choices import Registered
-from whatsit.config import GROUP_BY_NAME, MOST_SEED, NEAR_COPIES, TrainOptions
+from whatsit.config import NetworkOptions, ReadOptions, Split, TrainOptions
 from whatsit.embedding.engines.registry import ENGINES, TRAINS
-from whatsit.images.limits import DEFAULT_LIMITS, Limits, Page, is_bands
+from whatsit.images.limits import Limits, is_bands
 from whatsit.images.preprocessing import is_value_range
+from whatsit.option import (
+    METHODS,
+    Bands,
+    Choice,
+    Device,
+    Integer,
+    LearningRate,
+    Levels,
+    Mebibytes,
+    Method,
+    Names,
+    Option,
+    Place,
+    Real,
+    Repeated,
+    Seconds,
+    Sides,
+    SplitFolders,
+    Switch,
+    Text,
+    Widths,
+    default_in_words,
+    flag_of,
+    options_of,
+)
 from whatsit.text import PLAIN_CELLS
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-Options = TypeVar("Options")  # a dataclass
-
+T = TypeVar("T")  # a dataclass of options
+MIB = 1024**2  # bytes
+UNITS = {"s": 1, "m": 60, "h": 3600}  # seconds
 
 if TYPE_CHECKING:
     from click import ParamType as ParamType
@@ -53,78 +77,289 @@ class FiniteRange(click.FloatRange):
         return converted
 
 
-def in_order(options: Sequence[Callable[[F], F]], command: F) -> F:
-    """The command with a table's options, which its help lists in the table's order."""
-    for option in reversed(options):
-        command = option(command)
-    return command
+class Typed(ParamType[Any]):
+    """A value that is written in a form of its own. read: text → the value; ValueError where it is none."""
+
+    def __init__(self, name: str, what: str, expected: str, read: Callable[[str], Any]) -> None:
+        self.name, self._what, self._expected, self._read = name, what, expected, read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Takes what is no text as it is, such as a default."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._read(value)
+        except ValueError as error:
+            reason = f"{error}. " if str(error) else ""
+            self.fail(f"{value!r} is no {self._what}. {reason}Expected {self._expected}", param, ctx)
 
 
-def taken(values: dict[str, Any], kind: type[Options]) -> Options:
-    """The dataclass made of those of a command's values that are its fields, taken out; None is its default."""
-    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    own = {name: values.pop(name) for name in names if name in values}
-    return kind(**{name: value for name, value in own.items() if value is not None})
+def _check(holds: bool) -> None:
+    if not holds:
+        raise ValueError
 
 
-cache_option = click.option(
-    "--cache", metavar="DIR", help="Embedding cache (default: WHATSIT_CACHE, or the user's cache folder)."
+def _sides(kind: Sides) -> Typed:
+    def read(text: str) -> tuple[int, int]:
+        typed = re.fullmatch(r"([0-9]{1,5})(?:[x×]([0-9]{1,5}))?", text.strip().lower())
+        _check(typed is not None)
+        assert typed is not None
+        size = int(typed[1]), int(typed[2] or typed[1])
+        _check(kind.takes(size))
+        return size
+
+    expected = f"pixels from {kind.low} to {kind.high}, as 150 or 30x100 (height × width)"
+    return Typed("size", "image size", expected, read)
+
+
+def _widths(kind: Widths) -> Typed:
+    def read(text: str) -> tuple[int, ...]:
+        if kind.may_be_none and text == "none":
+            return ()
+        _check(re.fullmatch(r"[0-9]{1,5}(,[0-9]{1,5})*", text) is not None)
+        return tuple(int(one) for one in text.split(","))
+
+    return Typed("widths", "list of widths", "numbers with commas, as 32,64,64", read)
+
+
+def _seconds(_: Seconds) -> Typed:
+    def read(text: str) -> float:
+        typed = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smh]?)", text.strip().lower())
+        _check(typed is not None)
+        assert typed is not None
+        _check(float(typed[1]) > 0)
+        return float(typed[1]) * UNITS[typed[2] or "s"]
+
+    return Typed("time", "time", "seconds, minutes or hours, as 90s, 10m or 1.5h", read)
+
+
+def _rate(kind: LearningRate) -> Typed:
+    def read(text: str) -> float | str:
+        rate = text if text == "find" else float(text)
+        _check(kind.takes(rate))
+        return rate
+
+    return Typed("rate", "learning rate", "a number above 0, as 0.001, or find", read)
+
+
+def _levels(_: Levels) -> Typed:
+    def read(text: str) -> tuple[float, float]:
+        low, _, high = text.partition(":")
+        pair = float(low), float(high)
+        _check(is_value_range(pair))
+        return pair
+
+    return Typed("LOW:HIGH", "range of values", "LOW:HIGH, black first, as 0:4095", read)
+
+
+def _bands(_: Bands) -> Typed:
+    def read(text: str) -> tuple[int, ...]:
+        bands = tuple(int(one) if one.isdecimal() else 0 for one in text.split(","))
+        _check(is_bands(bands))
+        return bands
+
+    return Typed("R,G,B", "list of bands", "one number from 1, or three for red, green, blue, as 4,3,2", read)
+
+
+def _names(kind: Names) -> Typed:
+    def read(text: str) -> Any:
+        names = [name for one in text.split(",") if (name := one.strip().rstrip("/"))]
+        if not kind.among:
+            return tuple(names)
+        named = {name.lower() for name in names}
+        if unknown := sorted(named.difference(kind.among)):
+            raise ValueError(f"There is no {unknown[0]!r}")
+        return frozenset(named)
+
+    return Typed(kind.metavar, "list", f"some of {', '.join(kind.among)}", read)
+
+
+def _split_folders(_: SplitFolders) -> Typed:
+    def read(text: str) -> dict[str, Split]:
+        from whatsit.data.readers.words import split_names
+
+        found: dict[str, Split] = {}
+        for one in text.split(","):
+            word, _, folder = (part.strip() for part in one.partition("="))
+            split = split_names([word]).get(word)
+            if split is None or not folder:
+                raise ValueError(f"{one!r} names no split and its folder")
+            if found.setdefault(folder.rstrip("/"), split) != split:
+                raise ValueError(f"{folder!r} is named for two splits")
+        return found
+
+    return Typed("SPLITS", "list of splits", "train=FOLDER,valid=FOLDER,test=FOLDER", read)
+
+
+NUMBER = {"metavar": "NUMBER"}
+WRITTEN: dict[type[Any], Callable[[Any], Mapping[str, Any]]] = {  # kind → what click needs to know
+    Choice: lambda kind: {"type": click.Choice(kind.values)},
+    Integer: lambda kind: {"type": click.IntRange(kind.low, kind.high), **NUMBER},
+    Real: lambda kind: {"type": FiniteRange(kind.low, kind.high, kind.low_open, kind.high_open), **NUMBER},
+    Mebibytes: lambda _: {"type": Typed("number", "size", "megabytes", lambda text: _mib(text)), **NUMBER},
+    Text: lambda kind: {"metavar": kind.metavar},
+    Place: lambda kind: {"metavar": kind.metavar} | ({"type": click.Path(path_type=Path)} if kind.as_path else {}),
+    Repeated: lambda kind: {"metavar": kind.metavar, "multiple": True},
+    Device: lambda kind: {"type": DeviceType(TRAINS if kind.training else ())},
+    Sides: lambda kind: {"type": _sides(kind)},
+    Widths: lambda kind: {"type": _widths(kind)},
+    Seconds: lambda kind: {"type": _seconds(kind)},
+    LearningRate: lambda kind: {"type": _rate(kind)},
+    Levels: lambda kind: {"type": _levels(kind), "metavar": "LOW:HIGH"},
+    Bands: lambda kind: {"type": _bands(kind), "metavar": "R,G,B"},
+    Names: lambda kind: {"type": _names(kind), "metavar": kind.metavar},
+    SplitFolders: lambda kind: {"type": _split_folders(kind), "metavar": "SPLITS"},
+}
+
+
+def _mib(text: str) -> int:
+    _check(text.isdecimal() and int(text) >= 1)
+    return int(text) * MIB
+
+
+class Described(click.Option):
+    """An option under the heading of its description, with its default in words."""
+
+    def __init__(self, names: Sequence[str], described: Option, in_words: str = "", **more: Any) -> None:
+        super().__init__(names, help=described.help, **more)
+        self.described, self._in_words = described, in_words
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """With the default beside click's own words on the range."""
+        record = super().get_help_record(ctx)
+        if record is None or not self._in_words:
+            return record
+        names, text = record
+        body, bracket, extra = text.rpartition("  [")
+        if not bracket or not extra.endswith("]"):
+            body, extra = text, "]"
+        return names, f"{body}  [default: {self._in_words}{'' if extra == ']' else '; '}{extra}"
+
+
+class GroupedCommand(click.Command):
+    """A command whose help has a heading for each group of options."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {"Options": []}
+        for param in self.get_params(ctx):
+            if isinstance(param, click.Option) and (record := param.get_help_record(ctx)):
+                heading = param.described.heading if isinstance(param, Described) else "Options"
+                groups.setdefault(heading, []).append(record)
+        for heading, records in groups.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
+def _made(name: str, option: Option, default: Any) -> Described:
+    """Click is told no default, so that a value that was not given is None."""
+    flag, in_words = flag_of(name, option), default_in_words(option, default)
+    if not isinstance(option.kind, Switch):
+        return Described(
+            [flag, name], option, in_words, envvar=option.envvar, **WRITTEN[type(option.kind)](option.kind)
+        )
+    if default is False:
+        return Described([flag, name], option, is_flag=True)
+    return Described([f"{flag}/--no-{flag.removeprefix('--')}", name], option, in_words, default=None)
+
+
+def described(kind: type[T], command: str, base: T | None = None, *, shared: bool = False) -> Callable[[F], F]:
+    """The options of a dataclass that the command has.
+
+    base: the defaults, where they are not the dataclass's own; shared: without those in which candidates may differ.
+    """
+    base = base if base is not None else kind()
+    of_command = {name: one for name, one in options_of(kind).items() if command in one.commands}
+    options = {name: one for name, one in of_command.items() if not (shared and one.candidate)}
+    return in_order([_adder(_made(name, one, getattr(base, name))) for name, one in options.items()])
+
+
+def own(
+    *names: str, help: str, in_words: str = "", about: Mapping[str, Any] | None = None, **more: Any
+) -> Callable[[F], F]:
+    """An option of a command itself. about: attributes of `Option`."""
+    return _adder(Described(names, Option(Text(), help, **(about or {})), in_words, **more))
+
+
+def _adder(option: click.Option) -> Callable[[F], F]:
+    def add(command: F) -> F:
+        if not hasattr(command, "__click_params__"):
+            command.__click_params__ = []  # type: ignore[attr-defined]
+        command.__click_params__.append(option)  # type: ignore[attr-defined]
+        return command
+
+    return add
+
+
+def in_order(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
+    """All of them as one decorator, which the help lists in this order."""
+
+    def add(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+def take(values: dict[str, Any], kind: type[T], base: T | None = None, **more: Any) -> T:
+    """The dataclass made of those of a command's values that are its options, taken out of `values`.
+
+    base: has the values that were not given, else the dataclass's defaults; more: further fields.
+    """
+    own_values = {name: values.pop(name) for name in options_of(kind) if name in values}
+    given = {name: value for name, value in own_values.items() if value not in (None, ())}
+    return replace(base if base is not None else kind(), **given, **more)  # type: ignore[type-var]
+
+
+def training_options(command: str) -> Callable[[F], F]:
+    """All options of training that the command has, and how photos and DATA are read."""
+    return in_order([described(kind, command) for kind in (TrainOptions, Limits, ReadOptions, NetworkOptions)])
+
+
+def shared_options(command: str) -> Callable[[F], F]:
+    """As `training_options`, without those in which candidates may differ."""
+    return in_order([described(kind, command, shared=True) for kind in (TrainOptions, Limits, ReadOptions)])
+
+
+def take_training(values: dict[str, Any]) -> TrainOptions:
+    """The options of training, taken out of a command's values."""
+    return take(values, TrainOptions, limits=take(values, Limits), network=take(values, NetworkOptions))
+
+
+def given_options(context: click.Context) -> Iterator[click.Parameter]:
+    """Those that were typed."""
+    for param in context.command.params:
+        if context.get_parameter_source(param.name or "") is ParameterSource.COMMANDLINE:
+            yield param
+
+
+def check_method(method: str) -> None:
+    """An option that could not have an effect is refused, not ignored: UsageError."""
+    for option in given_options(click.get_current_context()):
+        methods: tuple[Method, ...] = option.described.methods if isinstance(option, Described) else METHODS
+        if method in methods:
+            continue
+        if "probe" not in methods and method == "probe" and len(methods) > 1:
+            raise click.UsageError(f"{option.opts[0]} has no effect on a probe. Add --method scratch or finetune")
+        raise click.UsageError(f"{option.opts[0]} has no effect with --method {method}")
+
+
+def check_needs_photos() -> None:
+    """Where training starts from stored embeddings: UsageError for an option that they have settled."""
+    for option in given_options(click.get_current_context()):
+        if isinstance(option, Described) and option.described.needs_photos:
+            raise click.UsageError(f"{option.opts[0]} has no effect with --embeddings: the file has settled it")
+
+
+cache_option = own(
+    "--cache",
+    metavar="DIR",
+    help="Folder of the embedding cache.",
+    in_words="WHATSIT_CACHE, or the user's cache folder",
+    about={"needs_photos": True},
 )
-
-
-def _device_option(more: Sequence[str] = ()) -> Callable[[F], F]:
-    kind = Registered(ENGINES, more)
-    return click.option("--device", type=kind, default="cpu", show_default=True, help="Where the network runs.")
-
-
-device_option = _device_option()
-
-
-training_device_option = _device_option(TRAINS)
-
-
+device_option = _adder(_made("device", Option(Device(), "Processor that runs the network."), "cpu"))
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
-
-
-def _told(ctx: click.Context, option: click.Parameter, value: Any) -> None:
-    """Kept for `limits`, so that commands need no parameter for it."""
-    ctx.meta[f"whatsit.{option.name}"] = value
-
-
-def _bands(ctx: click.Context, option: click.Parameter, value: str | None) -> None:
-    bands = None if value is None else tuple(int(one) if one.isdecimal() else 0 for one in value.split(","))
-    if bands is not None and not is_bands(bands):
-        raise click.BadParameter(f"{value!r}: expected one number from 1, or three for red, green, blue, as 4,3,2")
-    _told(ctx, option, bands)
-
-
-def limit_options(command: F) -> F:
-    """`--max-bytes` and `--max-pixels`; `--bands` and `--page`."""
-    command = click.option(
-        "--page",
-        type=click.Choice(get_args(Page)),
-        default=DEFAULT_LIMITS.page,
-        show_default=True,
-        expose_value=False,
-        callback=_told,
-        help="Of a file with several: the first; all, a photo each; or grey ones as channels of one photo.",
-    )(command)
-    command = click.option(
-        "--bands",
-        metavar="R,G,B",
-        expose_value=False,
-        callback=_bands,
-        help="Bands of a TIFF that are red, green, blue, as 4,3,2; or one that is grey.",
-    )(command)
-    command = click.option(
-        "--max-bytes", type=click.IntRange(1), default=DEFAULT_LIMITS.max_bytes, help="Refuse larger files."
-    )(command)
-    return click.option(
-        "--max-pixels",
-        type=click.IntRange(1),
-        default=DEFAULT_LIMITS.max_pixels,
-        help="Refuse larger images.",
-    )(command)
 
 
 def _leave_cells(ctx: click.Context, _: click.Parameter, wanted: bool) -> bool:
@@ -154,7 +389,7 @@ def plain_cells_option(command: F, *, expose_value: bool = False) -> F:
         is_flag=True,
         expose_value=expose_value,
         callback=_leave_cells,
-        help="In CSV, no apostrophe before what a spreadsheet would take for a formula.",
+        help="Write cells of CSV as they are, without an apostrophe before what a spreadsheet takes for a formula.",
     )(command)
 
 
@@ -166,141 +401,3 @@ def json_line(value: Any) -> str:
     except UnicodeEncodeError:
         return json.dumps(value)
     return text
-
-
-def limits(max_bytes: int, max_pixels: int) -> Limits:
-    """With what the running command was told of bands and pages."""
-    told = click.get_current_context().meta
-    bands, page = told.get("whatsit.bands"), told.get("whatsit.page", DEFAULT_LIMITS.page)
-    return Limits(max_bytes=max_bytes, max_pixels=max_pixels, bands=bands, page=page)
-
-
-LEAST, MOST = 8, 2048  # pixels a side: below, nothing can be told apart; above, no network here has the memory
-
-
-class ImageSize(ParamType[tuple[int, int]]):
-    """Gives (height, width) in pixels."""
-
-    name = "size"
-
-    def convert(
-        self, value: str | tuple[int, int], param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        """Takes a pair as it is, such as a default."""
-        if isinstance(value, tuple):
-            return value
-        typed = re.fullmatch(r"([0-9]{1,5})(?:[x×]([0-9]{1,5}))?", value.strip().lower())
-        height, width = (int(typed[1]), int(typed[2] or typed[1])) if typed else (0, 0)
-        if not (LEAST <= height <= MOST and LEAST <= width <= MOST):
-            self.fail(
-                f"{value!r} is no image size. Expected pixels from {LEAST} to {MOST}, as 150 or 30x100 "
-                "(height × width)",
-                param,
-                ctx,
-            )
-        return height, width
-
-
-IMAGE_SIZE = ImageSize()
-
-
-class ValueRange(ParamType[tuple[float, float]]):
-    """Gives (black, white)."""
-
-    name = "range"
-
-    def convert(
-        self, value: str | tuple[float, float], param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, float]:
-        """Takes a pair as it is, such as a default."""
-        if isinstance(value, tuple):
-            return value
-        low, _, high = value.partition(":")
-        try:
-            pair = float(low), float(high)
-        except ValueError:
-            pair = 0.0, 0.0
-        if not is_value_range(pair):
-            self.fail(f"{value!r} is no range of values. Expected LOW:HIGH, black first, as 0:4095", param, ctx)
-        return pair
-
-
-value_range_option = click.option(
-    "--value-range",
-    type=ValueRange(),
-    metavar="LOW:HIGH",
-    help="Black and white in deep photos (more than 8 bits), as 0:4095 (default: as measured).",
-)
-
-
-DEFAULTS = TrainOptions()
-
-
-balance_option = click.option(
-    "--balance", is_flag=True, help="Every class weighs the same, however many photos it has."
-)
-
-
-precision_option = click.option(
-    "--target-precision",
-    type=FiniteRange(0, 1),
-    default=DEFAULTS.target_precision,
-    show_default=True,
-    help="Wanted share of right answers; below it the answer is 'unsure'.",
-)
-
-
-seed_option = click.option(
-    "--seed",
-    type=click.IntRange(0, MOST_SEED),
-    default=DEFAULTS.seed,
-    show_default=True,
-    help="Another seed draws other splits.",
-)
-
-
-def group_options(command: F) -> F:
-    """`--near-copies` and `--group-by-name`."""
-    command = click.option(
-        "--group-by-name",
-        type=click.Choice(GROUP_BY_NAME),
-        default=DEFAULTS.group_by_name,
-        show_default=True,
-        help="Keep photos of one source by their names together: where they look alike, wherever proposed, or never.",
-    )(command)
-    return click.option(
-        "--near-copies",
-        type=click.Choice(NEAR_COPIES),
-        default=DEFAULTS.near_copies,
-        show_default=True,
-        help="Keep near-copies on one side of every split, or ignore that they look alike.",
-    )(command)
-
-
-def backbone_option(command: F) -> F:
-    """`--backbone` and `--weights`."""
-    command = click.option(
-        "--weights", metavar="FILE", help="Weights of timm:NAME, as safetensors (default: timm's own, fetched once)."
-    )(command)
-    return click.option(
-        "--backbone",
-        default=DEFAULTS.backbone,
-        show_default=True,
-        help="A name, timm:NAME for a pretrained network of timm, or my.onnx of your own.",
-    )(command)
-
-
-image_size_option = click.option(
-    "--image-size",
-    type=IMAGE_SIZE,
-    help="Of what the network sees: 150, or 30x100 for height × width (default: the network's own).",
-)
-
-
-bits_option = click.option(
-    "--precision",
-    type=click.Choice(["auto", "int8", "float32"]),
-    default=DEFAULTS.precision,
-    show_default=True,
-    help="Precision of the backbone; auto is int8 where the processor multiplies 8-bit numbers natively.",
-)

@@ -5,13 +5,19 @@ was measured to take 0.25 GB (PNG), 0.4 GB (progressive JPEG) and 1.3 GB at most
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from whatsit.errors import ImageError
 from whatsit.images.formats import FORMATS
+from whatsit.option import Bands, Choice, Integer, Names, setting
 
 Page = Literal["first", "all", "channels"]
 MOST_BANDS = 1000
+PHOTOS: dict[str, Any] = {
+    "heading": "Photos",
+    "commands": ("train", "compare", "tune", "predict", "evaluate", "embed", "preview"),
+    "same_photos": True,
+}
 
 
 @dataclass(frozen=True)
@@ -22,18 +28,45 @@ class Limits:
     """
 
     # A 61-megapixel JPEG of the best quality has about 40 MB, a bare 20-megapixel TIFF 60 MB.
-    max_bytes: int = 64 * 1024**2
+    max_bytes: int = setting(
+        64 * 1024**2, Integer(1), "Largest file that is read, in bytes.", changes_weights=False, **PHOTOS
+    )
     # Just above the 61 megapixels of a full-frame camera, and below Pillow's own warning at 89 million.
     # Counts the pixels that are decoded, so after a JPEG decoder's own down-scaling.
-    max_pixels: int = 64_000_000
+    max_pixels: int = setting(
+        64_000_000,
+        Integer(1),
+        "Largest image that is decoded, in pixels.",
+        changes_weights=False,
+        **PHOTOS | {"commands": (*PHOTOS["commands"], "serve")},
+    )
     # As stored: of a JPEG that the decoder scales down, which costs time but little memory. A JPEG has no more.
     max_stored_pixels: int = 65_535**2
     # Kinds of file that are read at all, told by their first bytes.
-    formats: frozenset[str] = FORMATS
-    # Of files with more bands than a picture: which are red, green and blue, or the one that is grey; from 1.
-    bands: tuple[int, ...] | None = None
-    # Of files with several pages: the first; all, each as a photo of its own (`pages.py`); or grey ones as channels.
-    page: Page = "first"
+    formats: frozenset[str] = setting(
+        FORMATS,
+        Names(tuple(sorted(FORMATS)), "LIST"),
+        f"File formats that are accepted, of {', '.join(sorted(FORMATS))}.",
+        commands=("serve",),
+    )
+    # From 1.
+    bands: tuple[int, ...] | None = setting(
+        None,
+        Bands(),
+        "Bands of a TIFF that are red, green and blue: 4,3,2; or the one that is grey.",
+        unset="as the file says",
+        needs_photos=True,
+        **PHOTOS,
+    )
+    # `all`: as in `source.py`.
+    page: Page = setting(
+        "first",
+        Choice(get_args(Page)),
+        "Pages of a file with several. first: that one. all: each is a photo. channels: grey pages are the channels of "
+        "one photo.",
+        needs_photos=True,
+        **PHOTOS,
+    )
 
     def __post_init__(self) -> None:
         if self.bands is not None and not is_bands(self.bands):

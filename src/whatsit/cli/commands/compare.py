@@ -3,79 +3,57 @@
 import shlex
 import sys
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
-from whatsit.cli.commands.train import SHARE
 from whatsit.cli.commands.train import command as train
-from whatsit.cli.networks import NetworkOption, check_method, chosen_network
 from whatsit.cli.options import (
-    DEFAULTS,
-    balance_option,
+    Described,
+    GroupedCommand,
     cache_option,
-    group_options,
+    check_method,
+    given_options,
     json_line,
     json_option,
-    limit_options,
-    limits,
+    own,
     plain_cells_option,
-    precision_option,
-    seed_option,
-    training_device_option,
-    value_range_option,
+    shared_options,
+    take,
+    take_training,
 )
 from whatsit.cli.progress import bar
-from whatsit.cli.reading import ReadingCommand, chosen_reading, read_options, tell_classes
-from whatsit.config import TrainOptions
+from whatsit.cli.reading import tell_classes
+from whatsit.config import NetworkOptions, ReadOptions, TrainOptions
+from whatsit.option import options_of
 
 if TYPE_CHECKING:
     from whatsit.training.compare.trial import Trial
 
-OF_CANDIDATES = (
-    "method",
-    "backbone",
-    "weights",
-    "image_size",
-    "resize_mode",
-    "precision",
-    "head",
-)  # and all of networks but
-NOT_OF_CANDIDATES = ("resume", "keep_checkpoint")  # a comparison always goes on where it ended
 FORM = "METHOD [OPTION]..."
 
 
 @click.command(
     name="compare",
-    cls=ReadingCommand,
+    cls=GroupedCommand,
     epilog='Example: whatsit compare my_photos/ -c probe -c "scratch --epochs 20" -c "finetune --unfreeze last-blocks"',
 )
 @click.argument("data", nargs=-1, required=True, metavar="DATA...")
-@click.option(
+@own(
     "-c",
     "--candidate",
     "candidates",
     multiple=True,
     metavar=FORM,
-    help="probe, scratch or finetune with options of 'whatsit train'; may be given again. Default: every method.",
+    help="Way to train: probe, scratch or finetune, with options of 'whatsit train'. May be given several times.",
+    in_words="every method",
 )
-@click.option("-o", "--output", metavar="DIR", help="Where it goes (default: <name of DATA>-comparison).")
-@click.option("--force", is_flag=True, help="Replace that folder where it exists.")
-@click.option("--valid", type=SHARE, default=DEFAULTS.valid, show_default=True, help="Share of photos to compare on.")
-@click.option("--test", type=SHARE, default=DEFAULTS.test, show_default=True, help="Share to judge the winner on.")
-@group_options
-@seed_option
-@value_range_option
-@balance_option
-@precision_option
-@training_device_option
+@own("-o", "--output", metavar="DIR", help="Folder to write model and page into.", in_words="<name of DATA>-comparison")
+@own("--force", is_flag=True, help="Replace the folder if it exists.")
+@shared_options("compare")
 @cache_option
-@limit_options
 @plain_cells_option
 @json_option
-@read_options
 def command(
     data: tuple[str, ...],
     candidates: tuple[str, ...],
@@ -83,21 +61,18 @@ def command(
     force: bool,
     cache: str | None,
     as_json: bool,
-    max_bytes: int,
-    max_pixels: int,
     **shared: Any,
 ) -> None:
-    """Say which way to teach pays on the photos in DATA, and teach the one that does best.
+    """Compare ways to train on the photos in DATA, and keep the best model.
 
-    All candidates learn from the same photos and are compared on the same valid ones. The winner is then taught on both
-    together, and judged on test photos, which no other has seen. Called again after it was broken off, it goes on.
+    All candidates are trained on the same train photos and compared on the same valid photos. The best one is trained
+    on both, and evaluated on test photos that no candidate has seen. A second call continues an interrupted one.
     """
     from whatsit.training.compare.run import compare
     from whatsit.training.compare.terminal import summary
 
     start = time.monotonic()
-    reading = chosen_reading(shared)
-    common = TrainOptions(**shared, limits=limits(max_bytes, max_pixels))
+    reading, common = take(shared, ReadOptions), take_training(shared)
     chosen = {text: parsed(text, common) for text in candidates or _default()}
     if len(chosen) < len(candidates):
         twice = next(text for text in chosen if candidates.count(text) > 1)
@@ -138,27 +113,20 @@ def parsed(text: str, common: TrainOptions) -> TrainOptions:
 
 
 def _check_options(context: click.Context) -> None:
-    for param in context.command.params:
-        name = param.name or ""
-        if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE or _is_of_candidates(param):
+    for param in given_options(context):
+        if isinstance(param, Described) and param.described.candidate:
             continue
         if isinstance(param, click.Argument):
-            given = " ".join(context.params[name])
+            given = " ".join(context.params[param.name or ""])
             raise click.UsageError(f"{given!r} is no option. Expected {FORM}, as 'finetune --epochs 5'")
-        own = any(name == shared.name for shared in command.params)
-        place = "holds for all candidates: give it outside the quotes" if own else "has no place in a comparison"
+        shared = any(param.name == one.name for one in command.params)
+        place = "holds for all candidates: give it outside the quotes" if shared else "has no place in a comparison"
         raise click.UsageError(f"{param.opts[0]} {place}")
 
 
-def _is_of_candidates(param: click.Parameter) -> bool:
-    if isinstance(param, NetworkOption):
-        return param.name not in NOT_OF_CANDIDATES
-    return param.name in OF_CANDIDATES
-
-
 def _options(values: dict[str, Any], common: TrainOptions) -> TrainOptions:
-    network = chosen_network(values)
-    return replace(common, **{name: values[name] for name in OF_CANDIDATES}, network=network)
+    mine = {name: values[name] for name, option in options_of(TrainOptions).items() if option.candidate}
+    return take(mine, TrainOptions, common, network=take(values, NetworkOptions))
 
 
 def _default() -> list[str]:

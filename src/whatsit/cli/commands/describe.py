@@ -1,12 +1,12 @@
 """`whatsit describe`."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from whatsit.cli.networks import Widths
-from whatsit.cli.options import IMAGE_SIZE, json_line, json_option
+from whatsit.cli.options import described, json_line, json_option, take
+from whatsit.config import NetworkOptions, TrainOptions
 
 if TYPE_CHECKING:
     from whatsit.training.network.summary import Summary
@@ -14,34 +14,34 @@ if TYPE_CHECKING:
 
 @click.command(name="describe", epilog="Example: whatsit describe cnn-boats --image-size 60x200")
 @click.argument("architecture", required=False)
-@click.option("--classes", type=click.IntRange(2, 100_000), help="Of the output (default: as published, else 2).")
-@click.option("--image-size", type=IMAGE_SIZE, help="Of the network: 150, or 30x100 (height × width).")
-@click.option("--layers", type=Widths(), help="Filters of each convolution, as 32,64,64.")
-@click.option("--dense", type=Widths(none=True), help="Units of the dense layers before the output, as 256; or none.")
+@click.option(
+    "--classes",
+    type=click.IntRange(2, 100_000),
+    metavar="NUMBER",
+    help="Number of classes.  [default: as published, else 2]",
+)
+@described(TrainOptions, "describe")
+@described(NetworkOptions, "describe")
 @json_option
-def command(
-    architecture: str | None,
-    classes: int | None,
-    image_size: tuple[int, int] | None,
-    layers: tuple[int, ...] | None,
-    dense: tuple[int, ...] | None,
-    as_json: bool,
-) -> None:
-    """Show the layers of a network: what comes out of each, its parameters and multiply-adds.
+def command(architecture: str | None, classes: int | None, as_json: bool, **values: Any) -> None:
+    """Show the layers of a network: the shape of each one's output, its parameters and multiply-adds.
 
-    ARCHITECTURE is one of the table, a backbone that can be fine-tuned, or timm:NAME. Without it, all are listed.
+    ARCHITECTURE is a name of the list, a backbone that can be fine-tuned, or timm:NAME. Without it, all are listed,
+    with what each is for.
     """
     from whatsit.training.network.build import check_extra
 
     check_extra()
-    from whatsit.training.network.summary import all_described, described, table
+    from whatsit.training.network.summary import all_described, summary_of, table
+
+    size, network = take(values, TrainOptions).image_size, take(values, NetworkOptions)
 
     if architecture is None:
-        if classes or image_size or layers is not None or dense is not None:
+        if classes or size or network != NetworkOptions():
             raise click.UsageError("name an ARCHITECTURE to change it. Example: whatsit describe cnn-boats --classes 5")
         _list(all_described(), as_json)
         return
-    summary = described(architecture, classes, image_size, layers, dense)
+    summary = summary_of(architecture, classes, size, network.layers, network.dense)
     if as_json:
         click.echo(json_line(_facts(architecture, summary) | {"layers": [asdict(row) for row in summary.rows]}))
     else:

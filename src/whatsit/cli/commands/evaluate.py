@@ -4,35 +4,38 @@ from typing import Any
 
 import click
 
-from whatsit.cli.options import device_option, json_line, json_option, limit_options, limits, plain_cells_option
+from whatsit.cli.options import (
+    GroupedCommand,
+    described,
+    device_option,
+    json_line,
+    json_option,
+    own,
+    plain_cells_option,
+    take,
+)
 from whatsit.cli.progress import bar
-from whatsit.cli.reading import ReadingCommand, chosen_reading, read_options, tell_classes
+from whatsit.cli.reading import tell_classes
+from whatsit.config import ReadOptions
+from whatsit.images.limits import Limits
 
 
-@click.command(name="evaluate", cls=ReadingCommand, epilog="Example: whatsit evaluate pets-model photos_of_this_week/")
+@click.command(name="evaluate", cls=GroupedCommand, epilog="Example: whatsit evaluate pets-model photos_of_this_week/")
 @click.argument("model")
 @click.argument("data")
-@click.option("-o", "--output", metavar="DIR", help="Where the report goes (default: <model>-on-<data>).")
-@click.option("--force", is_flag=True, help="Replace that folder where it exists.")
+@own("-o", "--output", metavar="DIR", help="Folder to write the report into.", in_words="<model>-on-<data>")
+@own("--force", is_flag=True, help="Replace the folder if it exists.")
 @device_option
-@limit_options
 @plain_cells_option
 @json_option
-@read_options
+@described(Limits, "evaluate")
+@described(ReadOptions, "evaluate")
 def command(
-    model: str,
-    data: str,
-    output: str | None,
-    force: bool,
-    device: str,
-    max_bytes: int,
-    max_pixels: int,
-    as_json: bool,
-    **options: Any,
+    model: str, data: str, output: str | None, force: bool, device: str | None, as_json: bool, **values: Any
 ) -> None:
-    """Measure MODEL on labelled photos: the same figures and report as after training.
+    """Evaluate MODEL on labelled photos: the same figures and report as after training.
 
-    DATA is a folder of class folders or a CSV manifest. Labels are matched by name; classes may be missing.
+    DATA is a folder of class folders or a CSV manifest. Labels are matched by name. Classes may be missing.
     """
     from whatsit.api import evaluate
     from whatsit.evaluation.report.terminal import summary
@@ -41,10 +44,10 @@ def command(
         model,
         data,
         output,
-        device=device,
-        limits=limits(max_bytes, max_pixels),
+        device=device or "cpu",
+        limits=take(values, Limits),
         overwrite=force,
-        reading=chosen_reading(options),
+        reading=take(values, ReadOptions),
         progress=bar,
         listed=tell_classes(quiet=True),
     )

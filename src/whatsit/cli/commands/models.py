@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from whatsit.cli.options import device_option, json_line, json_option, limit_options, limits
+from whatsit.cli.options import GroupedCommand, described, device_option, json_line, json_option, take
 from whatsit.cli.progress import bar
-from whatsit.cli.reading import ReadingCommand, chosen_reading, read_options
+from whatsit.config import ReadOptions
+from whatsit.images.limits import Limits
 
 if TYPE_CHECKING:
     from whatsit.model.versions.store import Repository
@@ -137,27 +138,25 @@ def alias(name: str, alias: str, version: str | None, remove: bool, root: str, a
     _say(f"{name}: {alias} {told}", {"name": name, "alias": alias, "version": number}, as_json)
 
 
-@command.command(cls=ReadingCommand, epilog="Example: whatsit models compare pets default 4")
+@command.command(cls=GroupedCommand, epilog="Example: whatsit models compare pets default 4")
 @name_argument
 @click.argument("v1")
 @click.argument("v2")
 @click.argument("data", required=False)
 @repository_option
 @device_option
-@limit_options
+@described(Limits, "evaluate")
 @json_option
-@read_options
+@described(ReadOptions, "evaluate")
 def compare(
     name: str,
     v1: str,
     v2: str,
     data: str | None,
     root: str,
-    device: str,
-    max_bytes: int,
-    max_pixels: int,
+    device: str | None,
     as_json: bool,
-    **options: Any,
+    **values: Any,
 ) -> None:
     """Say which of two versions is better.
 
@@ -169,9 +168,10 @@ def compare(
 
     repository = _open(root)
     first, second = repository.version(name, v1), repository.version(name, v2)
-    chosen = limits(max_bytes, max_pixels)
-    reading = chosen_reading(options)
-    done = compared(repository, name, first, second, data, device=device, limits=chosen, reading=reading, progress=bar)
+    limits, reading = take(values, Limits), take(values, ReadOptions)
+    done = compared(
+        repository, name, first, second, data, device=device or "cpu", limits=limits, reading=reading, progress=bar
+    )
     click.echo(json_line(done.to_dict()) if as_json else comparison(done))
 
 

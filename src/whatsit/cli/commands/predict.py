@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,8 +23,17 @@ from whatsit.cli.answers import (
     to_file,
     write_answers,
 )
-from whatsit.cli.options import device_option, json_option, limit_options, limits, plain_cells_option
+from whatsit.cli.options import (
+    GroupedCommand,
+    described,
+    device_option,
+    json_option,
+    own,
+    plain_cells_option,
+    take,
+)
 from whatsit.errors import ImageError, WhatsitError
+from whatsit.images.limits import Limits
 from whatsit.model.format import FILES, check_not_within
 from whatsit.model.load import IMAGENET, load
 
@@ -39,26 +48,32 @@ IMAGENET_TOP = 5
 
 @click.command(
     name="predict",
+    cls=GroupedCommand,
     epilog="Examples: whatsit predict pets-model new/*.jpg | whatsit predict pets-model new/ --json | "
     "find . -name '*.jpg' | whatsit predict pets-model - | whatsit predict photo.jpg",
 )
 @click.argument("paths", nargs=-1, required=True, metavar="[MODEL] PATH...")
-@click.option(
-    "--top", type=click.IntRange(1), default=None, help="Classes to show (default: 1; ImageNet and --json: 5)."
+@own(
+    "--top",
+    type=click.IntRange(1),
+    metavar="NUMBER",
+    help="Number of classes to show for each photo.",
+    in_words="1; 5 for ImageNet and --json",
 )
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
-@click.option(
+@own(
     "-o",
     "--output",
     metavar="FILE",
-    help="Write there, in the format of its ending: .csv, .json, .jsonl, .parquet or .txt.",
+    help="File to write. Its ending is the format: .csv, .json, .jsonl, .parquet or .txt.",
+    in_words="print",
 )
-@click.option("--force", is_flag=True, help="Replace that file where it exists.")
+@own("--force", is_flag=True, help="Replace the file if it exists.")
 @partial(plain_cells_option, expose_value=True)
-@click.option("--explain", metavar="DIR", help="Write each photo with a heat map of the evidence.")
+@own("--explain", metavar="DIR", help="Folder to write heat maps into: which parts of a photo made the answer.")
 @device_option
-@limit_options
+@described(Limits, "predict")
 def command(
     paths: tuple[str, ...],
     top: int | None,
@@ -68,13 +83,12 @@ def command(
     force: bool,
     plain_cells: bool,
     explain: str | None,
-    device: str,
-    max_bytes: int,
-    max_pixels: int,
+    device: str | None,
+    **values: Any,
 ) -> None:
-    """Say what is on photos: files, folders, globs, or - for a list of paths on stdin.
+    """Classify photos: files, folders, patterns such as '*.jpg', or - for a list of paths on stdin.
 
-    MODEL is a model folder from 'whatsit train'. Without one, the 1000 classes of ImageNet answer.
+    MODEL is a model folder from 'whatsit train'. Without it, photos are classified into the 1000 classes of ImageNet.
     """
     if as_json and as_csv:
         raise click.UsageError("give either --json or --csv")
@@ -94,7 +108,7 @@ def command(
     if plain_cells and not isinstance(form, Csv):
         raise click.UsageError("--plain-cells has no effect without CSV")
     _check_folders(images)
-    classifier = load(model, device=device, limits=limits(max_bytes, max_pixels))
+    classifier = load(model, device=device or "cpu", limits=take(values, Limits))
     closed: dict[str, str] = {}
     asked = _expand(images, closed)
     if classifier.limits.page == "all":

@@ -5,107 +5,58 @@ import time
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
-from whatsit.cli.choices import Registered
-from whatsit.cli.networks import TrainCommand, check_method, chosen_network, network_options
 from whatsit.cli.options import (
-    DEFAULTS,
-    FiniteRange,
-    backbone_option,
-    balance_option,
-    bits_option,
+    GroupedCommand,
     cache_option,
-    group_options,
-    image_size_option,
+    check_method,
+    check_needs_photos,
     json_line,
     json_option,
-    limit_options,
-    limits,
+    own,
     plain_cells_option,
-    precision_option,
-    seed_option,
-    training_device_option,
-    value_range_option,
+    take,
+    take_training,
+    training_options,
 )
 from whatsit.cli.progress import bar
-from whatsit.cli.reading import FIELDS, chosen_reading, read_options, tell_classes
-from whatsit.config import TrainOptions
-from whatsit.training.methods import METHODS
+from whatsit.cli.reading import tell_classes
+from whatsit.config import NETWORK, ReadOptions
 
-SHARE = FiniteRange(0, 1, max_open=True)
-# Settled by the file of embeddings.
-NOT_WITH_EMBEDDINGS = (
-    *(
-        "valid_data",
-        "test_data",
-        "image_size",
-        "resize_mode",
-        "value_range",
-        "bands",
-        "page",
-        "precision",
-        "cache",
-        "method",
-    ),
-    *FIELDS,
-)
+NETWORKS = {"heading": NETWORK["heading"], "methods": NETWORK["methods"]}
+SETTLED = {"needs_photos": True}
 
 
-@click.command(name="train", cls=TrainCommand, epilog="Example: whatsit train my_photos/ --output pets-model")
+@click.command(name="train", cls=GroupedCommand, epilog="Example: whatsit train my_photos/ --output pets-model")
 @click.argument("data", nargs=-1, metavar="[DATA]...")
-@click.option("-o", "--output", metavar="DIR", help="Model folder (default: <name of DATA>-model).")
-@click.option("--force", is_flag=True, help="Replace the model folder where it exists.")
-@click.option("--valid-data", metavar="DATA", help="Validation photos: a manifest or folder of their own.")
-@click.option("--test-data", metavar="DATA", help="Test photos: a manifest or folder of their own.")
-@click.option("--labels", "label_dict", metavar="FILE", help="One label a line: fixes the order of the classes.")
-@click.option(
-    "--method",
-    type=Registered(METHODS),
-    default=DEFAULTS.method,
-    show_default=True,
-    help="probe: a head on a frozen backbone. scratch, finetune: a network.",
+@own("-o", "--output", metavar="DIR", help="Model folder to write.", in_words="<name of DATA>-model")
+@own("--force", is_flag=True, help="Replace the model folder if it exists.")
+@own("--valid-data", metavar="DATA", help="Separate validation photos: a folder or a manifest.", about=SETTLED)
+@own("--test-data", metavar="DATA", help="Separate test photos: a folder or a manifest.", about=SETTLED)
+@own(
+    "--labels",
+    "label_dict",
+    metavar="FILE",
+    help="File with one label in each line. It sets the order of the classes.",
+    in_words="by name",
 )
-@click.option("--embeddings", metavar="FILE", help="Start from a Parquet file of 'whatsit embed', without DATA.")
-@backbone_option
-@image_size_option
-@click.option(
-    "--resize-mode",
-    type=click.Choice(["auto", "squash", "crop", "letterbox"]),
-    default=DEFAULTS.resize_mode,
-    show_default=True,
-    help="How a photo becomes the network's input.",
-)
-@value_range_option
-@bits_option
-@click.option(
-    "--head",
-    type=click.Choice(["logistic", "mlp", "svm", "knn"]),
-    default=DEFAULTS.head,
-    show_default=True,
-    help="The classifier trained on the embeddings. mlp: one hidden layer with dropout.",
-)
-@balance_option
-@precision_option
-@click.option("--valid", type=SHARE, default=DEFAULTS.valid, show_default=True, help="Share of photos to choose on.")
-@click.option(
-    "--test",
-    type=SHARE,
-    default=DEFAULTS.test,
-    show_default=True,
-    help="Share of photos to judge on; 0: all judge, by cross-validation.",
-)
-@group_options
-@seed_option
-@click.option("--tensorboard", metavar="DIR", help="Also write a run for TensorBoard into DIR: how it went.")
-@click.option("--thumbnails", is_flag=True, help="Keep small training photos in the model, to show similar ones.")
-@training_device_option
+@own("--embeddings", metavar="FILE", help="Train on a Parquet file from 'whatsit embed', in place of DATA.")
+@training_options("train")
 @cache_option
-@limit_options
 @plain_cells_option
 @json_option
-@read_options
-@network_options
+@own(
+    "--resume",
+    is_flag=True,
+    help="Continue an interrupted or kept training; with --epochs for more.",
+    about=NETWORKS,
+)
+@own(
+    "--keep-checkpoint",
+    is_flag=True,
+    help="Keep the last checkpoint, so that --resume can continue.",
+    about=NETWORKS,
+)
 def command(
     data: tuple[str, ...],
     output: str | None,
@@ -116,36 +67,33 @@ def command(
     embeddings: str | None,
     cache: str | None,
     as_json: bool,
-    max_bytes: int,
-    max_pixels: int,
     resume: bool,
     keep_checkpoint: bool,
-    **options: Any,
+    **values: Any,
 ) -> None:
-    """Train a classifier on DATA and write its model folder.
+    """Train a classifier on the photos in DATA and write a model folder.
 
-    DATA is a folder (<class>/… or train|valid|test/<class>/…) or a CSV manifest with the columns uri,label and,
-    if you like, split and group. Of several, a later one says what a photo shows that stands in two, as in
+    DATA is a folder (<class>/… or train|valid|test/<class>/…) or a CSV manifest with the columns uri, label and, if
+    needed, split and group. If a photo is in several DATA, the last one gives its label, as in
     'whatsit train photos/ corrections.csv'.
     """
     from whatsit.api import train, train_from_embeddings
     from whatsit.evaluation.report.terminal import summary
 
-    check_method(options["method"])
-    if embeddings is not None:
-        _check_settled()
     start = time.monotonic()
-    network, reading = chosen_network(options), chosen_reading(options)
-    chosen = TrainOptions(**options, limits=limits(max_bytes, max_pixels), network=network)
+    check_method(values["method"] or "probe")
+    if embeddings is not None:
+        check_needs_photos()
+    reading, options = take(values, ReadOptions), take_training(values)
     if embeddings is not None and not data:
         trained = train_from_embeddings(
-            embeddings, output, chosen, label_dict=label_dict, overwrite=force, progress=bar
+            embeddings, output, options, label_dict=label_dict, overwrite=force, progress=bar
         )
     elif data and embeddings is None:
         trained = train(
             data,
             output,
-            chosen,
+            options,
             valid=valid_data,
             test=test_data,
             label_dict=label_dict,
@@ -169,12 +117,3 @@ def command(
 
 def _show_network(lines: str) -> None:
     click.echo(f"{lines}\n", err=True)
-
-
-def _check_settled() -> None:
-    """An option that could not have an effect is refused, not ignored."""
-    context = click.get_current_context()
-    for option in context.command.params:
-        given = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
-        if given and option.name in NOT_WITH_EMBEDDINGS:
-            raise click.UsageError(f"{option.opts[0]} has no effect with --embeddings: the file has settled it")

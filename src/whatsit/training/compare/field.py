@@ -13,6 +13,7 @@ from whatsit.data.dataset import Dataset
 from whatsit.embedding.source import default_source
 from whatsit.errors import MissingExtraError, WhatsitError
 from whatsit.notices import notice
+from whatsit.option import options_of
 from whatsit.progress import ProgressReporter
 from whatsit.text import number
 from whatsit.training.experiment import Experiment
@@ -36,10 +37,6 @@ CANDIDATES = {
 """Every method once, as it comes."""
 
 
-# What decides which photos there are, how they look, and who learns and who chooses.
-COMMON = ("valid", "test", "seed", "limits", "value_range")
-
-
 def default_candidates() -> dict[str, TrainOptions]:
     """Those that can be taught here: probes alone where the extra `networks` is not installed."""
     try:
@@ -54,8 +51,9 @@ def check_candidates(candidates: Mapping[str, TrainOptions]) -> None:
     if not candidates:
         raise WhatsitError("nothing to compare. Give candidates, as {'probe': TrainOptions()}")
     first, common = next(iter(candidates.items()))
+    same = [name for name, option in options_of(TrainOptions).items() if option.same_photos]
     for name, options in candidates.items():
-        for option in COMMON:
+        for option in (*same, "limits"):
             here, there = getattr(options, option), getattr(common, option)
             if here != there:
                 raise WhatsitError(

@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from whatsit.config import Method, TrainOptions
+from whatsit.config import TrainOptions
 from whatsit.data.dataset import Dataset
 from whatsit.embedding.backbones.extractor import FeatureExtractor
 from whatsit.embedding.embedder import Embedder
@@ -32,6 +32,7 @@ from whatsit.evaluation.figures import Figure
 from whatsit.evaluation.intervals import share_interval
 from whatsit.files import write_atomically
 from whatsit.model.export import export_graph
+from whatsit.option import Method
 from whatsit.training.calibration import log_loss, softmax
 from whatsit.training.experiment import Experiment
 from whatsit.training.fitted import Earlier, Epoch, Fitted, History, Run

@@ -7,9 +7,11 @@ The training recipe of each method: how the weights move. It needs no PyTorch.
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 from whatsit.config import NetworkOptions, OptimizerName
 from whatsit.errors import WhatsitError
+from whatsit.option import Method, options_of
 from whatsit.text import meant
 
 MOST = 8192  # channels or units of a layer; beyond, a number is a slip of the pen
@@ -130,30 +132,17 @@ class Recipe:
         return replace(self, epochs=max(self.epochs, min(MOST_EPOCHS, math.ceil(self.seen / photos))), seen=0)
 
 
-SCRATCH = Recipe(
-    epochs=30,
-    optimizer="adamw",
-    learning_rate=1e-3,  # of 1e-3 and 3e-3 the better one on valid photos of two sets (docs/log.md)
-    weight_decay=0.05,
-    averaging=True,
-    warm_up=0.1,
-    cosine=True,
-)
+def _defaults(method: Method, **more: Any) -> Recipe:
+    """The method's recipe, as the options have it."""
+    own = {name: option.by_method[method] for name, option in options_of(NetworkOptions).items() if option.by_method}
+    return Recipe(**own, **more)
 
 
-FINETUNE = Recipe(  # with rates of BEiT's order (Bao et al. 2022), which suit transformers and CNNs of timm's
-    epochs=10,
-    optimizer="adamw",
-    learning_rate=3e-4,
-    weight_decay=0.05,
-    layer_decay=0.75,
-    label_smoothing=0.1,
-    averaging=True,
-    patience=20,  # of 40: full-sized steps set the first epochs back, and it takes a dozen to regain it (docs/log.md)
-    warm_up=0.1,
-    cosine=True,
-    seen=10_000,  # 300 steps: as few as 100 are too few (docs/log.md), and BiT takes 500 (Kolesnikov et al. 2020)
-)
+SCRATCH = _defaults("scratch")
+
+
+# 300 steps: as few as 100 are too few (docs/log.md), and BiT takes 500 (Kolesnikov et al. 2020)
+FINETUNE = _defaults("finetune", seen=10_000)
 
 
 FINETUNE_LITE = replace(  # of the embedded networks
@@ -170,22 +159,7 @@ def recipe(base: Recipe, options: NetworkOptions, cnn: CNN | None = None) -> Rec
         base = Recipe(epochs=10, optimizer=optimizer, learning_rate=rate)
     if options.epochs is not None:
         base = replace(base, seen=0)
-    asked = {name: getattr(options, name) for name in ASKABLE}
+    asked = {name: getattr(options, name) for name, option in options_of(NetworkOptions).items() if option.by_method}
     if asked["learning_rate"] == "find":
         asked["learning_rate"] = None
     return replace(base, **{name: value for name, value in asked.items() if value is not None})
-
-
-ASKABLE = (
-    "epochs",
-    "optimizer",
-    "learning_rate",
-    "weight_decay",
-    "layer_decay",
-    "label_smoothing",
-    "augment",
-    "averaging",
-    "patience",
-    "warm_up",
-    "cosine",
-)

@@ -13,31 +13,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from whatsit.config import PreviewOptions
 from whatsit.data.dataset import Dataset, Record
 from whatsit.errors import DatasetError, ImageError, WhatsitError
 from whatsit.files import check_file, write_atomically
 from whatsit.images.decode import as_png, load_for_network
-from whatsit.images.limits import DEFAULT_LIMITS, Limits
-from whatsit.images.preprocessing import Preprocessing, ResizeMode, ValueRange
+from whatsit.images.preprocessing import Preprocessing
 from whatsit.text import printable
 from whatsit.training.calibration import in_turn
 from whatsit.training.network.augment.augmentation import Augmentation
 from whatsit.training.network.augment.names import PRESETS
 from whatsit.training.network.contact_sheet import Cell, Row, draw_sheet
-
-
-@dataclass(frozen=True)
-class PreviewOptions:
-    """The options of `whatsit preview`."""
-
-    augment: str = "light"
-    size: tuple[int, int] = (150, 150)  # height and width in pixels; the tutorials', and six cells fit on a screen
-    resize_mode: ResizeMode = "squash"
-    photos: int = 6
-    copies: int = 5  # of each
-    seed: int = 0  # another seed shows other photos, changed otherwise
-    limits: Limits = DEFAULT_LIMITS
-    value_range: ValueRange | None = None  # of deep photos
 
 
 @dataclass(frozen=True)

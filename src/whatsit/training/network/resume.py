@@ -13,14 +13,14 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from whatsit import __version__
-from whatsit.config import TrainOptions
+from whatsit.config import TrainOptions, weight_changing
 from whatsit.errors import WhatsitError
 from whatsit.files import plain_os_errors, write_atomically
 from whatsit.notices import kept_if_interrupted, notice
@@ -48,10 +48,6 @@ KEPT = "kept.json"  # of a finished training: which model it came to
 
 
 LOCK = ".lock"
-
-
-MAY_CHANGE = ("max_seconds", "stop_at_accuracy", "tensorboard", "thumbnails", "target_precision", "limits", "devices")
-"""All but the last change no weight of a given epoch. The last does, but a training may move to another machine."""
 
 
 NEEDED = ("*.ckpt", "*.json", "tensorboard.txt")  # to go on from a finished training
@@ -108,13 +104,9 @@ def alone(work: Path, doing: str) -> Iterator[None]:
 def training_identity(experiment: Experiment, options: TrainOptions) -> Mapping[str, object]:
     """All that the weights of a training depend on."""
     photos = experiment.photos
-    chosen = asdict(options)
-    network = chosen.pop("network")
     given = {"version": __version__, "classes": photos.dataset.classes, "photos": data_fingerprint(photos)}
-    read = {"bands": options.limits.bands, "page": options.limits.page}
-    values = {**given, "splits": list(experiment.splits.names), **chosen, **network, **read}
-    kept = {name: value for name, value in values.items() if name not in MAY_CHANGE}
-    plain: dict[str, object] = json.loads(json.dumps(kept, default=sorted))
+    values = {**given, "splits": experiment.splits.names, **weight_changing(options)}
+    plain: dict[str, object] = json.loads(json.dumps(values))
     return plain
 
 

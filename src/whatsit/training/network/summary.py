@@ -224,7 +224,7 @@ Widths = tuple[int, ...] | None
 Line = tuple[str, str, str, str, str]
 
 
-def described(
+def summary_of(
     name: str,
     classes: int | None = None,
     size: tuple[int, int] | None = None,
@@ -260,7 +260,7 @@ def all_described() -> dict[str, Summary]:
     found = {}
     for name in (*ARCHITECTURES, *LITES):
         try:
-            found[name] = described(name)
+            found[name] = summary_of(name)
         except MissingExtraError:
             continue
     return found

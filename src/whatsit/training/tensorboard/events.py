@@ -38,8 +38,10 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, Sessi
 from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
+from whatsit.config import NetworkOptions, TrainOptions
 from whatsit.files import plain_os_errors, write_atomically
 from whatsit.images.decode import as_jpeg, as_png
+from whatsit.option import Integer, Kind, LearningRate, Real, Switch, options_of
 from whatsit.text import printable
 from whatsit.training.selection import Step
 from whatsit.training.tensorboard import tags
@@ -108,25 +110,24 @@ def last_steps(files: list[Path]) -> dict[str, int]:
 Value = str | float | bool
 
 
+def _column(kind: Kind) -> type[Value]:
+    if isinstance(kind, Switch):
+        return bool
+    return float if isinstance(kind, Integer | Real | LearningRate) else str
+
+
+HYPER_PARAMETERS = {
+    name: option
+    for part in (TrainOptions, NetworkOptions)
+    for name, option in options_of(part).items()
+    if option.changes_weights
+}
+
+
 COLUMNS: dict[str, type[Value]] = {
-    "method": str,
     "network": str,
-    "image_size": str,
-    "resize_mode": str,
-    "head": str,
-    "strength": float,
-    "balance": bool,
-    "epochs": float,
-    "batch_size": float,
-    "optimizer": str,
-    "learning_rate": float,
-    "weight_decay": float,
-    "layer_decay": float,
-    "label_smoothing": float,
-    "augment": str,
-    "averaging": bool,
-    "unfreeze": str,
-    "seed": float,
+    **{name: _column(option.kind) for name, option in HYPER_PARAMETERS.items()},
+    "strength": float,  # of the regularization, of a probe
 }
 
 

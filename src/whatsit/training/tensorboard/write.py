@@ -6,6 +6,7 @@ Until the end only photos to learn from and valid photos are looked at. What is 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from whatsit.config import MOST_SEED, TrainOptions
-from whatsit.errors import ImageError, WhatsitError
+from whatsit.config import TrainOptions, weight_changing
+from whatsit.errors import ImageError
 from whatsit.images.decode import small_photo
-from whatsit.images.preprocessing import Preprocessing, is_value_range
+from whatsit.images.preprocessing import Preprocessing
 from whatsit.machine import cores
 from whatsit.progress import ProgressReporter
 from whatsit.training.calibration import in_turn, log_loss, softmax
@@ -37,14 +38,8 @@ if TYPE_CHECKING:
 
 
 def check(options: TrainOptions) -> None:
-    """Before long work. Raises WhatsitError where shares or the seed are none, or a run cannot be written."""
+    """Before long work. Raises WhatsitError where the shares leave nothing to train on, or a run cannot be written."""
     shares(options)
-    if not 0 <= options.target_precision <= 1:
-        raise WhatsitError(f"a precision of {options.target_precision}, expected 0 to 1")
-    if not 0 <= options.seed <= MOST_SEED:
-        raise WhatsitError(f"a seed of {options.seed}, expected 0 to {MOST_SEED}")
-    if options.value_range is not None and not is_value_range(options.value_range):
-        raise WhatsitError(f"a value range of {options.value_range}, expected (black, white), black below white")
     if options.tensorboard is not None:
         check_board(options.tensorboard)
 
@@ -57,7 +52,8 @@ def watchers(
         return ()
     from whatsit.training.tensorboard.callback import Board
 
-    values = _values(options, built.name, built.preprocessing) | _recipe(built.recipe, learning_rate, options)
+    recipe = replace(built.recipe, learning_rate=learning_rate)
+    values = _values(options, built.name, built.preprocessing, recipe)
     run = run_folder(options.tensorboard, photos.dataset.name, options.method, training)
     return (Board(run, photos.dataset.classes, values),)
 
@@ -76,30 +72,24 @@ def show(work: SaveRequest, training: Path | None, progress: ProgressReporter) -
         write_projector(run, _points(work))
 
 
-def _values(options: TrainOptions, network: str, preprocessing: Preprocessing) -> "dict[str, Value]":
-    return {
-        "method": options.method,
-        "network": network,
-        "image_size": preprocessing.dimensions,
-        "resize_mode": preprocessing.resize_mode,
-        "balance": options.balance,
-        "seed": options.seed,
-    }
+def _values(
+    options: TrainOptions, network: str, preprocessing: Preprocessing, recipe: Recipe | None = None
+) -> "dict[str, Value]":
+    """The hyper-parameters that have an effect on the method, as they were in force.
 
+    recipe: of a network, in whose place None stands in the options.
+    """
+    from whatsit.training.tensorboard.events import HYPER_PARAMETERS
 
-def _recipe(recipe: Recipe, learning_rate: float, options: TrainOptions) -> "dict[str, Value]":
-    return {
-        "epochs": recipe.epochs,
-        "batch_size": options.network.batch_size,
-        "optimizer": recipe.optimizer,
-        "learning_rate": learning_rate,
-        "weight_decay": recipe.weight_decay,
-        "layer_decay": recipe.layer_decay,
-        "label_smoothing": recipe.label_smoothing,
-        "augment": recipe.augment,
-        "averaging": recipe.averaging,
-        "unfreeze": options.network.unfreeze,
+    in_force = weight_changing(options) | (asdict(recipe) if recipe else {})
+    in_force |= {"image_size": preprocessing.dimensions, "resize_mode": preprocessing.resize_mode}
+    mine = {name: one for name, one in HYPER_PARAMETERS.items() if options.method in one.methods}
+    values = {name: (in_force[name], one.kind) for name, one in mine.items() if in_force[name] is not None}
+    plain = {
+        name: value if isinstance(value, str | int | float) else kind.typed(value)
+        for name, (value, kind) in values.items()
     }
+    return {"network": network, **plain}
 
 
 def _write_end(events: "Events", work: SaveRequest) -> None:
@@ -111,7 +101,7 @@ def _write_end(events: "Events", work: SaveRequest) -> None:
     labels = fitted.experiment.train_labels[fitted.held_out_rows]
     loss = log_loss(fitted.held_out_logits, labels)
     if isinstance(fitted, FittedProbe):
-        values |= {"head": work.options.head, "strength": fitted.selected.regularization}
+        values |= {"strength": fitted.selected.regularization}
         loss = fitted.selected.losses[fitted.selected.regularization]
     begin(events, values)
     last = _write_course(events, fitted) if isinstance(fitted, FittedProbe) else _epochs(fitted)

@@ -5,71 +5,28 @@ of the best one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from math import isfinite
 
-from whatsit.config import TrainOptions
+from whatsit.config import NetworkOptions, TrainOptions
 from whatsit.evaluation.intervals import CHANCE, MCNEMAR
 from whatsit.evaluation.report.words import NBSP, count, nats, percent, points
-from whatsit.text import as_option, shell_quoted
+from whatsit.option import options_of, typed_words
 from whatsit.training.compare.result import Pair
-from whatsit.training.tune.space import Range, Values, spelled
-
-PLAIN = ("backbone", "weights", "resize_mode", "device", "target_precision", "valid", "test", "seed")
-
-
-GROUPING = ("near_copies", "group_by_name")
-
-
-FLAGS = ("balance", "thumbnails")
-
-
-OTHERWISE = {"max_seconds": "max-time"}  # options that are not called as their field is
-
-
-PYTHON = ("warm_up", "cosine")  # that are none, and only Python can set
+from whatsit.training.tune.space import Range, Values
 
 
 def train_command(data: str, options: TrainOptions) -> str:
-    """On one line; data: as a shell reads it."""
-    return " ".join(["whatsit train", data, *_said(options)])
+    """On one line, with what differs from the defaults; data: as a shell reads it."""
+    words = [word for part in (options, options.limits, options.network) for word in typed_words(part)]
+    return " ".join(["whatsit train", data, *words, *_only_in_python(options)])
 
 
-def _said(options: TrainOptions) -> Iterator[str]:
-    """Only what differs from the defaults."""
-    default = TrainOptions()
-    yield f"--method {options.method}"
-    for name in PLAIN:
-        if (value := getattr(options, name)) != getattr(default, name):
-            yield f"{as_option(name)} {shell_quoted(str(value))}"
-    for name in GROUPING:
-        if (value := getattr(options, name)) != getattr(default, name):
-            yield f"{as_option(name)} {value}"
-    if options.image_size:
-        yield f"--image-size {spelled(options.image_size)}"
-    if options.value_range:
-        yield "--value-range {:.10g}:{:.10g}".format(*options.value_range)
-    yield from (f"--{name}" for name in FLAGS if getattr(options, name))
-    for name in ("max_bytes", "max_pixels"):
-        if (value := getattr(options.limits, name)) != getattr(default.limits, name):
-            yield f"{as_option(name)} {value}"
-    if options.limits.bands:
-        yield f"--bands {','.join(map(str, options.limits.bands))}"
-    if options.limits.page != default.limits.page:
-        yield f"--page {options.limits.page}"
-    names = [field.name for field in fields(options.network)]
-    for name in sorted(names, key=lambda name: name in PYTHON):
-        if (value := getattr(options.network, name)) != getattr(default.network, name):
-            yield f"# and {name}={value!r} in Python" if name in PYTHON else _option(name, value)
-
-
-def _option(name: str, value: object) -> str:
-    flag = OTHERWISE.get(name, name.replace("_", "-"))
-    if isinstance(value, bool):
-        return f"--{flag}" if value else f"--no-{flag}"
-    if isinstance(value, tuple):
-        return f"--{flag} {','.join(map(str, value)) or 'none'}"
-    return f"--{flag} {shell_quoted(str(value))}"
+def _only_in_python(options: TrainOptions) -> Iterator[str]:
+    for name, option in options_of(NetworkOptions).items():
+        value = getattr(options.network, name)
+        if not option.commands and value is not None:
+            yield f"# and {name}={value!r} in Python"
 
 
 Fact = float | int | str | None
