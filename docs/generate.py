@@ -19,6 +19,7 @@ from server import http
 import whatsit
 from whatsit.cli import HELP_LINES
 from whatsit.cli import whatsit as shell
+from whatsit.option import METHODS, default_in_words, options_of
 
 DOCS = Path(__file__).parent
 NOTEBOOKS = ("networks",)  # pages that are notebooks, too
@@ -111,7 +112,7 @@ def _entry(title: str, value: Any) -> str:
     if isinstance(source, ast.FunctionDef):
         return "\n\n".join([*parts, _code(_signature(value)), _prose(value)])
     if dataclasses.is_dataclass(value):
-        parts += [_prose(value), _code(_fields(value))]
+        parts += [_prose(value), _options(value) if options_of(value) else _code(_fields(value))]
     elif issubclass(value, Exception) or hasattr(value, "load"):  # made elsewhere
         parts.append(_prose(value))
     else:
@@ -150,6 +151,28 @@ def _fields(value: Any) -> str:
         return ""
     lines = source.splitlines()[fields[0].lineno - 1 : fields[-1].end_lineno]
     return "\n".join([f"class {node.name}:", *lines])
+
+
+def _options(value: Any) -> str:
+    """A table of a dataclass's options, as they are described."""
+    described = options_of(value)
+    rows = ["| field | type | default | meaning |", "| --- | --- | --- | --- |"]
+    for one in dataclasses.fields(value):
+        kind = one.type if isinstance(one.type, str) else inspect.formatannotation(one.type)
+        if (option := described.get(one.name)) is None:
+            rows.append(f"| `{one.name}` | `{_cell_text(kind)}` | | |")
+            continue
+        only = "" if option.methods == METHODS else f" Only {' and '.join(option.methods)}."
+        searched = f" Searched by `tune` ({', '.join(option.search)})." if option.search else ""
+        same = "" if option.changes_weights else " May change when a training is resumed."
+        words = [one.name, kind, default_in_words(option, one.default), f"{option.help}{only}{searched}{same}"]
+        name, kind, default, meaning = map(_cell_text, words)
+        rows.append(f"| `{name}` | `{kind}` | {default} | {_escaped(meaning)} |")
+    return "\n".join(rows)
+
+
+def _cell_text(text: str) -> str:
+    return text.replace("typing.", "").replace("|", "\\|")
 
 
 def _code(text: str) -> str:

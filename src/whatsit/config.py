@@ -13,31 +13,33 @@ from whatsit.errors import DatasetError
 from whatsit.images.formats import FORMATS
 from whatsit.images.limits import DEFAULT_LIMITS, Limits
 from whatsit.images.preprocessing import ResizeMode, ValueRange
-from whatsit.option import (
-    METHODS,
-    NETWORKS,
-    Among,
-    Around,
-    BatchSizes,
+from whatsit.kinds import (
     Choice,
     Device,
     Integer,
     LearningRate,
     Levels,
     Mebibytes,
-    Method,
     Names,
-    Option,
     Place,
     Real,
     Repeated,
-    Scales,
     Seconds,
     Sides,
     SplitFolders,
     Switch,
     Text,
     Widths,
+)
+from whatsit.option import (
+    METHODS,
+    NETWORKS,
+    Among,
+    Around,
+    BatchSizes,
+    Method,
+    Option,
+    Scales,
     check_values,
     options_of,
     setting,
@@ -452,10 +454,7 @@ class ReadOptions:
         None, Text("NAME"), "Column whose equal values keep photos in one split.", unset="group", **READING
     )
     max_missing: float = setting(
-        0.1,
-        Real(0, 1),
-        "Share of a manifest's files that may be missing. They are left out and listed.",
-        **READING,
+        0.1, Real(0, 1), "Share of a manifest's files that may be missing. They are left out and listed.", **READING
     )
 
     def __post_init__(self) -> None:
@@ -554,10 +553,7 @@ HEAVY = frozenset({"avif", "heic", "jp2", "dicom"})  # JPEG 2000's decoder takes
 
 
 SERVER_LIMITS = Limits(
-    max_bytes=10 * MIB,
-    max_pixels=25_000_000,
-    max_stored_pixels=120_000_000,
-    formats=FORMATS - HEAVY,
+    max_bytes=10 * MIB, max_pixels=25_000_000, max_stored_pixels=120_000_000, formats=FORMATS - HEAVY
 )
 
 
@@ -571,11 +567,7 @@ class ServeOptions:
     host: str = setting("127.0.0.1", Text("ADDRESS"), "Address to listen on.", commands=SERVE)
     port: int = setting(8000, Integer(0, 65535), "Port to listen on. 0: any free port.", commands=SERVE)
     admin_port: int | None = setting(
-        None,
-        Integer(0, 65535),
-        "Port on 127.0.0.1 for managing models over HTTP.",
-        unset="none",
-        commands=SERVE,
+        None, Integer(0, 65535), "Port on 127.0.0.1 for managing models over HTTP.", unset="none", commands=SERVE
     )
     api_key: str | None = setting(
         None,

@@ -18,7 +18,7 @@ from whatsit.data.read import read_photos
 from whatsit.errors import DatasetError
 from whatsit.images.decode import load_for_network
 from whatsit.images.preprocessing import Preprocessing
-from whatsit.option import Sides
+from whatsit.kinds import Sides
 from whatsit.training.network.contact_sheet import GAP, LINE, MARGIN, Cell, Row, draw_sheet
 from whatsit.training.network.preview import Preview, preview
 

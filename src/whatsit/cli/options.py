@@ -24,8 +24,7 @@ from whatsit.config import NetworkOptions, ReadOptions, Split, TrainOptions
 from whatsit.embedding.engines.registry import ENGINES, TRAINS
 from whatsit.images.limits import Limits, is_bands
 from whatsit.images.preprocessing import is_value_range
-from whatsit.option import (
-    METHODS,
+from whatsit.kinds import (
     Bands,
     Choice,
     Device,
@@ -33,9 +32,7 @@ from whatsit.option import (
     LearningRate,
     Levels,
     Mebibytes,
-    Method,
     Names,
-    Option,
     Place,
     Real,
     Repeated,
@@ -45,10 +42,8 @@ from whatsit.option import (
     Switch,
     Text,
     Widths,
-    default_in_words,
-    flag_of,
-    options_of,
 )
+from whatsit.option import METHODS, Method, Option, default_in_words, flag_of, options_of
 from whatsit.text import PLAIN_CELLS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -306,8 +301,9 @@ def take(values: dict[str, Any], kind: type[T], base: T | None = None, **more: A
 
     base: has the values that were not given, else the dataclass's defaults; more: further fields.
     """
-    own_values = {name: values.pop(name) for name in options_of(kind) if name in values}
-    given = {name: value for name, value in own_values.items() if value not in (None, ())}
+    own_values = {name: (values.pop(name), one) for name, one in options_of(kind).items() if name in values}
+    nothing = {name: () if isinstance(one.kind, Repeated) else None for name, (_, one) in own_values.items()}
+    given = {name: value for name, (value, _) in own_values.items() if value != nothing[name]}
     return replace(base if base is not None else kind(), **given, **more)  # type: ignore[type-var]
 
 

@@ -9,7 +9,8 @@ from typing import Any, Literal, get_args
 
 from whatsit.errors import ImageError
 from whatsit.images.formats import FORMATS
-from whatsit.option import Bands, Choice, Integer, Names, setting
+from whatsit.kinds import Bands, Choice, Integer, Names
+from whatsit.option import setting
 
 Page = Literal["first", "all", "channels"]
 MOST_BANDS = 1000
@@ -48,6 +49,7 @@ class Limits:
         Names(tuple(sorted(FORMATS)), "LIST"),
         f"File formats that are accepted, of {', '.join(sorted(FORMATS))}.",
         commands=("serve",),
+        changes_weights=False,
     )
     # From 1.
     bands: tuple[int, ...] | None = setting(

@@ -6,7 +6,7 @@ The training recipe of each method: how the weights move. It needs no PyTorch.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from whatsit.config import NetworkOptions, OptimizerName
@@ -132,10 +132,13 @@ class Recipe:
         return replace(self, epochs=max(self.epochs, min(MOST_EPOCHS, math.ceil(self.seen / photos))), seen=0)
 
 
+ASKABLE = [one.name for one in fields(Recipe) if one.name in options_of(NetworkOptions)]
+
+
 def _defaults(method: Method, **more: Any) -> Recipe:
     """The method's recipe, as the options have it."""
-    own = {name: option.by_method[method] for name, option in options_of(NetworkOptions).items() if option.by_method}
-    return Recipe(**own, **more)
+    described = options_of(NetworkOptions)
+    return Recipe(**{name: described[name].by_method[method] for name in ASKABLE}, **more)
 
 
 SCRATCH = _defaults("scratch")
@@ -159,7 +162,7 @@ def recipe(base: Recipe, options: NetworkOptions, cnn: CNN | None = None) -> Rec
         base = Recipe(epochs=10, optimizer=optimizer, learning_rate=rate)
     if options.epochs is not None:
         base = replace(base, seen=0)
-    asked = {name: getattr(options, name) for name, option in options_of(NetworkOptions).items() if option.by_method}
+    asked = {name: getattr(options, name) for name in ASKABLE}
     if asked["learning_rate"] == "find":
         asked["learning_rate"] = None
     return replace(base, **{name: value for name, value in asked.items() if value is not None})

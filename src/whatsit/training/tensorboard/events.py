@@ -41,7 +41,8 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from whatsit.config import NetworkOptions, TrainOptions
 from whatsit.files import plain_os_errors, write_atomically
 from whatsit.images.decode import as_jpeg, as_png
-from whatsit.option import Integer, Kind, LearningRate, Real, Switch, options_of
+from whatsit.kinds import Integer, Kind, LearningRate, Real, Switch
+from whatsit.option import options_of
 from whatsit.text import printable
 from whatsit.training.selection import Step
 from whatsit.training.tensorboard import tags
