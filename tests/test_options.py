@@ -110,7 +110,6 @@ def test_every_description_is_whole(kind: type) -> None:
     ("wrong", "message"),
     [
         ({"head": "mlpp"}, "head='mlpp': expected one of logistic, mlp, svm, knn. Did you mean 'mlp'?"),
-        ({"method": "prob"}, "method='prob': expected one of probe, scratch, finetune. Did you mean 'probe'?"),
         ({"valid": 1.0}, "valid=1.0: expected a number from 0 to 1, without 1."),
         ({"target_precision": float("nan")}, "target_precision=nan: expected a number from 0 to 1."),
         ({"seed": -1}, "seed=-1: expected a whole number from 0 to 4294967295."),

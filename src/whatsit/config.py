@@ -20,6 +20,7 @@ from whatsit.kinds import (
     LearningRate,
     Levels,
     Mebibytes,
+    MethodName,
     Names,
     Place,
     Real,
@@ -32,7 +33,6 @@ from whatsit.kinds import (
     Widths,
 )
 from whatsit.option import (
-    METHODS,
     NETWORKS,
     Among,
     Around,
@@ -262,7 +262,7 @@ class TrainOptions:
     # a probe is nearly always enough, and takes seconds
     method: Method = setting(
         "probe",
-        Choice(METHODS),
+        MethodName(),
         "probe: train a classifier on the embeddings of a pretrained network. scratch: train a small network on your "
         "photos alone. finetune: train a pretrained network further.",
         needs_photos=True,

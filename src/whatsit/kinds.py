@@ -132,6 +132,16 @@ class Device(_Plain):
 
 
 @dataclass(frozen=True)
+class MethodName(_Plain):
+    """A way to train, by its name in the registry of methods; `training/methods.py` refuses an unknown one."""
+
+    expected: ClassVar[str] = "the name of a method"
+
+    def takes(self, value: Any) -> bool:
+        return isinstance(value, str)
+
+
+@dataclass(frozen=True)
 class Sides:
     """(height, width) in pixels, typed as `150` or `30x100`."""
 

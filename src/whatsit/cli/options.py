@@ -32,6 +32,7 @@ from whatsit.kinds import (
     LearningRate,
     Levels,
     Mebibytes,
+    MethodName,
     Names,
     Place,
     Real,
@@ -43,8 +44,9 @@ from whatsit.kinds import (
     Text,
     Widths,
 )
-from whatsit.option import METHODS, Method, Option, default_in_words, flag_of, options_of
+from whatsit.option import METHODS, Option, default_in_words, flag_of, options_of
 from whatsit.text import PLAIN_CELLS
+from whatsit.training.methods import METHODS
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")  # a dataclass of options
@@ -195,7 +197,8 @@ WRITTEN: dict[type[Any], Callable[[Any], Mapping[str, Any]]] = {  # kind → wha
     Text: lambda kind: {"metavar": kind.metavar},
     Place: lambda kind: {"metavar": kind.metavar} | ({"type": click.Path(path_type=Path)} if kind.as_path else {}),
     Repeated: lambda kind: {"metavar": kind.metavar, "multiple": True},
-    Device: lambda kind: {"type": DeviceType(TRAINS if kind.training else ())},
+    Device: lambda kind: {"type": Registered(ENGINES, TRAINS if kind.training else ())},
+    MethodName: lambda _: {"type": Registered(METHODS)},
     Sides: lambda kind: {"type": _sides(kind)},
     Widths: lambda kind: {"type": _widths(kind)},
     Seconds: lambda kind: {"type": _seconds(kind)},
@@ -332,8 +335,8 @@ def given_options(context: click.Context) -> Iterator[click.Parameter]:
 def check_method(method: str) -> None:
     """An option that could not have an effect is refused, not ignored: UsageError."""
     for option in given_options(click.get_current_context()):
-        methods: tuple[Method, ...] = option.described.methods if isinstance(option, Described) else METHODS
-        if method in methods:
+        methods = option.described.methods if isinstance(option, Described) else (method,)
+        if method in methods or method not in METHODS.built_in:  # what another package's method takes, it knows itself
             continue
         if "probe" not in methods and method == "probe" and len(methods) > 1:
             raise click.UsageError(f"{option.opts[0]} has no effect on a probe. Add --method scratch or finetune")

@@ -1,7 +1,7 @@
 """The methods: each trains a classifier by one and the same call, `fit(experiment, options, run) → Fitted`.
 
 `train` calls it once, `compare` calls it for each candidate and `tune` for each trial. A method of whatsit's own is a
-module, a row of the table, and a name in `config.Method`. Another package adds one by an entry point in the group
+module, a row of the table, and a name in `option.Method`. Another package adds one by an entry point in the group
 `whatsit.methods`. This module imports no method before it is used.
 """
 
