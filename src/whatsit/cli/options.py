@@ -44,7 +44,7 @@ from whatsit.kinds import (
     Text,
     Widths,
 )
-from whatsit.option import METHODS, Option, default_in_words, flag_of, options_of
+from whatsit.option import Option, default_in_words, flag_of, options_of
 from whatsit.text import PLAIN_CELLS
 from whatsit.training.methods import METHODS
 
