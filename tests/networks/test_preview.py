@@ -12,7 +12,7 @@ from cli.shell import Shell, check_mistake
 from drawn import draw_folder
 from PIL import Image
 
-from whatsit.cli.options import WRITTEN
+from whatsit.cli.typed import WRITTEN
 from whatsit.config import PreviewOptions
 from whatsit.data.read import read_photos
 from whatsit.errors import DatasetError
