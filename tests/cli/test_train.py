@@ -126,7 +126,10 @@ def test_options_reach_the_model(shell: Shell, fruit: Path, own: str, tmp_path: 
     assert done.code == 0
     assert facts["labels"] == ["pears", "apples"]
     assert facts["head"]["name"] == "knn"
-    assert facts["training"] | {"seed": 7, "precision": 0.9, "balance": True, "thumbnails": True} == facts["training"]
+    assert (
+        facts["training"] | {"seed": 7, "target_precision": 0.9, "balance": True, "thumbnails": True}
+        == facts["training"]
+    )
     assert (tmp_path / "model" / "thumbnails.json").exists()
 
 
