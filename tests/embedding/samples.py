@@ -15,8 +15,7 @@ from PIL import Image
 from whatsit.config import Precision
 from whatsit.embedding.backbones.efficientnet import Conv
 from whatsit.embedding.backbones.extractor import FeatureExtractor
-from whatsit.embedding.graph import WriteGraph, float32_graph
-from whatsit.embedding.quantize import int8_graph
+from whatsit.embedding.graph import WriteGraph, float32_graph, int8_graph
 from whatsit.images.preprocessing import Preprocessing, ResizeMode
 
 TESTS = Path(__file__).parents[1]

@@ -9,8 +9,7 @@ from onnx import numpy_helper
 from whatsit.config import Precision
 from whatsit.embedding.backbones.efficientnet import Conv, convolutions, read_state_dict
 from whatsit.embedding.backbones.lite import LITES, weights_file
-from whatsit.embedding.graph import FEATURES, float32_graph
-from whatsit.embedding.quantize import int8_graph
+from whatsit.embedding.graph import FEATURES, float32_graph, int8_graph
 from whatsit.embedding.session import open_session, run
 from whatsit.errors import BackboneError
 

@@ -10,8 +10,7 @@ from whatsit.embedding.session import open_session, run
 from whatsit.images.preprocessing import Preprocessing
 from whatsit.training.network.architectures import architecture
 from whatsit.training.network.cnn import build_cnn
-from whatsit.training.network.cnn_graph import cnn_graph
-from whatsit.training.network.export import Origin, feature_extractor_of
+from whatsit.training.network.export import Origin, cnn_graph, feature_extractor_of
 
 pytestmark = pytest.mark.slow
 

@@ -4,8 +4,8 @@
 | --- | --- | --- | --- |
 | source | a URI → the bytes of a photo → pixels of the network's input | `load_image` | a reader |
 | backbone | an ONNX graph, its preprocessing, its fingerprint | `FeatureExtractor`, `backbones/` | a backbone |
-| engine | threads, batch size and the session that runs the graph | `find_engine`, `open_session` | a device |
-| store | sha256 of the bytes → vector and thumbnail | `store.Cache`, one file a fingerprint | a folder |
+| engine | threads, batch size and the session that runs the graph | `find_engine`, `open_session` | an engine |
+| store | sha256 of the bytes → vector and thumbnail | `store.Cache`, one file a fingerprint | another folder |
 
 `fill` asks the store what it has, by the file's stamp and then by its bytes; loads, decodes and runs the rest in one
 stream; and commits twice a second, so that a kill loses half a second of work. Several processes may fill one store.

@@ -62,8 +62,7 @@ def weights_file(backbone: Lite) -> Path:
 
 def _build(backbone: Lite, precision: Precision, size: Size) -> bytes:
     from whatsit.embedding.backbones.efficientnet import convolutions, read_state_dict
-    from whatsit.embedding.graph import WriteGraph, float32_graph
-    from whatsit.embedding.quantize import int8_graph
+    from whatsit.embedding.graph import WriteGraph, float32_graph, int8_graph
 
     writers: dict[Precision, WriteGraph] = {"float32": float32_graph, "int8": int8_graph}
     convs = convolutions(read_state_dict(weights_file(backbone)))
