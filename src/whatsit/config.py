@@ -363,6 +363,12 @@ class TrainOptions:
         "Share of the photos that the final model is tested on. 0 for a probe: cross-validation.",
         **SPLITS,
     )
+    train_share: float = setting(
+        1.0,
+        Real(0, 1, low_open=True),
+        "Share of the training photos that the model is trained on, to see what more photos would bring.",
+        **SPLITS | {"commands": ONE_TRAINING, "same_photos": False, "candidate": True},
+    )
     seed: int = setting(
         0, Integer(0, MOST_SEED), "Seed of all random numbers. Another seed draws other splits.", **SPLITS
     )

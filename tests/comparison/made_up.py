@@ -45,6 +45,7 @@ def made_up(
         megabytes=3.6,
         milliseconds=4.2,
         history=None if method == "probe" else HISTORY,
+        train_photos=200,
         found_rate=found_rate,
     )
 

@@ -198,3 +198,29 @@ def assign_folds(
     if table.size[mixed].sum() > FEW_MIXED * len(labels):
         fold = balance(table, counts, fold, (1 / k,) * k)
     return fold[table.of_record]
+
+
+def draw_share(
+    labels: NDArray[np.int64], digests: Sequence[str], components: NDArray[np.int64], share: float, seed: int
+) -> NDArray[np.bool_]:
+    """Which of `n` records are drawn: of each class as near to the share as whole components allow, at least one.
+
+    A smaller share is part of a larger one: the components of a class are taken in the order of their hashes.
+
+    Args:
+        labels: ``(n,) int64``.
+        digests: sha256 of each record's bytes, hexadecimal.
+        components: ``(n,) int64`` from `group_records`; none is ever cut.
+        share: In (0, 1].
+        seed: Another seed draws others.
+
+    Returns:
+        ``(n,) bool``.
+    """
+    table = describe(labels, digests, components, [None] * len(digests), seed)
+    drawn = np.zeros(len(table.label), np.bool_)  # (m,)
+    for _, members in table.by_class():
+        photos = np.cumsum(table.size[members])
+        drawn[members[: int(np.argmin(np.abs(photos - share * photos[-1]))) + 1]] = True
+    kept: NDArray[np.bool_] = drawn[table.of_record]
+    return kept

@@ -85,11 +85,12 @@ class Splits:
     """Rows are places in the photos' arrays."""
 
     protocol: str  # in words, for the report
-    names: tuple[str, ...]  # (n,) of each photo: train, held-out, valid, test, or fold 1 … fold 5
+    names: tuple[str, ...]  # (n,) of each photo: train, held-out, valid, test, or fold 1 … fold 5; empty: not used
     train: Rows  # the final head is fitted on these
     cv: tuple[Fold, ...]  # by which the regularization is chosen; rows count within `train`
     test: Rows  # the headline comes from these; in cross-validation all
     folds: NDArray[np.int64] | None  # (n,) the fold of each photo in cross-validation
+    available: int = 0  # photos that could be learned from, where only a share of them is (`with_train_share`)
 
     @property
     def cross_validated(self) -> bool:

@@ -177,7 +177,7 @@ def similarity_of(experiment: Experiment, ood_score: OutOfDistributionScore) -> 
         similarity[splits.test] = ood_score.similarity(photos.x[splits.test])
         return similarity
     for split in make_folds(splits.folds):
-        rest = split.train
+        rest = np.intersect1d(split.train, splits.train)
         others = fit_ood_score(photos.x[rest], photos.labels[rest], photos.components[rest])
         moved = ood_score.limit - others.limit
         similarity[split.held_out] = others.similarity(photos.x[split.held_out]) + moved

@@ -6,7 +6,7 @@ module, a row of the table, and a name in `option.Method`. Another package adds 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from whatsit.config import TrainOptions
@@ -52,3 +52,17 @@ METHODS = Registry[Method](
 def method_of(options: TrainOptions) -> Method:
     """That of the options. Raises WhatsitError for an unknown name."""
     return METHODS.get(options.method)
+
+
+def fit(experiment: "Experiment", options: TrainOptions, run: "Run") -> "Fitted":
+    """The options' method, fitted on the share of the training photos that they ask for."""
+    if experiment.shared and options.train_share != 1:
+        experiment = _less(experiment, options)
+    return method_of(options).fit(experiment, options, run)
+
+
+def _less(experiment: "Experiment", options: TrainOptions) -> "Experiment":
+    from whatsit.training.splits import with_train_share  # it takes time
+
+    less = replace(experiment, splits=with_train_share(experiment.photos, experiment.splits, options))
+    return less if experiment.has_test else less.without_test()

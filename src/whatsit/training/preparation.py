@@ -47,7 +47,7 @@ from whatsit.training.experiment import (
 )
 from whatsit.training.heads import HEAD_TYPES, TrainingData
 from whatsit.training.selection import make_folds, select_head
-from whatsit.training.splits import folds_of, make_splits, unused_shares
+from whatsit.training.splits import folds_of, make_splits, unused_shares, with_train_share
 
 LOOKED_AT = 150  # photos of each kind of file: the range of half as many is the same to 2 % (docs/log.md)
 
@@ -267,7 +267,8 @@ def make_experiment(
     """A data set → its photos with embeddings and groups, and their splits.
 
     shared: the source is the default backbone, whose embeddings find the copies for all methods alike, and there is one
-    fold. Otherwise a probe is fitted on the embeddings, so the resize mode is chosen by them.
+    fold. Otherwise a probe is fitted on the embeddings of a share of the training photos, and the resize mode is chosen
+    by them.
     """
     mode, undecided = source.first_resize_mode(
         dataset, *likely_resize_mode(dataset, *source.input_size(), limits=options.limits)
@@ -277,6 +278,8 @@ def make_experiment(
         photos = make_training_set(dataset, embeddings, options)
     notice_proposals(photos.related, "To keep each source together: --group-by-name always")
     splits = make_splits(photos, options, one_fold=shared)
+    if not shared:
+        splits = with_train_share(photos, splits, options)
     if unused := unused_shares(photos, splits, options):
         notice(unused)
     if undecided and not shared:

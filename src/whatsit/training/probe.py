@@ -61,12 +61,13 @@ class FittedProbe(Fitted):
 
     def _nested(self, folds: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Each fold evaluated by a head, regularization and temperature that were all chosen within the other folds."""
+        photos, mine = self.experiment.photos, folds[self.experiment.splits.train]
         calibrated = np.empty((len(folds), self.data.classes))
         raw = np.empty_like(calibrated)
         for fold in np.unique(folds):
-            rest, held_out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-            selected = select_head(self.data.subset(rest), HEAD_TYPES[self.options.head], make_folds(folds[rest]))
-            logits = selected.head.logits(self.data.x[held_out])
+            rest, held_out = np.flatnonzero(mine != fold), np.flatnonzero(folds == fold)
+            selected = select_head(self.data.subset(rest), HEAD_TYPES[self.options.head], make_folds(mine[rest]))
+            logits = selected.head.logits(photos.x[held_out])
             calibrated[held_out], raw[held_out] = softmax(logits, selected.temperature), softmax(logits)
         return calibrated, raw
 
@@ -141,7 +142,7 @@ def with_own_embeddings(experiment: Experiment, options: TrainOptions, run: Run)
         photos = with_vectors(experiment.photos, embedded)
     else:
         embedded = source.embed(dataset, mode, "embedding")
-        photos = replace(experiment.photos, x=all_vectors(dataset, embedded))
+        experiment, photos = learning, replace(learning.photos, x=all_vectors(dataset, embedded))
     return replace(experiment, photos=photos, extractor=source.extractor(mode), shared=False)
 
 

@@ -22,7 +22,7 @@ from whatsit.notices import EMBEDDED, in_notebook, kept_if_interrupted
 from whatsit.progress import ProgressReporter, no_progress
 from whatsit.training.experiment import Experiment
 from whatsit.training.fitted import Fitted, Run
-from whatsit.training.methods import method_of
+from whatsit.training.methods import fit, method_of
 from whatsit.training.network.method import FittedNetwork
 from whatsit.training.network.resume import keep_checkpoint, training_folder, training_identity, unfinished
 from whatsit.training.preparation import make_experiment
@@ -105,7 +105,7 @@ def run_training(
     with _under_way(experiment, options, request, network, embedded) as work:
         callbacks = (*_epoch_lines(progress), *network.callbacks) if method.network else ()
         run = Run(cache, work, progress, callbacks, network.show_network, partial=True)
-        fitted = method.fit(experiment, options, run)
+        fitted = fit(experiment, options, run)
         trained = finish(fitted, request, work if method.network else None)
         if network.keep_checkpoint and isinstance(fitted, FittedNetwork):
             keep_checkpoint(work, request.folder, FILES.facts, fitted.history, fitted.network.epochs)

@@ -22,9 +22,9 @@ from whatsit.config import TrainOptions
 from whatsit.embedding.backbones.extractor import FeatureExtractor
 from whatsit.embedding.session import graph_device
 from whatsit.evaluation.report.advice import suggest
-from whatsit.evaluation.report.content import DataFigures, LeftOut, Report, Section
+from whatsit.evaluation.report.content import TRAIN_SHARE, DataFigures, LeftOut, Report, Section
 from whatsit.evaluation.report.page import render_report
-from whatsit.evaluation.report.words import headline
+from whatsit.evaluation.report.words import count, headline
 from whatsit.files import folder_written_atomically
 from whatsit.images.preprocessing import ValueRange, range_words
 from whatsit.model.classifier import Classifier
@@ -52,7 +52,8 @@ def splits_csv(photos: TrainingSet, splits: Splits, references: Rows = NO_ROWS) 
     dataset, digests = photos.dataset, photos.all_digests
     split_of = dict(zip(photos.places.tolist(), splits.names, strict=True))
     unit_of = dict(zip(photos.places.tolist(), photos.components.tolist(), strict=True))
-    reason_of = {one.place: one.reason for one in photos.left_out}
+    unused = dict.fromkeys(photos.places[[not name for name in splits.names]].tolist(), UNUSED)
+    reason_of = unused | {one.place: one.reason for one in photos.left_out}
     reference_of = {int(photos.places[row]): place for place, row in enumerate(references)}
     rows: list[Sequence[object]] = [
         (record.uri, record.label, split_of.get(i, ""), digests[i] or "", reason_of.get(i, ""), *belongs)
@@ -64,6 +65,9 @@ def splits_csv(photos: TrainingSet, splits: Splits, references: Rows = NO_ROWS) 
 
 
 SOFTWARE = ("numpy", "onnx", "onnxruntime", "pillow", "scikit-learn", "scipy")
+
+
+UNUSED = "beyond the share of training photos that was asked for"
 
 
 GOLDEN_CANDIDATES = 12  # photos; where so many have gone since, the others likely have, and each may be slow to miss
@@ -261,11 +265,22 @@ def _how_made(facts: ModelFacts, fitted: Fitted) -> Mapping[str, str]:
         f"Why {backbone['precision']}": str(backbone["precision_reason"]),
         "Backbone's licence": f"{backbone['licence']}. {backbone['source']}",
         "Image": f"{facts.preprocessing.dimensions} pixels, by {facts.preprocessing.resize_mode}",
+        **_share(fitted),
         **fitted.how_fitted(chosen_on, details),
         "Seed": str(facts.training["seed"]),
         "Data fingerprint": facts.data["fingerprint"][:16],
         "Software": ", ".join(f"{name} {number}" for name, number in facts.software.items()),
     }
+
+
+def _share(fitted: Fitted) -> Mapping[str, str]:
+    """How much of the training photos was learned from; nothing where it is all of them."""
+    splits = fitted.experiment.splits
+    if not splits.available:
+        return {}
+    held_out = splits.cv[0].held_out if len(splits.cv) == 1 else NO_ROWS  # they are no part of the share
+    used = len(splits.train) - len(held_out)
+    return {TRAIN_SHARE: f"{used:,} of {count(splits.available, 'training photo')}, as was asked for"}
 
 
 def _beside(request: SaveRequest, classifier: Classifier) -> dict[str, bytes]:
@@ -323,7 +338,11 @@ def training_figures(request: SaveRequest) -> dict[str, object]:
     suspects, p = request.test_results.mislabelled, predictions.out_of_sample
     likely = likely_labels(photos.labels[suspects], p[suspects])
     return {
-        "splits": {"protocol": splits.protocol, "counts": counts_of(photos, splits)},
+        "splits": {
+            "protocol": splits.protocol,
+            "counts": counts_of(photos, splits),
+            "train_share": request.options.train_share,
+        },
         "left_out": [
             {"path": printable(records[one.place].uri), "reason": printable(one.reason)} for one in photos.left_out
         ],

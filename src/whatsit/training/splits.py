@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from whatsit.config import TrainOptions
 from whatsit.data.components import distinct_by_class
-from whatsit.data.split import COUNT_ONCE, SplitOptions, assign_folds, assign_splits
+from whatsit.data.split import COUNT_ONCE, SplitOptions, assign_folds, assign_splits, draw_share
 from whatsit.errors import DatasetError
 from whatsit.text import number, printable
 from whatsit.training.experiment import Rows, Splits, TrainingSet
@@ -228,6 +228,35 @@ def _check_usable(photos: TrainingSet, rows: dict[str, Rows], test_name: str) ->
         raise DatasetError(
             f"class '{name}': none of its train photos can be used. Add readable photos, or remove the class"
         )
+
+
+def with_train_share(photos: TrainingSet, splits: Splits, options: TrainOptions) -> Splits:
+    """The splits with so large a share of the training photos; valid photos that are held out, and test, stay.
+
+    Whole components are drawn, of each class alike, and a smaller share is part of a larger one. Raises DatasetError
+    where too few are left of a class.
+    """
+    if options.train_share == 1:
+        return splits
+    one = splits.cv[0] if len(splits.cv) == 1 else None
+    pool = splits.train if one is None else splits.train[one.train]
+    digests = [photos.digests[i] for i in pool]
+    drawn = draw_share(photos.labels[pool], digests, photos.components[pool], options.train_share, options.seed)
+    left, unused = pool[drawn], pool[~drawn]
+    train, cv = left, splits.cv
+    if one is not None:
+        held_out = splits.train[one.held_out]
+        train = np.sort(np.concatenate([left, held_out]))
+        cv = (Fold(np.searchsorted(train, left), np.searchsorted(train, held_out)),)
+    elif splits.folds is None:
+        cv = _cv_folds(photos, train, options)
+    else:
+        _check_components(photos, train, options)
+        cv = tuple(make_folds(splits.folds[train]))
+    names = np.array(splits.names, dtype=object)
+    if splits.folds is None:  # in cross-validation all are tested
+        names[unused] = ""
+    return replace(splits, names=tuple(names), train=train, cv=cv, available=len(pool))
 
 
 def given_folds(photos: TrainingSet) -> NDArray[np.int64] | None:

@@ -142,6 +142,9 @@ class Section:
     html: str  # a whole `section` element, whose texts are escaped
 
 
+TRAIN_SHARE = "Share of photos"  # the fact that a model was trained on a part of its training photos
+
+
 @dataclass(frozen=True)
 class Report:
     """All that the page and the terminal summary say."""

@@ -7,7 +7,7 @@ a cut path is of no use: a longer one is left to the terminal to wrap.
 import textwrap
 
 from whatsit.evaluation.report.advice import imbalance
-from whatsit.evaluation.report.content import Report
+from whatsit.evaluation.report.content import TRAIN_SHARE, Report
 from whatsit.evaluation.report.learning import lesson
 from whatsit.evaluation.report.words import (
     NBSP,
@@ -59,6 +59,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         ("sources", _sources(report)),
         *_proposals(report),
         ("splits", _splits(report)),
+        ("trained on", report.facts.get(TRAIN_SHARE, "")),
         *zip(["deep photos", "", ""], report.data.deep, strict=False),
         ("left out", _left_out(report)),
         ("two labels", _torn(report)),

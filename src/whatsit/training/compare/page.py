@@ -123,7 +123,6 @@ class Facts:
     """What the page says of the data besides the figures."""
 
     title: str
-    learned_from: int  # train photos
     few_valid: str  # what to know of so few valid photos, if they are few
     report: str  # the winner's, as a link from the page
 
@@ -133,8 +132,11 @@ def render_comparison(comparison: Comparison, test: Report, facts: Facts) -> str
     made = environment("whatsit.training.compare")
     made.filters.update(duration=duration, nats=nats)
     page = made.get_template("comparison.html.j2")
+    fewest, most = comparison.train_photos
     return page.render(
         comparison=comparison,
+        fewest=fewest,
+        most=most,
         counted=counted(comparison.counted),
         facts=facts,
         test=test,

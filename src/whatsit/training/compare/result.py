@@ -44,6 +44,12 @@ class Comparison:
         return len(self.trials[0].right)
 
     @property
+    def train_photos(self) -> tuple[int, int]:
+        """The fewest and the most that a candidate was fitted on: not the same where one asked for a share of them."""
+        counts = [trial.train_photos for trial in self.trials]
+        return min(counts), max(counts)
+
+    @property
     def counted(self) -> Counted:
         """What intervals and tests count."""
         return count_units(self.trials[0].units, self.photos)
@@ -104,6 +110,7 @@ def _facts(trial: Trial) -> dict[str, object]:
     return {
         "name": trial.name,
         "method": trial.method,
+        "train_photos": trial.train_photos,
         "accuracy": asdict(trial.accuracy),
         "log_loss": trial.log_loss,
         "seconds": trial.seconds,

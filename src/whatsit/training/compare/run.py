@@ -112,7 +112,7 @@ def compare(
         request = TrainRequest(folder / MODEL, typed, overwrite=True, progress=again)
         compared = Compared(comparison, _saved(won, candidates[won.name], experiment, request, work, cached), folder)
         few, link = few_valid(experiment), f"{MODEL}/{FILES.report}"
-        facts = Facts(dataset.name, len(experiment.fold.train), few, link)
+        facts = Facts(dataset.name, few, link)
         page = render_comparison(compared.comparison, compared.trained.report, facts)
         write_atomically(folder / PAGE, page.encode("utf-8", "backslashreplace"))
         write_json(folder / FIGURES, compared.to_dict())

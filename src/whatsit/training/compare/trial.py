@@ -63,6 +63,7 @@ class Trial:
     megabytes: float  # of the ONNX file
     milliseconds: float  # that the ONNX file takes for one image on one core, decoding aside
     history: History | None  # of a network
+    train_photos: int  # that it was fitted on
     found_rate: float | None = None  # its learning rate, where that was found by a trial
 
 
@@ -73,11 +74,11 @@ def run_trial(name: str, options: TrainOptions, experiment: Experiment, run: Run
     """
     method = method_of(options)
     learning = experiment.without_test()
-    fitted = method.fit(learning, options, run)
+    fitted = fit(learning, options, run)
     seconds = fitted.seconds
     if not method.network:  # embeddings that are in the cache took their time, too
         with run.progress("taking the time", None):
-            seconds += _embedding_seconds(fitted.extractor, learning.photos.dataset, options)
+            seconds += _embedding_seconds(fitted.extractor, fitted.experiment.photos.dataset, options)
     labels = experiment.valid_labels
     right = softmax(fitted.held_out_logits, fitted.temperature).argmax(axis=1) == labels
     graph = export_graph(fitted.extractor.graph, fitted.head, fitted.temperature, None, len(experiment.classes))
@@ -93,6 +94,7 @@ def run_trial(name: str, options: TrainOptions, experiment: Experiment, run: Run
         megabytes=len(graph) / 1e6,
         milliseconds=_milliseconds(graph, fitted.extractor),
         history=fitted.history,
+        train_photos=len(fitted.experiment.fold.train),
         found_rate=fitted.found_rate,
     )
 
@@ -120,7 +122,7 @@ def refit(won: Trial, options: TrainOptions, experiment: Experiment, run: Run) -
     first fit, which had not seen the valid photos, and it learns for as many epochs as were best then.
     """
     earlier = Earlier(won.history, won.logits, won.found_rate)
-    return method_of(options).fit(experiment, options, replace(run, earlier=earlier))
+    return fit(experiment, options, replace(run, earlier=earlier))
 
 
 def _milliseconds(graph: bytes, extractor: FeatureExtractor) -> float:
@@ -139,7 +141,7 @@ def _milliseconds(graph: bytes, extractor: FeatureExtractor) -> float:
 ARRAYS, FACTS = "arrays.npz", "trial.json"
 
 
-PLAIN = ("method", "log_loss", "seconds", "megabytes", "milliseconds", "found_rate")
+PLAIN = ("method", "log_loss", "seconds", "megabytes", "milliseconds", "train_photos", "found_rate")
 
 
 def key_of(options: TrainOptions, experiment: Experiment) -> str:
