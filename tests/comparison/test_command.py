@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from whatsit.cli.commands.compare import parsed
 from whatsit.config import TrainOptions
 from whatsit.evaluation.report.words import columns
-from whatsit.training.compare.field import CANDIDATES
-from whatsit.training.compare.run import compare
+from whatsit.training.compare.run import CANDIDATES, compare
 from whatsit.training.compare.terminal import summary
 
 pytestmark = pytest.mark.slow

@@ -18,8 +18,7 @@ from whatsit.errors import WhatsitError
 from whatsit.model.classifier import Classifier
 from whatsit.progress import Advance, no_progress
 from whatsit.training.compare import run
-from whatsit.training.compare.field import few_valid
-from whatsit.training.compare.run import Compared, compare
+from whatsit.training.compare.run import Compared, compare, few_valid
 from whatsit.training.compare.trial import Trial, run_trial
 from whatsit.training.splits import make_splits
 

@@ -131,7 +131,7 @@ def _options(values: dict[str, Any], common: TrainOptions) -> TrainOptions:
 
 def _default() -> list[str]:
     """What is compared where nothing was said."""
-    from whatsit.training.compare.field import CANDIDATES, default_candidates
+    from whatsit.training.compare.run import CANDIDATES, default_candidates
 
     names = list(default_candidates())
     if len(names) < len(CANDIDATES):

@@ -27,8 +27,8 @@ from whatsit.files import check_results, plain_os_errors, write_atomically, writ
 from whatsit.model.format import FILES
 from whatsit.notices import kept_if_interrupted
 from whatsit.progress import ProgressReporter, no_progress
-from whatsit.training.compare.field import shared_experiment
 from whatsit.training.compare.result import pair_of, test_of
+from whatsit.training.compare.run import shared_experiment
 from whatsit.training.compare.trial import made_from, refit
 from whatsit.training.fitted import Run
 from whatsit.training.methods import method_of
