@@ -87,7 +87,9 @@ def train(
     check_folder(folder, FILES.facts, overwrite=overwrite)
     listed(dataset)
     request, place = TrainRequest(folder, typed_data(data, reading), overwrite, progress), cache_folder(cache)
-    source = default_source if method_of(options).network else PhotoSource
+    method = method_of(options)
+    method.check(options)
+    source = default_source if method.network else PhotoSource
     network = NetworkRun(resume, keep_checkpoint, tuple(callbacks), show_network)
     with photo_cache(place):
         dataset, options = with_depth(dataset, options)

@@ -4,7 +4,7 @@ Plain values that any other room can hold, sort and pickle. Nothing here reads a
 
 Pages of a file as records of their own: `stack.tif#page=2`. Pages of one file are one group, unless it has one.
 
-Only lists: which pages a file has, `images.pages` knows.
+Only lists: which pages a file has, `images.source` knows.
 """
 
 from collections import Counter

@@ -257,7 +257,7 @@ def is_deep(image: Image.Image) -> bool:
 
 
 def to_rgb(image: Image.Image, value_range: ValueRange | None = None) -> Image.Image:
-    """The loaded image as mode RGB, on white where it is transparent. value_range: of deep images (`depth.py`)."""
+    """The loaded image as mode RGB, on white where it is transparent. value_range: of deep images."""
     if is_deep(image):
         image = _to_eight_bits(image, value_range)
     if not image.has_transparency_data:

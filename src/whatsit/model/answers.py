@@ -1,8 +1,8 @@
 """A model and photos → what it says of each, and what tells copies, of one read of each photo.
 
-Kept of a photo are its probabilities and what `related.py` tells copies by: a thumbnail of 1 kB and, where photos are
-many, 512 bytes of its vector. Of many photos, thumbnails, vectors and probabilities lie in temporary files. Labels play
-no part here.
+Kept of a photo are its probabilities and what `data/groups.py` tells copies by: a thumbnail of 1 kB and, where photos
+are many, 512 bytes of its vector. Of many photos, thumbnails, vectors and probabilities lie in temporary files. Labels
+play no part here.
 """
 
 from collections import Counter

@@ -99,7 +99,6 @@ def run_training(
     Raises a WhatsitError for whatever the user can mend.
     """
     method, progress = method_of(options), request.progress
-    method.check(options)
     experiment = make_experiment(dataset, source, options, progress, shared=method.network)
     embedded = EMBEDDED if isinstance(source, PhotoSource) else ""
     with _under_way(experiment, options, request, network, embedded) as work:

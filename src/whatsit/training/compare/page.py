@@ -128,7 +128,7 @@ class Facts:
 
 
 def render_comparison(comparison: Comparison, test: Report, facts: Facts) -> str:
-    """The page as HTML, UTF-8 text of some 30 KB. test: the report of the winner, taught again and judged."""
+    """The page as HTML, UTF-8 text of some 30 KB. test: the report of the winner, fitted again."""
     made = environment("whatsit.training.compare")
     made.filters.update(duration=duration, nats=nats)
     page = made.get_template("comparison.html.j2")

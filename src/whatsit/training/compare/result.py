@@ -76,7 +76,7 @@ class Comparison:
 
     @property
     def cheapest(self) -> Trial:
-        """Of the winner and those as good within noise, the one that is taught fastest."""
+        """Of the winner and those as good within noise, the one that is trained fastest."""
         return min((self.winner, *self.as_good), key=lambda trial: trial.seconds)
 
     def to_dict(self) -> dict[str, object]:

@@ -54,7 +54,7 @@ CANDIDATES = {
 
 
 def default_candidates() -> dict[str, TrainOptions]:
-    """Those that can be taught here: probes alone where the extra `networks` is not installed."""
+    """Those that can be trained here: probes alone where the extra `networks` is not installed."""
     try:
         check_extra()
     except MissingExtraError:
@@ -63,7 +63,7 @@ def default_candidates() -> dict[str, TrainOptions]:
 
 
 def check_candidates(candidates: Mapping[str, TrainOptions]) -> None:
-    """Before long work: raises WhatsitError where there is none, or one has its own splits or cannot be taught here."""
+    """Before long work: raises WhatsitError where there is none, or one has its own splits or cannot be fitted here."""
     if not candidates:
         raise WhatsitError("nothing to compare. Give candidates, as {'probe': TrainOptions()}")
     first, common = next(iter(candidates.items()))
@@ -166,7 +166,7 @@ def compare(
     listed: Listed = noted,
     told: Callable[[Trial], None] = lambda trial: None,
 ) -> Compared:
-    """Teaches several ways on the same splits, says which pays, and writes the winner's model folder.
+    """Fits several methods on the same splits, says which pays, and writes the winner's model folder.
 
     data, reading, listed: as for `train`; candidates: name → options, all with the same splits (default: every method
     once); output: a folder (default: <name of data>-comparison); told: called with each candidate's figures when they

@@ -59,7 +59,7 @@ class Trial:
     units: NDArray[np.int64] = dataclasses.field(repr=False)  # (valid,) equal where photos belong together
     accuracy: Figure
     log_loss: float  # calibrated
-    seconds: float  # to teach it: a probe with the embedding, a network without decoding its photos once
+    seconds: float  # that training takes: a probe with the embedding, a network without decoding its photos once
     megabytes: float  # of the ONNX file
     milliseconds: float  # that the ONNX file takes for one image on one core, decoding aside
     history: History | None  # of a network

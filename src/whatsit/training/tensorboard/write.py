@@ -1,6 +1,6 @@
 """A training → its run in TensorBoard: for a network while it learns, and for all methods at the end.
 
-Until the end only photos to learn from and valid photos are looked at. What is written, `board` knows.
+Until the end only photos to learn from and valid photos are looked at. How it is written, `events.py` knows.
 """
 
 from collections.abc import Sequence

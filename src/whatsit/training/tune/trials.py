@@ -143,7 +143,7 @@ def _complete(study: Study, asked: Asked, trial: Trial) -> None:
 
 
 def trial_of(search: Search, row: Row, name: str, progress: ProgressReporter) -> Trial:
-    """As it was kept, or else taught again. name: for people."""
+    """As it was kept, or else fitted again. name: for people."""
     folder = search.figures(row)
     found = kept(name, folder)
     if found is None:

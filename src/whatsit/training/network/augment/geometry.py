@@ -93,7 +93,7 @@ def sheared(x: Tensor, y: Tensor, shape: Shape) -> Tensor:
 
 
 def sample(pixels: Tensor, matrices: Tensor) -> Tensor:
-    """(n, 3, h, w) of any number type, and (n, 3, 3) on the CPU (`matrices.py`) → float32 (n, 3, h, w), contiguous.
+    """(n, 3, h, w) of any number type, and (n, 3, 3) on the CPU → float32 (n, 3, h, w), contiguous.
 
     Values are from 0 to 255, before and after. Photos that are only mirrored come out exactly.
     """
