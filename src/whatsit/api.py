@@ -4,7 +4,7 @@
 
     read_dataset      which photos there are, with their labels                      data/
     make_experiment   photos with embeddings, groups and splits                      training/preparation.py
-    method.fit        a probe on embeddings, or a network on pixels                  training/methods.py
+    fit               a probe on embeddings, or a network on pixels                  training/methods.py
     predictions       of every photo by a model that was not fitted on it            training/fitted.py
     evaluate_test     the figures; here the test photos are opened, and only once    training/test_results.py
     save_model        all that is written                                            training/save.py

@@ -36,7 +36,7 @@ from whatsit.option import Method
 from whatsit.training.calibration import log_loss, softmax
 from whatsit.training.experiment import Experiment
 from whatsit.training.fitted import Earlier, Epoch, Fitted, History, Run
-from whatsit.training.methods import METHODS, method_of
+from whatsit.training.methods import METHODS, fit, method_of
 from whatsit.training.network.resume import training_identity
 
 WARM_UP = 8  # photos; the first ones pay for starting the network and its threads
