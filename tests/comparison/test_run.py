@@ -188,7 +188,7 @@ def test_mistakes_are_one_line(fruit: Path, probe: TrainOptions, done: Compared,
         (tmp_path / "theirs", ours, "has no comparison.json"),
         (tmp_path / "file" / "below", ours, "cannot write"),
         (tmp_path / "out", {}, "nothing to compare"),
-        (tmp_path / "out", {"a": replace(probe, seed=-1)}, "a seed of -1, expected 0 to"),
+        (tmp_path / "out", {"a": replace(probe, valid=0.6, test=0.5)}, "valid=0.6 and test=0.5 leave nothing"),
         (tmp_path / "out", {"a": probe, "b": unlike}, "b: seed is 3, and 0 for a"),
         (tmp_path / "out", {"none": replace(probe, backbone="resnet")}, "none: no backbone 'resnet'"),
     ):
