@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from whatsit.embedding.session import IN_FLIGHT, Item, Loaded, stream
+from whatsit.embedding.session import IN_FLIGHT, Item, NetworkInput, stream
 
 
-def _load(source: int) -> Loaded:
+def _load(source: int) -> NetworkInput:
     """Negative numbers cannot be read; of multiples of 5 the row is not wanted."""
     if source < 0:
-        return Loaded(None, error=f"{source} is negative")
+        return NetworkInput(None, error=f"{source} is negative")
     if source % 5 == 0:
-        return Loaded(None, digest=bytes([source % 256]))
-    return Loaded(np.full((2, 2, 3), source % 256, np.uint8), digest=bytes([source % 256]))
+        return NetworkInput(None, digest=bytes([source % 256]))
+    return NetworkInput(np.full((2, 2, 3), source % 256, np.uint8), digest=bytes([source % 256]))
 
 
 def _mean(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -27,7 +27,7 @@ def _mean(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return means
 
 
-def _uneven(source: int) -> Loaded:
+def _uneven(source: int) -> NetworkInput:
     time.sleep(0.002 * (source % 3 == 0))
     return _load(source)
 

@@ -18,19 +18,19 @@ from whatsit.images.decode import load_for_network
 from whatsit.images.limits import DEFAULT_LIMITS
 from whatsit.images.preprocessing import Preprocessing
 from whatsit.training.network import batches as pixels
-from whatsit.training.network.batches import Source, decoded
+from whatsit.training.network.batches import ListedPhoto, decoded
 
 pytestmark = pytest.mark.slow
 
 WIDE = Preprocessing((20, 31), "crop")
 
 
-def sources(folder: Path, n: int = 5) -> list[Source]:
+def sources(folder: Path, n: int = 5) -> list[ListedPhoto]:
     files = [save(folder / f"{seed}.jpg", seed, seed) for seed in range(n)]
-    return [Source(str(file), hashlib.sha256(file.read_bytes()).hexdigest()) for file in files]
+    return [ListedPhoto(str(file), hashlib.sha256(file.read_bytes()).hexdigest()) for file in files]
 
 
-def made(photos: list[Source], folder: Path, preprocessing: Preprocessing = WIDE) -> tuple[Path, int]:
+def made(photos: list[ListedPhoto], folder: Path, preprocessing: Preprocessing = WIDE) -> tuple[Path, int]:
     """The file, and how many photos were told of."""
     told: list[int] = []
     file = decoded(photos, preprocessing, folder, limits=DEFAULT_LIMITS, advance=told.append)
@@ -105,7 +105,7 @@ def test_a_changed_photo_is_named(tmp_path: Path) -> None:
 def test_few_photos_wait_to_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photos = sources(tmp_path, 30)
     monkeypatch.setattr(pixels, "cores", lambda: 2)
-    begun: list[Source] = []
+    begun: list[ListedPhoto] = []
     monkeypatch.setattr(pixels, "load_for_network", lambda *_: begun.append(photos[0]))
     images = pixels._images(photos, WIDE, DEFAULT_LIMITS)
     next(images)

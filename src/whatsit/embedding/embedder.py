@@ -131,7 +131,7 @@ class Embedder:
         if not sources:
             return
         yield from embed_images(
-            self.extractor, _shuffled_blocks(sources), self.device, self.limits, wanted=_Claims(self.cache)
+            self.extractor, _shuffled_blocks(sources), self.device, self.limits, wanted=_Wanted(self.cache)
         )
 
     def _commits(self, sources: Sequence[str], stamps: dict[str, Stamp]) -> Generator[list[Item[str]]]:
@@ -152,7 +152,7 @@ class Embedder:
         yield waiting
 
 
-class _Claims:
+class _Wanted:
     """Whether a vector is still to be computed: not by this process, not by another that shares the cache."""
 
     def __init__(self, cache: Cache) -> None:

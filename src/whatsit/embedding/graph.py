@@ -31,7 +31,7 @@ from whatsit.images.preprocessing import Size, sides
 
 Array = NDArray[np.float32]
 Precise = NDArray[np.float64]
-Tensor = TypeVar("Tensor")
+GraphTensor = TypeVar("GraphTensor")
 
 PIXEL_MEAN, PIXEL_SCALE = np.uint8(127), np.float32(1 / 128)  # x ↦ (x − 127) / 128, as the Lites were trained
 FEATURES = ("features", "features.middle")  # the maps whose means make up the embedding, in this order
@@ -41,28 +41,28 @@ def embedding_dim(convs: Sequence[Conv]) -> int:
     return sum(conv.weight.shape[0] for conv in convs if conv.tapped)
 
 
-class GraphWriter(NodeWriter, ABC, Generic[Tensor]):
+class GraphWriter(NodeWriter, ABC, Generic[GraphTensor]):
     """Walks a network's convolutions; a precision says what each becomes, and what it holds of a tensor."""
 
     @abstractmethod
-    def image(self) -> Tensor:
+    def image(self) -> GraphTensor:
         """The image, ready for the first convolution."""
 
     @abstractmethod
-    def conv(self, conv: Conv, x: Tensor) -> Tensor:
+    def conv(self, conv: Conv, x: GraphTensor) -> GraphTensor:
         """The convolution and, where it has one, its ReLU6."""
 
     @abstractmethod
-    def sum(self, a: Tensor, b: Tensor, name: str) -> Tensor: ...
+    def sum(self, a: GraphTensor, b: GraphTensor, name: str) -> GraphTensor: ...
 
     @abstractmethod
-    def as_float32(self, x: Tensor) -> str:
+    def as_float32(self, x: GraphTensor) -> str:
         """The name of the tensor's real numbers."""
 
     def network(self, convs: Sequence[Conv], size: Size) -> onnx.ModelProto:
         """For images of `size` pixels."""
         x = self.image()
-        outputs: dict[str, Tensor] = {}
+        outputs: dict[str, GraphTensor] = {}
         taps: list[str] = []
         for conv in convs:
             x = self.conv(conv, x)
@@ -196,7 +196,7 @@ def _mean_shift(conv: Conv, rounded: Array, entering: Array | Precise) -> Precis
 
 
 @dataclass(frozen=True)
-class Bytes:
+class QuantizedTensor:
     """A tensor of the graph in 8 bits, and what its bytes mean."""
 
     name: str
@@ -205,18 +205,18 @@ class Bytes:
     grid: tuple[str, str]  # the constants of its scale and zero
 
 
-class _QuantisedWriter(GraphWriter[Bytes]):
-    def bytes_of(self, name: str, statistics: Statistics, scale: np.float32, zero: np.uint8) -> Bytes:
+class _QuantisedWriter(GraphWriter[QuantizedTensor]):
+    def bytes_of(self, name: str, statistics: Statistics, scale: np.float32, zero: np.uint8) -> QuantizedTensor:
         grid = self.constant(f"{name}.scale", scale), self.constant(f"{name}.zero", zero)
-        return Bytes(name, statistics, scale, grid)
+        return QuantizedTensor(name, statistics, scale, grid)
 
-    def image(self) -> Bytes:
+    def image(self) -> QuantizedTensor:
         """A pixel is a quantised number as it stands."""
         mean = (IMAGENET_MEAN_COLOUR - PIXEL_MEAN) * PIXEL_SCALE
         statistics = Statistics(mean, np.zeros_like(mean))
         return self.bytes_of(self.channels_first(), statistics, PIXEL_SCALE, PIXEL_MEAN)
 
-    def conv(self, conv: Conv, x: Bytes) -> Bytes:
+    def conv(self, conv: Conv, x: QuantizedTensor) -> QuantizedTensor:
         """Its ReLU6 is the range of its output: bytes end where it does."""
         statistics = Statistics.after(conv)
         y = self.bytes_of(f"{conv.name}.conv", statistics, *statistics.scale_and_zero())
@@ -233,7 +233,7 @@ class _QuantisedWriter(GraphWriter[Bytes]):
         self.convolution("QLinearConv", conv, inputs, y.name)
         return y
 
-    def sum(self, a: Bytes, b: Bytes, name: str) -> Bytes:
+    def sum(self, a: QuantizedTensor, b: QuantizedTensor, name: str) -> QuantizedTensor:
         """A runtime fuses these nodes into one."""
         statistics = a.statistics + b.statistics
         y = self.bytes_of(name, statistics, *statistics.scale_and_zero())
@@ -241,10 +241,10 @@ class _QuantisedWriter(GraphWriter[Bytes]):
         self.node("QuantizeLinear", [self.node("Add", terms, f"{name}.float32"), *y.grid], name)
         return y
 
-    def as_float32(self, x: Bytes) -> str:
+    def as_float32(self, x: QuantizedTensor) -> str:
         return self._dequantised(x, f"{x.name}.float32")
 
-    def _dequantised(self, x: Bytes, name: str) -> str:
+    def _dequantised(self, x: QuantizedTensor, name: str) -> str:
         return self.node("DequantizeLinear", [x.name, *x.grid], name)
 
 

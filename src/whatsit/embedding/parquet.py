@@ -1,13 +1,11 @@
-"""What a file of embeddings holds, whatever its format: one row a record, and what made the vectors.
-
-Embeddings in a Parquet file: for another day, another machine or another tool.
+"""Embeddings in a Parquet file, one row a record: for another day, another machine or another tool.
 
     uri, label, split, group, sha256, error    text
     embedding                                  float32[dim], null where there is an error
     thumbnail                                  the 32 × 32 greys, 1024 bytes, likewise
 
-The file's metadata say what made the vectors (`Provenance`); whether a reader can use those, it asks itself.
-A writer holds one row group at a time, a reader the vectors and one row group. Nothing is computed here.
+The file's metadata say what made the vectors (`Provenance`); whether those suit, the reader decides. A writer holds one
+row group at a time, a reader the vectors and one row group. Nothing is computed here.
 """
 
 import json

@@ -1,17 +1,12 @@
-"""A graph on a device: ONNX Runtime sessions.
+"""Runs a graph on images: a session on a device, and the one loop from images of any kind to rows of numbers.
 
-Numbers that nothing can be computed from: a network's that are not finite, or so large that their squares are not.
+`stream_images` is that loop, for the embedder, the classifier and scikit-learn's estimators. Each worker thread takes a
+few images, reads and decodes them, and runs the network on the lot. Pillow, hashlib and ONNX Runtime all release the
+interpreter's lock, so as many workers as cores keep every core at useful work, in constant memory.
 
-A network that divides by a photo's spread has none for a photo of one colour; one that overflows gives infinity. Such
-a row is an error of its photo, as an unreadable file is, wherever rows are made or read: every later figure would be
-NaN, too. It knows neither photos nor files.
-
-Images in, rows of numbers and named errors out, at the speed of the machine and in constant memory.
-
-Each worker thread takes a few sources, reads and decodes them, and runs the network on the lot: Pillow,
-hashlib and ONNX Runtime all release the interpreter's lock, so as many workers as cores keep every core at
-useful work, and reading one image overlaps with computing another. `stream_images` is that loop for images of any
-kind: the embedder, the classifier and scikit-learn's estimators use it. It does not know where the rows go.
+What fails is an error of its image, by name. So is a row that nothing can be computed from: its numbers are not finite,
+or so large that their squares are not. A network that divides by a photo's spread gives such a row for a photo of one
+colour, and every later figure would be NaN, too. The module does not know where the rows go.
 """
 
 import hashlib
@@ -118,17 +113,17 @@ def why_unusable(row: NDArray[np.floating]) -> str | None:
 T = TypeVar("T")
 
 
-Source = TypeVar("Source")
+Given = TypeVar("Given")
 
 
-Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # (n, size, size, 3) → (n, columns)
+Forward = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # (n, size, size, 3) → (n, columns)
 
 
 IN_FLIGHT = 3  # batches a worker: one in work, the others waiting, so that none is ever idle
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class NetworkInput:
     """A source made ready for the network; without pixels where it failed or its row is not wanted."""
 
     pixels: NDArray[np.uint8] | None  # (size, size, 3)
@@ -138,14 +133,14 @@ class Loaded:
     note: str | None = None  # what a reader of an answer should know of it
 
 
-Load = Callable[[Source], Loaded]
+Load = Callable[[Given], NetworkInput]
 
 
 @dataclass(frozen=True, slots=True)
-class Item(Generic[Source]):
+class Item(Generic[Given]):
     """What became of one source: a row, or an error, or neither where its row was not wanted."""
 
-    source: Source
+    source: Given
     digest: bytes | None
     row: NDArray[np.float32] | None  # (columns,)
     thumbnail: NDArray[np.uint8] | None
@@ -153,7 +148,7 @@ class Item(Generic[Source]):
     note: str | None = None
 
 
-def _work(sources: Sequence[Source], load: Load[Source], run: Run) -> list[Item[Source]]:
+def _work(sources: Sequence[Given], load: Load[Given], run: Forward) -> list[Item[Given]]:
     loaded = [load(source) for source in sources]
     pixels = [one.pixels for one in loaded if one.pixels is not None]
     rows = iter(rows_or_errors(np.stack(pixels), run) if pixels else ())
@@ -165,7 +160,7 @@ def _work(sources: Sequence[Source], load: Load[Source], run: Run) -> list[Item[
     ]
 
 
-def rows_or_errors(pixels: NDArray[np.uint8], run: Run) -> list[NDArray[np.float32] | str]:
+def rows_or_errors(pixels: NDArray[np.uint8], run: Forward) -> list[NDArray[np.float32] | str]:
     """(n, size, size, 3) → of each image its row (columns,), or what is wrong with it.
 
     An image without usable numbers is asked for alone, and so is each of a call on which the network failed: one of
@@ -183,7 +178,7 @@ def rows_or_errors(pixels: NDArray[np.uint8], run: Run) -> list[NDArray[np.float
     ]
 
 
-def _row_or_error(pixels: NDArray[np.uint8], run: Run) -> NDArray[np.float32] | str:
+def _row_or_error(pixels: NDArray[np.uint8], run: Forward) -> NDArray[np.float32] | str:
     """Of one image: (1, size, size, 3)."""
     try:
         row = run(pixels)[0]
@@ -192,7 +187,7 @@ def _row_or_error(pixels: NDArray[np.uint8], run: Run) -> NDArray[np.float32] | 
     return why_unusable(row) or row
 
 
-def _item(source: Source, loaded: Loaded, row: NDArray[np.float32] | str) -> Item[Source]:
+def _item(source: Given, loaded: NetworkInput, row: NDArray[np.float32] | str) -> Item[Given]:
     if isinstance(row, str):
         return Item(source, loaded.digest, None, None, row)
     return Item(source, loaded.digest, row, loaded.thumbnail, None, loaded.note)
@@ -205,8 +200,8 @@ def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 def stream(
-    sources: Iterable[Source], load: Load[Source], run: Run, *, batch: int, workers: int
-) -> Generator[Item[Source]]:
+    sources: Iterable[Given], load: Load[Given], run: Forward, *, batch: int, workers: int
+) -> Generator[Item[Given]]:
     """One `Item` a source, in the order given. `load` and `run` are called from several threads at once, or with
     no workers from the caller's. Where `run` raises InferenceError for an image alone, or its row has numbers that are
     not finite, that is an error of its source.
@@ -218,7 +213,7 @@ def stream(
             yield from _work(some, load, run)
         return
     with ThreadPoolExecutor(workers, thread_name_prefix="embed") as pool:
-        flying: deque[Future[list[Item[Source]]]] = deque()
+        flying: deque[Future[list[Item[Given]]]] = deque()
         try:
             for some in batched(sources, batch):
                 flying.append(pool.submit(_work, some, load, run))
@@ -234,7 +229,7 @@ def stream_images(
     images: Iterable[Any],
     preprocessing: Preprocessing,
     limits: Limits,
-    run: Run,
+    run: Forward,
     *,
     batch: int,
     workers: int,
@@ -253,7 +248,7 @@ def load_image(
     *,
     identify: bool = True,
     wanted: Callable[[bytes], bool] | None = None,
-) -> Loaded:
+) -> NetworkInput:
     """An image of any kind → the network's input, or an error where it cannot be read.
 
     identify: also what tells copies, its digest and thumbnail, of the same read and decode. wanted: asked with the
@@ -270,18 +265,18 @@ def load_image(
             return _load_from_memory(given, preprocessing, identify)
         if not identify:
             pixels, note = load_noted(given, preprocessing, limits)
-            return Loaded(pixels, note=note)
+            return NetworkInput(pixels, note=note)
         data = read_bytes(given, limits)
         digest = hashlib.sha256(data).digest()
         if wanted is not None and not wanted(digest):
-            return Loaded(None, digest)
+            return NetworkInput(None, digest)
         loaded = load_with_thumbnail(data, preprocessing, limits)
-        return Loaded(loaded.pixels, digest, loaded.thumbnail, note=loaded.note)
+        return NetworkInput(loaded.pixels, digest, loaded.thumbnail, note=loaded.note)
     except ImageError as error:
-        return Loaded(None, digest, error=str(error))
+        return NetworkInput(None, digest, error=str(error))
 
 
-def _load_from_memory(image: "Image | NDArray[Any]", preprocessing: Preprocessing, identify: bool) -> Loaded:
+def _load_from_memory(image: "Image | NDArray[Any]", preprocessing: Preprocessing, identify: bool) -> NetworkInput:
     """Of a Pillow image or an array. Raises ImageError."""
     from PIL import Image
 
@@ -294,6 +289,6 @@ def _load_from_memory(image: "Image | NDArray[Any]", preprocessing: Preprocessin
     made = fit_image(pixels, preprocessing)
     note = doubt(deep_values(image), preprocessing.value_range)
     if not identify:
-        return Loaded(made, note=note)
+        return NetworkInput(made, note=note)
     digest = hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).digest()
-    return Loaded(made, digest, thumbnail(Image.fromarray(pixels)), note=note)
+    return NetworkInput(made, digest, thumbnail(Image.fromarray(pixels)), note=note)

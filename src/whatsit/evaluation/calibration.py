@@ -1,13 +1,12 @@
-"""Does 80 % mean right in 80 of 100? Bins over the top probability, and the error over them.
+"""Is 80 % right in 80 of 100 photos? The calibration error, and accuracy against the share of photos answered.
 
-Bins of equal width, as in Guo et al. (2017), so that the figure compares with the literature's; the report's
-diagram shows the same bins, so that the picture is the figure. Fixed bins leave some nearly empty: each
+The expected calibration error is over bins of equal width of the top probability, as in Guo et al. (2017), so that it
+compares with the literature's. The report's diagram shows the same bins. Fixed bins leave some nearly empty: each
 carries its count and interval.
 
-Answering less, answering better: accuracy against the share of photos that get an answer.
-
-El-Yaniv & Wiener (2010) call the curve risk-coverage; the confidence is the top probability. Which photos get one is
-decided by `whatsit.decide`: a photo unlike the training photos gets none, however high its probability.
+El-Yaniv & Wiener (2010) call the curve of accuracy against answers risk-coverage; the confidence is the top
+probability. `whatsit.decide` decides which photos get an answer: a photo unlike the training photos gets none, however
+high its probability.
 """
 
 from typing import Any

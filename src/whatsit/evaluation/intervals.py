@@ -1,13 +1,10 @@
-"""Intervals: Wilson's for shares, the percentile bootstrap for all else. Knows no metric.
+"""Intervals of figures, and tests of two classifiers: Wilson's interval for shares, the bootstrap for all else.
 
-Figures of each group that the user named: at which site, of which patient is the classifier wrong?
+What counts is independent units, not photos. Photos of one patient, site or video, and copies of one photo, tell less
+than as many photos of as many patients. A unit is all photos of one group; where each holds one photo, every interval
+is what it would be without groups. `by_group` gives the figures of each group that the user named.
 
-Intervals where photos belong together: it is independent units that count, not photos.
-
-Photos of one patient, site or video, and copies of one photo, tell less than as many photos of as many patients. A unit
-is all photos of one group; where each holds one photo, every interval is what it would be without groups.
-
-Whether two classifiers that judged the same photos differ by more than chance.
+`paired_test` tells whether two classifiers on the same photos differ by more than chance. The module knows no metric.
 """
 
 from collections.abc import Callable, Sequence

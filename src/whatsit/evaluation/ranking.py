@@ -1,9 +1,8 @@
 """How well a score tells two groups apart: ROC curve, the area under it, and refusals at 95 % kept.
 
-What each photo contributes, reduced once from (n, k) probabilities to a few (n,) arrays.
-
-The photos are put in an order of their own, so that no figure, seeded intervals included, depends on the
-order in which they came. Rows are read in chunks: 100,000 photos of 1,000 classes cost no second copy.
+`outcome` reduces (n, k) probabilities once to a few (n,) arrays of what each photo contributes. It puts the photos in
+an order of their own, so that no figure, seeded intervals included, depends on the order in which they came. Rows are
+read in chunks: 100,000 photos of 1,000 classes cost no second copy.
 """
 
 from collections.abc import Sequence

@@ -1,14 +1,12 @@
-"""Which photos a model was made from, as its `splits.csv` tells, and which of other photos are among them.
+"""Which photos a model was made from, and which of other photos are among them or near-copies of them.
 
-There are three answers: a photo is known (a copy of one that the model learned from, or in a group with one), new, or
-nobody can say, since the model folder does not tell its training photos. Photos are told by the bytes that were read,
-so it does not matter by what path or URI they are named.
+`splits.csv` of the model folder lists the training photos. There are three answers: a photo is known (a copy of one
+that the model learned from, or in a group with one), new, or nobody can say, since the folder does not list them.
+Photos are told by the bytes that were read, so it does not matter by what path or URI they are named.
 
-Which photos are near-copies of photos that a model learned from.
-
-The graph holds up to 1,000 training photos' vectors, its references, and `splits.csv` says which photos these are. A
-photo that is very like one of them is compared with that training photo itself, read from where it lay, by the same
-search as before training. Where it lies no more, that is said.
+Near-copies are found through the graph's references, the vectors of up to 1,000 training photos; `splits.csv` says
+which photos these are. A photo that is very like a reference is compared with that training photo itself, read from
+where it lay, by the same search as before training. Where it lies no more, that is said.
 """
 
 import csv

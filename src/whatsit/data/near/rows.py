@@ -1,11 +1,12 @@
-"""Rows of numbers for the search: in memory while they are few, in a nameless temporary file where they are many.
+"""What the search for near-duplicates computes with: tables of rows, lenses for thumbnails, and whitening.
 
-What is searched through is read again and again, by blocks, and never needed whole. So the file is mapped, and its
-pages are handed back to the system whenever enough of them have been touched: they are no memory that others lack.
+A `Table` holds rows of numbers: in memory while they are few, in a nameless temporary file where they are many. The
+search reads rows again and again, by blocks, and never needs them whole. So the file is mapped, and its pages are
+handed back to the system whenever enough of them have been touched: they are no memory that others lack.
 
-Small linear operators on 32 x 32 thumbnails: shrink, blur, and see from another place.
-
-Whitening: thumbnails less what a set has in common, each way they differ by its rarity in the set.
+Lenses are small linear operators on 32 x 32 thumbnails: shrink, blur, and look from another place. Whitening takes what
+a set's thumbnails have in common off them, and divides each direction by its spread in the set. The module does not
+know which photos are near-duplicates.
 """
 
 import mmap

@@ -1,20 +1,18 @@
-"""Which pairs of photos are worth a look: each one's nearest, by vector and by thumbnail.
+"""Finds near-duplicates: the same photo again, re-encoded, resized, cropped a little or brightened.
 
-Vectors of many photos that come one by one, kept small.
+Split apart, such pairs would let a classifier be tested on what it has learned by heart. Two steps find them:
 
-Find near-duplicates: the same photo again, re-encoded, resized, cropped a little or brightened.
-
-Split apart, such pairs let a classifier be tested on what it has learned by heart. Two steps find them:
-
-1. Candidates: each photo's nearest ones by vector (which sees through a crop) and by thumbnail (which sees
-   through compression of photos that all look alike).
+1. Candidates: the nearest neighbours of each photo, by vector (which tolerates a crop) and by thumbnail (which tells
+   photos apart that all look alike to the network).
 2. A check on the 32 x 32 thumbnails: as they are, and after one is laid onto the other (two shifts, two scales).
 
-The check must not pair photos that merely share a layout, such as solar cells, all with the same bars. So
-thumbnails are compared *whitened*: less what the set has in common, each way they differ by its rarity in the
-set. The bounds were chosen on one half of six sets and reported on the other (`benchmarks/RESULTS.md`), but for
-`_SAME_APART` and the prior of the whitening, which were set in sight of both. It knows neither files nor labels, nor
-how the vectors came about; mirrored and rotated copies are not looked for.
+The check must not pair photos that merely share a layout, such as solar cells, all with the same bars. So thumbnails
+are compared *whitened*: less the set's mean, each direction divided by its spread in the set. The bounds were chosen on
+one half of six sets and reported on the other (`benchmarks/RESULTS.md`), but for `_SAME_APART` and the prior of the
+whitening, which were set with a view of both. `Reduced` keeps the vectors of many photos small as they come one by one.
+
+The module knows neither files nor labels, nor how the vectors were made. It does not look for mirrored and rotated
+copies.
 """
 
 from concurrent.futures import ThreadPoolExecutor

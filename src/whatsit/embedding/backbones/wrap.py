@@ -1,10 +1,9 @@
-"""What `my.json` says of the network `my.onnx` beside it, read strictly: every mistake has its own line.
+"""Makes a user's own ONNX graph take and give what every backbone does, as the JSON file beside it describes.
 
-Nodes before and after a user's graph, so that it takes and gives what every backbone does.
-
-`image` uint8 (n, height, width, 3) becomes what the network was trained on; its output becomes `embedding`
-float32 (n, dim), a 4-D one by its mean over the places. The graph's own names get a prefix, so that none
-meets one of whatsit's. Nothing is run here.
+`read_description` reads the JSON strictly: every mistake has a message of its own. `wrap` adds nodes before and after
+the graph: `image` uint8 (n, height, width, 3) becomes what the network was trained on; its output becomes `embedding`
+float32 (n, dim), a 4-D one by its mean over the places. The graph's own names get a prefix, so that none equals one of
+whatsit's. Nothing is run here.
 """
 
 import json

@@ -1,13 +1,13 @@
-"""Rows of a file of pixels → batches, in an order that the seed and the epoch alone decide.
+"""Photos decoded once into a file of pixels, and batches of its rows.
 
-So a training that is resumed sees what it would have seen. There are no worker processes: nothing is left to do but
-to copy bytes, which is why this works the same on every system. It knows nothing of augmentation.
+The file holds uint8 pixels, so that from then on the processor does network work alone. It is mapped, not read: the
+operating system keeps in memory what fits, and reads the rest from the disk. Several processes share it. Its name is
+the photos' hashes and the preprocessing, so another training of the same photos finds it; the oldest files go where all
+together grow too large.
 
-Photos decoded once, into one file of uint8 pixels, so that from then on the processor does only network work.
-
-The file is mapped, not read: what fits into memory stays there by the operating system's own care, and what does not
-is read from the disk. Several processes share it. Its name is the photos' hashes and the preprocessing, so another
-training of the same photos finds it; the oldest go where all together grow too large.
+The seed and the epoch alone decide the order of the rows, so a training that is resumed gets the batches that it would
+have had. There are no worker processes: only bytes are copied, which works the same on every system. The module does
+not know augmentation.
 """
 
 import hashlib
@@ -113,7 +113,7 @@ LEFT_OVER = 86_400  # seconds without a change, after which nobody writes to an 
 
 
 @dataclass(frozen=True)
-class Source:
+class ListedPhoto:
     """A photo to decode, and the bytes that it had when it was listed."""
 
     uri: str
@@ -121,7 +121,7 @@ class Source:
 
 
 def decoded(
-    sources: Sequence[Source],
+    sources: Sequence[ListedPhoto],
     preprocessing: Preprocessing,
     folder: Path,
     *,
@@ -160,7 +160,7 @@ def _holds(path: Path, shape: tuple[int, ...]) -> bool:
         return False
 
 
-def _key(sources: Sequence[Source], preprocessing: Preprocessing) -> str:
+def _key(sources: Sequence[ListedPhoto], preprocessing: Preprocessing) -> str:
     digest = hashlib.sha256(f"{sorted(preprocessing.as_dict().items())}".encode())
     for source in sources:
         digest.update(source.digest.encode())
@@ -202,10 +202,12 @@ def _size(path: Path) -> int:
     return 0
 
 
-def _images(sources: Sequence[Source], preprocessing: Preprocessing, limits: Limits) -> Iterator[NDArray[np.uint8]]:
+def _images(
+    sources: Sequence[ListedPhoto], preprocessing: Preprocessing, limits: Limits
+) -> Iterator[NDArray[np.uint8]]:
     """In order, decoded by as many threads as there are cores."""
 
-    def load(source: Source) -> NDArray[np.uint8]:
+    def load(source: ListedPhoto) -> NDArray[np.uint8]:
         try:
             data = read_bytes(source.uri, limits)
             if hashlib.sha256(data).hexdigest() != source.digest:

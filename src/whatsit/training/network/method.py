@@ -56,10 +56,10 @@ def decoded_photos(
     photos: TrainingSet, splits: Splits, built: Built, options: TrainOptions, cache: Path, progress: ProgressReporter
 ) -> "Batches":
     """All photos to learn from and to choose on, decoded once, in the order of `splits.train`."""
-    from whatsit.training.network.batches import Batches, Source, decoded
+    from whatsit.training.network.batches import Batches, ListedPhoto, decoded
 
     learn = splits.train
-    sources = [Source(photos.records[i].uri, photos.digests[i]) for i in learn]
+    sources = [ListedPhoto(photos.records[i].uri, photos.digests[i]) for i in learn]
     with progress("decoding", len(sources)) as advance:
         file = decoded(sources, built.preprocessing, cache, limits=options.limits, advance=advance)
     rows = np.arange(len(learn))
