@@ -17,7 +17,10 @@ def test_a_table_with_totals(shell: Shell) -> None:
     lines = done.out.splitlines()
     assert lines[0].split() == ["layer", "kind", "output", "parameters", "mult-adds"]
     assert lines[1].split() == ["0.0", "Conv2d", "3×3", "32", "×", "148", "×", "148", "896", "18.9", "M"]
-    assert lines[-1] == "4,791,809 parameters, 162 M multiply-adds for an image of 150 × 150 pixels"
+    assert lines[-2:] == [
+        "4,791,809 parameters, 162 M multiply-adds for an image of 150 × 150 pixels",
+        "For the classic tutorial on cats and dogs, to compare with it.",
+    ]
     assert done.err == ""
 
 
@@ -41,13 +44,16 @@ def test_a_network_of_timm(shell: Shell) -> None:
 
 
 def test_all_are_listed(shell: Shell) -> None:
-    lines = shell("describe").out.splitlines()
+    table, purposes = shell("describe").out.split("\n\nWhat each is for:\n")
+    lines = table.splitlines()
     assert lines[0].split() == ["architecture", "image", "classes", "parameters", "mult-adds"]
     rows = {line.split()[0]: line.split() for line in lines[1:-1]}
     assert list(rows)[:6] == [*ARCHITECTURES, "efficientnet-lite0"]
     assert rows["cnn-horses-300"] == ["cnn-horses-300", "300", "×", "300", "2", "40,165,409", "271", "M"]
     assert rows["cnn-boats"][4:6] == ["16", "234,539"]
     assert "timm:NAME" in lines[-1]
+    assert [line.split()[0] for line in purposes.splitlines() if not line.startswith(" ")] == list(rows)
+    assert all(len(line) <= 80 for line in purposes.splitlines())
 
 
 MISTAKES = {

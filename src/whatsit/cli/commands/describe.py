@@ -1,5 +1,6 @@
 """`whatsit describe`."""
 
+import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ def command(architecture: str | None, classes: int | None, as_json: bool, **valu
     from whatsit.training.network.build import check_extra
 
     check_extra()
-    from whatsit.training.network.summary import all_described, summary_of, table
+    from whatsit.training.network.summary import all_described, purpose_of, summary_of, table
 
     size, network = take(values, TrainOptions).image_size, take(values, NetworkOptions)
 
@@ -46,11 +47,16 @@ def command(architecture: str | None, classes: int | None, as_json: bool, **valu
         click.echo(json_line(_facts(architecture, summary) | {"layers": [asdict(row) for row in summary.rows]}))
     else:
         click.echo(table(summary))
+        if purpose := purpose_of(architecture):
+            click.echo(f"For {purpose}.")
 
 
 def _facts(name: str, summary: "Summary") -> dict[str, object]:
+    from whatsit.training.network.summary import purpose_of
+
     return {
         "architecture": name,
+        "purpose": purpose_of(name),
         "image_size": summary.size,
         "classes": summary.classes,
         "parameters": summary.parameters,
@@ -59,7 +65,7 @@ def _facts(name: str, summary: "Summary") -> dict[str, object]:
 
 
 def _list(summaries: "dict[str, Summary]", as_json: bool) -> None:
-    from whatsit.training.network.summary import short
+    from whatsit.training.network.summary import purpose_of, short
 
     if as_json:
         click.echo(json_line([_facts(name, summary) for name, summary in summaries.items()]))
@@ -68,4 +74,6 @@ def _list(summaries: "dict[str, Summary]", as_json: bool) -> None:
     for name, one in summaries.items():
         image = f"{one.size[0]} × {one.size[1]}"
         click.echo(f"{name:18}  {image:>9}  {one.classes:>7}  {one.parameters:>11,}  {short(one.multiply_adds):>9}")
-    click.echo("and timm:NAME for the networks of timm, such as timm:resnet50")
+    click.echo("and timm:NAME for the networks of timm, such as timm:resnet50\n\nWhat each is for:")
+    for name in summaries:
+        click.echo(textwrap.fill(purpose_of(name), 80, initial_indent=f"{name:20}", subsequent_indent=" " * 20))

@@ -35,6 +35,7 @@ class CNN:
     batch_norm: bool = False  # after each convolution (Ioffe & Szegedy 2015)
     average: bool = False  # global average pooling; else the map is flattened
     residual: bool = False  # stride 2 for pooling, and a second convolution that is skipped over (He et al. 2016)
+    purpose: str = ""  # what it is for, in words
     classic: tuple[OptimizerName, float] | None = None  # as published: the optimizer and its constant learning rate
 
     def __post_init__(self) -> None:
@@ -44,12 +45,50 @@ class CNN:
 
 ARCHITECTURES = {
     "small-resnet": CNN(
-        (16, 32, 64, 96), 128, 128, padded=True, batch_norm=True, average=True, residual=True, dropout=0.2
+        (16, 32, 64, 96),
+        128,
+        128,
+        padded=True,
+        batch_norm=True,
+        average=True,
+        residual=True,
+        dropout=0.2,
+        purpose="photos of any kind: small and modern, the default of --method scratch",
     ),
-    "cnn-cats-dogs": CNN((32, 64, 64), 150, 150, dense=(256,), classic=("rmsprop", 1e-3)),
-    "cnn-boats": CNN((30, 15), 30, 100, kernels=(5, 3), dense=(128, 50), dropout=0.2, classic=("adam", 1e-3)),
-    "cnn-horses-300": CNN((16, 32, 64), 300, 300, dense=(512,), classic=("rmsprop", 1e-3)),
-    "cnn-horses-150": CNN((16, 32, 64), 150, 150, dense=(512,), classic=("rmsprop", 1e-3)),
+    "cnn-cats-dogs": CNN(
+        (32, 64, 64),
+        150,
+        150,
+        dense=(256,),
+        classic=("rmsprop", 1e-3),
+        purpose="the classic tutorial on cats and dogs, to compare with it",
+    ),
+    "cnn-boats": CNN(
+        (30, 15),
+        30,
+        100,
+        kernels=(5, 3),
+        dense=(128, 50),
+        dropout=0.2,
+        classic=("adam", 1e-3),
+        purpose="wide, small photos, as in a course on kinds of boats; 16 classes",
+    ),
+    "cnn-horses-300": CNN(
+        (16, 32, 64),
+        300,
+        300,
+        dense=(512,),
+        classic=("rmsprop", 1e-3),
+        purpose="the tutorial on horses and humans, with large photos",
+    ),
+    "cnn-horses-150": CNN(
+        (16, 32, 64),
+        150,
+        150,
+        dense=(512,),
+        classic=("rmsprop", 1e-3),
+        purpose="the same tutorial, with small photos",
+    ),
 }
 
 

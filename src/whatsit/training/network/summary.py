@@ -203,6 +203,13 @@ def _kind(module: nn.Module) -> str:
 PUBLISHED_CLASSES = {"cnn-boats": 16}
 
 
+LITE_PURPOSES = {
+    "efficientnet-lite0": "most photos: the fastest of the three",
+    "efficientnet-lite1": "finer details: 1.6 times the multiply-adds of lite0",
+    "efficientnet-lite2": "the finest details: 2.2 times the multiply-adds of lite0",
+}
+
+
 TWO = 2  # classes, as most of the tutorials have
 
 
@@ -253,6 +260,15 @@ def _network(name: str, classes: int, size: tuple[int, int] | None, layers: Widt
     known = ", ".join((*ARCHITECTURES, *LITES))
     hint = meant(name, (*ARCHITECTURES, *LITES))
     raise WhatsitError(f"no architecture {name!r}. There are: {known}, and timm:NAME for timm's.{hint}")
+
+
+def purpose_of(name: str) -> str:
+    """What an architecture is for, in words; nothing of timm's, of which timm's own pages tell."""
+    if name in ARCHITECTURES:
+        return ARCHITECTURES[name].purpose
+    if name in LITES:
+        return f"{LITE_PURPOSES[name]}; pretrained, for --method finetune and as a probe's backbone"
+    return ""
 
 
 def all_described() -> dict[str, Summary]:
