@@ -11,7 +11,8 @@ from drawn import drawn_photo
 from PIL import Image, ImageFile
 
 from whatsit.errors import ImageError
-from whatsit.images.decode import load_with_thumbnail, read_image, read_size
+from whatsit.images.colour import UNKNOWN
+from whatsit.images.decode import load_noted, load_with_thumbnail, read_image, read_size
 from whatsit.images.limits import DEFAULT_LIMITS
 from whatsit.images.photo_cache import PhotoBytes, PhotoCache, current_cache, draft_scale, photo_cache
 from whatsit.images.preprocessing import Preprocessing
@@ -150,14 +151,18 @@ def test_a_disk_that_fails_costs_nothing_but_time(photo: str, tmp_path: Path, mo
         assert np.array_equal(read_image(photo, at_least=50), read_image(photo, at_least=50))
 
 
-def test_deep_photos_are_decoded_by_each_range(tmp_path: Path) -> None:
+def test_deep_photos_are_decoded_by_each_range(tmp_path: Path, decodes: list[tuple[int, int]]) -> None:
     path = str(tmp_path / "deep.png")
     Image.fromarray(np.linspace(0, 4000, 64 * 64).reshape(64, 64).astype(np.uint16)).save(path)
     with photo_cache(tmp_path):
         data = read_bytes(path)
-        dark, bright = (read_image(data, value_range=one) for one in ((0.0, 65535.0), (0.0, 4000.0)))
+        for _ in range(2):
+            dark, bright = (read_image(data, value_range=one) for one in ((0.0, 65535.0), (0.0, 4000.0)))
+        noted = [load_noted(read_bytes(path), SMALL)[1] for _ in range(2)]
     assert dark.max() < 20
     assert bright.max() == 255
+    assert noted == [UNKNOWN, UNKNOWN]
+    assert len(decodes) == 3
 
 
 def test_blocks_share_a_cache_and_nothing_is_kept_outside(photo: str, tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
-from drawn import SIZE, draw_folder
-from PIL import ImageFile
+from drawn import SIZE, draw_folder, drawn_photo
+from PIL import Image, ImageFile
 
 from whatsit.api import embed, evaluate, train
 from whatsit.config import NetworkOptions, TrainOptions
@@ -41,10 +42,14 @@ def _hear(event: str, arguments: tuple[object, ...]) -> None:
 sys.addaudithook(_hear)
 
 
+def files_of(photos: Path) -> list[Path]:
+    return [path for path in photos.rglob("*") if path.is_file()]
+
+
 @contextmanager
 def counted(photos: Path) -> Iterator[Counts]:
     """Openings by Python's audit hook, which hears of all of them; decodes where Pillow begins to fill in pixels."""
-    names = {hashlib.sha256(path.read_bytes()).digest(): str(path) for path in photos.rglob("*.jpg")}
+    names = {hashlib.sha256(path.read_bytes()).digest(): str(path) for path in files_of(photos)}
     counts, load = Counts(), ImageFile.ImageFile.load
 
     def counted_load(image: ImageFile.ImageFile) -> object:
@@ -67,7 +72,7 @@ def counted(photos: Path) -> Iterator[Counts]:
 
 
 def each(times: int, photos: Path) -> dict[str, int]:
-    return {str(path): times for path in photos.rglob("*.jpg")}
+    return {str(path): times for path in files_of(photos)}
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +120,19 @@ def test_an_epoch_from_scratch_reads_each_photo_once_and_decodes_it_once_a_scale
         train(photos, tmp_path / "model", options, cache=tmp_path / "cache")
     assert counts.opened == each(1, photos)
     assert counts.decoded == each(times, photos)
+
+
+def test_deep_photos_are_decoded_once_more_for_their_range(quick: TrainOptions, tmp_path: Path) -> None:
+    """What is black and white is measured on at most 150 photos, before any is brought to 8 bits by it."""
+    for kind in ("leaves", "stones"):
+        (tmp_path / "photos" / kind).mkdir(parents=True)
+        for seed in range(12):
+            values = drawn_photo(kind, seed).mean(axis=2) * 16  # (H, W), of 12 bits
+            Image.fromarray(values.astype(np.uint16)).save(tmp_path / "photos" / kind / f"{seed:03}.png")
+    with counted(tmp_path / "photos") as counts:
+        train(tmp_path / "photos", tmp_path / "model", quick, cache=tmp_path / "cache")
+    assert counts.opened == each(1, tmp_path / "photos")
+    assert counts.decoded == each(2, tmp_path / "photos")
 
 
 def test_embed_reads_and_decodes_each_photo_once(photos: Path, quick: TrainOptions, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from whatsit.errors import ImageError
 from whatsit.images.colour import Header, Samples, doubt, is_deep, of_bands, samples_to_rgb, to_rgb
 from whatsit.images.decoders.jpeg import read_frame, read_rare, scale_down
-from whatsit.images.decoders.pillow import LOADERS, is_deep_png, load
+from whatsit.images.decoders.pillow import LOADERS, is_deep_png, load, may_be_turned
 from whatsit.images.formats import HEAD, name_of_unread, sniff, what_it_is
 from whatsit.images.libraries import hush_pillow
 from whatsit.images.limits import DEFAULT_LIMITS, Limits, check_format, check_pixels, check_stored_pixels
@@ -96,7 +96,8 @@ def _decoded(kind: str, data: bytes, limits: Limits, at_least: int | None, value
         if swaps_sides(turn):
             width, height = height, width
         further = isinstance(loaded, Samples) and loaded.further
-        return Decoded(turn_upright(rgb, turn), width, height, _deep(loaded), further)
+        upright, values = turn_upright(rgb, turn), _deep(loaded)
+    return Decoded(upright, width, height, values is not None, doubt(values, value_range), further)
 
 
 def deep_values(data: bytes, limits: Limits) -> NDArray[Any] | None:
@@ -165,7 +166,8 @@ def _header(kind: str, data: bytes) -> Header:
         return Header(frame.width, frame.height, 1, frame.bits > 8)
     with _decoder(kind)(io.BytesIO(data)) as image:
         deep = is_deep(image) or (kind == "png" and is_deep_png(data))
-        return Header(*image.size, orientation(image), deep)
+        turn = orientation(image) if kind != "png" or may_be_turned(data) else 1
+        return Header(*image.size, turn, deep)
 
 
 def _loaded(
@@ -261,20 +263,20 @@ def load_noted(
 ) -> tuple[NDArray[np.uint8], str | None]:
     """The same, and what a reader of an answer should know of it (`doubt`). Raises `ImageError`."""
     decoded = _decode_for(source, preprocessing, limits)
-    return np.array(resize(decoded.image, preprocessing)), _note(source, decoded, preprocessing)
+    return np.array(resize(decoded.image, preprocessing)), _note(source, decoded)
 
 
 def load_with_thumbnail(source: Source, preprocessing: Preprocessing, limits: Limits = DEFAULT_LIMITS) -> Loaded:
     """The same input with a thumbnail and the original's size, from the same decode. Raises `ImageError`."""
     decoded = _decode_for(source, preprocessing, limits)
     pixels = np.array(resize(decoded.image, preprocessing))
-    note = _note(source, decoded, preprocessing)
+    note = _note(source, decoded)
     return Loaded(pixels, thumbnail(decoded.image), decoded.width, decoded.height, note)
 
 
-def _note(source: Source, decoded: Decoded, preprocessing: Preprocessing) -> str | None:
+def _note(source: Source, decoded: Decoded) -> str | None:
     further = SENT if isinstance(source, bytes) else FIRST
-    notes = [further if decoded.further else None, doubt(decoded.deep, preprocessing.value_range)]
+    notes = [further if decoded.further else None, decoded.doubt]
     return "; ".join(note for note in notes if note) or None
 
 

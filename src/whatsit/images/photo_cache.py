@@ -15,18 +15,17 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
-from numpy.typing import NDArray
 from PIL import Image
 
 from whatsit.images.limits import Limits
 from whatsit.images.preprocessing import ValueRange
 
 MOST_BYTES = 2 * 1024**3  # 3,000 photos of 500 x 375 pixels, decoded, with their files
-MOST_PHOTOS = 20_000  # a photo takes 0.5 kB of memory
+MOST_PHOTOS = 20_000  # each takes 0.7 kB of memory
 LARGEST = 32 * 1024**2  # bytes of one file, or of its pixels: what a thread holds twice while it writes them
 
 
@@ -37,7 +36,8 @@ class Decoded:
     image: Image.Image
     width: int
     height: int
-    deep: NDArray[Any] | None = None  # the numbers of a deep image, as stored
+    is_deep: bool = False  # of more than 8 bits, which were brought to 8 by a range of values
+    doubt: str | None = None  # of a deep image: what a reader of an answer should know of it
     further: bool = False  # whether the file has more pages
 
 
@@ -45,8 +45,11 @@ class How(NamedTuple):
     """What decides a decode's pixels, apart from the file."""
 
     limits: Limits
-    value_range: ValueRange | None  # matters for deep images alone
+    value_range: ValueRange | None  # of deep images; None of all others
     scale: int  # by which a JPEG's decoder scaled down: 1, 2, 4 or 8
+
+
+_NO_IMAGE = Image.new("RGB", (1, 1))
 
 
 class _Place(NamedTuple):
@@ -57,8 +60,7 @@ class _Place(NamedTuple):
 class _Pixels(NamedTuple):
     how: How
     size: tuple[int, int]  # (width, height) of what was decoded
-    original: tuple[int, int]
-    further: bool
+    decoded: Decoded  # without its image, which is of one pixel
     place: _Place
 
 
@@ -121,18 +123,17 @@ class PhotoCache:
         data = self._read(kept.place)
         if data is None:
             return None
-        return Decoded(Image.frombytes("RGB", kept.size, data), *kept.original, further=kept.further)
+        return replace(kept.decoded, image=Image.frombytes("RGB", kept.size, data))
 
     def keep_pixels(self, key: bytes, how: How, decoded: Decoded) -> bool:
         """Keeps them, where the file's bytes are here and there is room. Says whether it did."""
         entry, image = self._entries.get(key), decoded.image
-        if entry is None or decoded.deep is not None or 3 * image.width * image.height > LARGEST:
+        if entry is None or 3 * image.width * image.height > LARGEST:
             return False
         place = self._write(image.tobytes()) if self._open else None
         if place is None:
             return False
-        original = decoded.width, decoded.height
-        entry.pixels.append(_Pixels(how, image.size, original, decoded.further, place))
+        entry.pixels.append(_Pixels(how, image.size, replace(decoded, image=_NO_IMAGE), place))
         return True
 
     def _write(self, data: bytes) -> _Place | None:
@@ -186,22 +187,25 @@ class PhotoBytes(bytes):
     def decoded(self, limits: Limits, value_range: ValueRange | None, at_least: int | None) -> Decoded | None:
         """What an earlier decode gave, where this one would give the same; at_least: None but of a JPEG."""
         for how, decoded in self._decoded:
-            if (how.limits, how.value_range) == (limits, value_range) and how.scale == draft_scale(
-                (decoded.width, decoded.height), at_least
-            ):
+            if how == _how(limits, value_range, at_least, decoded):
                 return decoded
         if self.cache is None or self.key is None:
             return None
         for kept in self.cache.kept_pixels(self.key):
-            if kept.how.limits == limits and kept.how.scale == draft_scale(kept.original, at_least):
+            if kept.how == _how(limits, value_range, at_least, kept.decoded):
                 return self.cache.pixels(kept)
         return None
 
     def keep(self, limits: Limits, value_range: ValueRange | None, at_least: int | None, decoded: Decoded) -> None:
         """For `decoded`, with the same arguments."""
-        how = How(limits, value_range, draft_scale((decoded.width, decoded.height), at_least))
+        how = _how(limits, value_range, at_least, decoded)
         if self.cache is None or self.key is None or not self.cache.keep_pixels(self.key, how, decoded):
             self._decoded.append((how, decoded))
+
+
+def _how(limits: Limits, value_range: ValueRange | None, at_least: int | None, decoded: Decoded) -> How:
+    scale = draft_scale((decoded.width, decoded.height), at_least)
+    return How(limits, value_range if decoded.is_deep else None, scale)
 
 
 def draft_scale(size: tuple[int, int], at_least: int | None) -> int:

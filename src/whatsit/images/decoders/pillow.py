@@ -47,6 +47,11 @@ def is_deep_png(data: bytes) -> bool:
     return data[24:25] == b"\x10"
 
 
+def may_be_turned(data: bytes) -> bool:
+    """Whether a PNG can have an orientation. To look for it, Pillow decodes the pixels: it may stand behind them."""
+    return any(name in data for name in (b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp"))
+
+
 def _deep_png(image: ImageFile.ImageFile, data: bytes, colour: int, key: int | tuple[int, ...] | None) -> Samples:
     values: NDArray[Any]
     if colour == 0:
