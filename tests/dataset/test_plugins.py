@@ -16,11 +16,11 @@ import json
 
 from whatsit.data.dataset import Record
 from whatsit.data.readers.paths import located
-from whatsit.data.readers.registry import DataSource, Found, Manifest, Row
+from whatsit.data.readers.registry import DataSource, ReadResult, Manifest, ManifestRow
 from whatsit.errors import DatasetError
 
 
-def lines(source: DataSource) -> Found:
+def lines(source: DataSource) -> ReadResult:
     """A JSON object a line: {"image": a path, "class": a name}."""
     rows = []
     for number, line in enumerate(source.path.read_text().splitlines(), 1):
@@ -28,13 +28,13 @@ def lines(source: DataSource) -> Found:
             one = json.loads(line)
         except ValueError as error:
             raise DatasetError(f"{source.path}, line {number}: not JSON. Mend the line.") from error
-        rows.append(Row(number, Record(one["image"], one["class"])))
+        rows.append(ManifestRow(number, Record(one["image"], one["class"])))
     return located(Manifest(rows, notes=["a JSON object a line"]), source.path, source.options)
 
 
-def labelled(source: DataSource) -> Found:
+def labelled(source: DataSource) -> ReadResult:
     names = json.loads((source.path / "labels.json").read_text())
-    return Found([Record(str(source.path / name), label) for name, label in names.items()])
+    return ReadResult([Record(str(source.path / name), label) for name, label in names.items()])
 '''
 PARTS = {".ndjson": "lines", "/labels.json": "labelled"}
 NAMES = [f"{i}.jpg" for i in range(4)]

@@ -18,7 +18,7 @@ from whatsit.data.dataset import Dataset, Record
 from whatsit.data.readers.checks import class_hints, foreign_hint, no_such_data
 from whatsit.data.readers.columns import check_applies, check_found
 from whatsit.data.readers.folder import read_all_photos
-from whatsit.data.readers.registry import READERS, DataSource, Found, find_reader
+from whatsit.data.readers.registry import READERS, DataSource, ReadResult, find_reader
 from whatsit.data.readers.table import by_classes, find_classes, read_label_dict
 from whatsit.errors import DatasetError
 from whatsit.notices import notice
@@ -146,7 +146,7 @@ class _Reader:
         self._options, self._manifests = options, manifests
         self._lacking: list[tuple[str, ...]] = []
 
-    def read(self, path: str | Path, split: Split | None, known: Sequence[str]) -> Found:
+    def read(self, path: str | Path, split: Split | None, known: Sequence[str]) -> ReadResult:
         """One folder or manifest, whose records all get `split` where it is given."""
         found = _read_source(Path(path), self._options, known, among=len(self._manifests) > 1)
         if found.lacking is not None:
@@ -158,7 +158,7 @@ class _Reader:
         check_found(self._lacking, self._options, ", ".join(self._manifests))
 
 
-def _in_split(found: Found, path: Path, split: Split | None) -> Found:
+def _in_split(found: ReadResult, path: Path, split: Split | None) -> ReadResult:
     if split is None:
         return found
     if other := next((r.split for r in found.records if r.split not in (None, split)), None):
@@ -169,7 +169,7 @@ def _in_split(found: Found, path: Path, split: Split | None) -> Found:
     return replace(found, records=[replace(record, split=split) for record in found.records])
 
 
-def _read_source(path: Path, options: ReadOptions, known: Sequence[str] = (), *, among: bool = False) -> Found:
+def _read_source(path: Path, options: ReadOptions, known: Sequence[str] = (), *, among: bool = False) -> ReadResult:
     if not os.path.isdir(path) and not os.path.isfile(path):  # noqa: PTH112, PTH113 (no errors in a closed folder)
         raise no_such_data(path)
     return READERS.get(find_reader(path))(DataSource(path, options, known, among))
@@ -203,20 +203,20 @@ def source_name(source: Path) -> str:
     return printable((real.name if source.is_dir() else real.stem) or "photos")
 
 
-def merged(parts: Sequence[Found], names: Sequence[str]) -> Found:
+def merged(parts: Sequence[ReadResult], names: Sequence[str]) -> ReadResult:
     """The records of all parts, those of the first in their order; a label of a later part counts, and is noted.
 
     A photo keeps the split, group and fold that it had where the later part gives none. names: of the parts, for notes.
     """
     first, *later = parts
     missing = frozenset().union(*(part.missing for part in parts))
-    whole = Found(list(first.records), first.tally, list(first.notes), missing)
+    whole = ReadResult(list(first.records), first.tally, list(first.notes), missing)
     for part, name in zip(later, names[1:], strict=True):
         _add(whole, part, name)
     return whole
 
 
-def _add(whole: Found, part: Found, name: str) -> None:
+def _add(whole: ReadResult, part: ReadResult, name: str) -> None:
     known = _Known(whole.records)
     torn = _torn(part.records)
     taken, changed, fresh = set[int](), set[int](), list[Record]()

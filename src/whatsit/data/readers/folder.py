@@ -14,7 +14,7 @@ from whatsit.data.readers.checks import boxes_hint, class_tables
 from whatsit.data.readers.files import Tally, Tree, at_and_above, images_below, scan
 from whatsit.data.readers.layout import find_layout
 from whatsit.data.readers.manifest import read as read_listed
-from whatsit.data.readers.registry import DataSource, Found
+from whatsit.data.readers.registry import DataSource, ReadResult
 from whatsit.data.readers.words import is_pictures
 from whatsit.errors import DatasetError
 from whatsit.text import number, printable, some
@@ -24,7 +24,7 @@ NO_CLASS = "no class folder"
 NO_LABEL = "folder of photos without a label"
 
 
-def read(source: DataSource) -> Found:
+def read(source: DataSource) -> ReadResult:
     """The reader of folders: by tables of the classes where there are some, else by the folders' names.
 
     Raises:
@@ -35,7 +35,7 @@ def read(source: DataSource) -> Found:
     return _read_tables(tables, options) if tables else read_folder(root, options, source.classes)
 
 
-def read_folder(root: str, options: ReadOptions = READ_DEFAULTS, known: Collection[str] = ()) -> Found:
+def read_folder(root: str, options: ReadOptions = READ_DEFAULTS, known: Collection[str] = ()) -> ReadResult:
     """Every photo of a folder tree, sorted by path, and what was passed over.
 
     Args:
@@ -53,7 +53,7 @@ def read_folder(root: str, options: ReadOptions = READ_DEFAULTS, known: Collecti
     return found
 
 
-def read_all_photos(root: str, options: ReadOptions = READ_DEFAULTS) -> Found:
+def read_all_photos(root: str, options: ReadOptions = READ_DEFAULTS) -> ReadResult:
     """The same with the photos that are in no class folder, which have no label.
 
     Raises:
@@ -67,10 +67,10 @@ def read_all_photos(root: str, options: ReadOptions = READ_DEFAULTS) -> Found:
     return found
 
 
-def _read(root: str, options: ReadOptions, known: Collection[str]) -> tuple[Found, Tree]:
+def _read(root: str, options: ReadOptions, known: Collection[str]) -> tuple[ReadResult, Tree]:
     tree = Tree(options.skip)
     layout = find_layout(root, tree, options, known)
-    found = Found([], notes=layout.notes)
+    found = ReadResult([], notes=layout.notes)
     for folder in layout.levels:
         tree.look(folder).tell(found.tally)
         for image in tree.look(folder).images:
@@ -92,7 +92,7 @@ def _read(root: str, options: ReadOptions, known: Collection[str]) -> tuple[Foun
     return found, tree
 
 
-def _also_said(found: Found, tree: Tree) -> list[str]:
+def _also_said(found: ReadResult, tree: Tree) -> list[str]:
     notes = []
     if loose := found.tally.skipped[NO_CLASS]:
         where = next(path for path, reason in found.tally.skipped_files if reason == NO_CLASS)
@@ -122,9 +122,9 @@ def _nothing_found(root: str, tally: Tally, tree: Tree) -> str:
     )
 
 
-def _read_tables(tables: Mapping[str, Split | None], options: ReadOptions) -> Found:
+def _read_tables(tables: Mapping[str, Split | None], options: ReadOptions) -> ReadResult:
     """A folder whose photos have their classes in tables beside them, a table for each split."""
-    found = Found([], lacking=None)
+    found = ReadResult([], lacking=None)
     names = [printable(name) for name in tables]
     found.notes.append(f"the classes are those of {some(names)}, as labelling tools write them beside the photos")
     for name, split in tables.items():

@@ -21,7 +21,7 @@ from whatsit.data.dataset import Record
 from whatsit.data.readers.checks import check_is_table
 from whatsit.data.readers.columns import EXPECTED, Columns, find_columns, is_header, lacking_notes, of_header, unused
 from whatsit.data.readers.paths import located
-from whatsit.data.readers.registry import DataSource, Found, Manifest, Row
+from whatsit.data.readers.registry import DataSource, Manifest, ManifestRow, ReadResult
 from whatsit.data.readers.table import NO_SPLIT, Cells, read_table
 from whatsit.data.readers.words import is_plain_split, split_names
 from whatsit.errors import DatasetError
@@ -37,7 +37,7 @@ _BOOLEAN: Mapping[str, tuple[Split, Split]] = {  # column → what yes and what 
 }
 
 
-def read(source: DataSource) -> Found:
+def read(source: DataSource) -> ReadResult:
     """The reader of CSV manifests, whatever the file's name ends in: what is no text is refused by what it is.
 
     Raises:
@@ -80,7 +80,7 @@ def read_manifest(path: Path, options: ReadOptions = READ_DEFAULTS, *, among: bo
             _check_json(label, f"{shown}, line {line}")
             split, fold = splits.of(line, _split_of(cells, columns))
             group = groups.of(columns.cell(cells, "group"))
-            manifest.rows.append(Row(line, Record(columns.cell(cells, "path"), label, split, group, fold)))
+            manifest.rows.append(ManifestRow(line, Record(columns.cell(cells, "path"), label, split, group, fold)))
     if not manifest.rows:
         raise DatasetError(f"{shown}: all of its {number(len(table) - 1, 'row')} left out. Expected photos to use.")
     manifest.notes += groups.notes()

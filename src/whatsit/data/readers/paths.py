@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 from whatsit.config import ReadOptions
 from whatsit.data.readers.files import IMAGE_SUFFIXES, Tally
-from whatsit.data.readers.registry import Found, Manifest, Row
+from whatsit.data.readers.registry import Manifest, ManifestRow, ReadResult
 from whatsit.errors import DatasetError
 from whatsit.images.source import page_name, split_page
 from whatsit.text import number, printable, some
@@ -93,7 +93,7 @@ class _Disk:
             yield f"{number(n, 'path')} read in another case, since the only such file is spelled so"
 
 
-def located(manifest: Manifest, path: Path, options: ReadOptions) -> Found:
+def located(manifest: Manifest, path: Path, options: ReadOptions) -> ReadResult:
     """What a reader of a file of labels gives: its records, each with the path of the photo on this machine.
 
     Raises:
@@ -106,10 +106,10 @@ def located(manifest: Manifest, path: Path, options: ReadOptions) -> Found:
         tally.skipped_files.append((uri, why))
     records = [row.record for row in rows]
     missing = frozenset(record.uri for record, there in zip(records, found, strict=True) if not there)
-    return Found(records, tally, manifest.notes, missing, manifest.lacking)
+    return ReadResult(records, tally, manifest.notes, missing, manifest.lacking)
 
 
-def on_disk(manifest: Manifest, path: Path, max_missing: float) -> tuple[list[Row], list[bool]]:
+def on_disk(manifest: Manifest, path: Path, max_missing: float) -> tuple[list[ManifestRow], list[bool]]:
     """The rows, with each local path as it opens from the working directory, and of each whether it is there.
 
     URIs with ``://`` are left alone.
@@ -150,11 +150,11 @@ def on_disk(manifest: Manifest, path: Path, max_missing: float) -> tuple[list[Ro
             f"{printable(missing[0].record.uri)} (line {missing[0].line})"
         )
     paths = (one or disk.located(uri) for uri, one in zip(uris, found, strict=True))
-    rows = [Row(row.line, replace(row.record, uri=uri)) for row, uri in zip(manifest.rows, paths, strict=True)]
+    rows = [ManifestRow(row.line, replace(row.record, uri=uri)) for row, uri in zip(manifest.rows, paths, strict=True)]
     return rows, [one is not None for one in found]
 
 
-def _check_missing(missing: Sequence[Row], total: int, path: Path, most: float) -> None:
+def _check_missing(missing: Sequence[ManifestRow], total: int, path: Path, most: float) -> None:
     if len(missing) <= most * total and len(missing) < total:
         return
     header = "If line 1 is a header, name its columns uri and label. " if missing[0].line == 1 else ""

@@ -1,7 +1,7 @@
 """The readers: one for each way to lay out photos and their labels, and which one reads a path.
 
-A reader is a function, `read(source: DataSource) -> Found`. `folder` reads folders and `manifest` any table of text.
-Every other reader's name says what it reads instead of these:
+A reader is a function, `read(source: DataSource) -> ReadResult`. `folder` reads folders and `manifest` any table of
+text. Every other reader's name says what it reads instead of these:
 
     ".ndjson"                      files whose names end so
     "/annotations.json"            folders that hold a file of that name
@@ -38,7 +38,7 @@ class DataSource:
 
 
 @dataclass
-class Found:
+class ReadResult:
     """What a reader gives: the records of one folder or file, and what people should know of them."""
 
     records: list[Record]  # each `uri` opens from the working directory, or by fsspec
@@ -49,7 +49,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Row:
+class ManifestRow:
     """A record and the line of the file that it ends on, counted from 1."""
 
     line: int
@@ -60,21 +60,21 @@ class Row:
 class Manifest:
     """What a file of labels says, its uris as they stand there. `paths.located` finds the photos."""
 
-    rows: list[Row]
+    rows: list[ManifestRow]
     is_own: bool = False  # the splits.csv of a model
     left_out: list[tuple[str, str]] = field(default_factory=list)  # (uri, why) of rows that take no part
     notes: list[str] = field(default_factory=list)
     lacking: tuple[str, ...] = ()  # options that name a column it does not have, where it is one of several
 
 
-Reader: TypeAlias = Callable[[DataSource], Found]
+Reader: TypeAlias = Callable[[DataSource], ReadResult]
 """Reads one source. No image is decoded. Raises DatasetError, which names the path, the line and what was expected."""
 
 READERS = Registry[Reader](
     "whatsit.readers",
     "reader",
     {"folder": "whatsit.data.readers.folder:read", "manifest": "whatsit.data.readers.manifest:read"},
-    expected="a function from a DataSource to Found (whatsit.data.readers.registry)",
+    expected="a function from a DataSource to ReadResult (whatsit.data.readers.registry)",
     accepts=callable,
     error=DatasetError,
 )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TRAINS = ("mps",)  # PyTorch trains on these, and no engine runs there by that name
 
 
-class Tensor(Protocol):
+class GraphValue(Protocol):
     """The name and shape of what goes into a graph or comes out of it."""
 
     name: str
@@ -36,9 +36,9 @@ class Session(Protocol):
         """`image` (n, height, width, 3) uint8 → the named outputs, (n, …) each, float32. May raise any Exception."""
         ...
 
-    def get_inputs(self) -> Sequence[Tensor]: ...
+    def get_inputs(self) -> Sequence[GraphValue]: ...
 
-    def get_outputs(self) -> Sequence[Tensor]: ...
+    def get_outputs(self) -> Sequence[GraphValue]: ...
 
 
 @dataclass(frozen=True)
