@@ -1,13 +1,13 @@
-"""Bytes → an upright RGB Pillow image, within limits; every failure an `ImageError` with a short reason.
+"""Bytes of an image file → an upright RGB image within limits, the network's input, a thumbnail, a small photo.
 
-The format is told by the first bytes, and only that format's decoder is asked: an allow-list, and the reason
-is that decoder's own. Going round `Image.open` also leaves Pillow's global bomb limit out of it: the size in
-the header is held against `Limits` before anything is decoded. All state is local, so threads do not meet.
+The first bytes tell the format, and only that format's decoder is asked: an allow-list, and the reason of a failure is
+that decoder's own. `Image.open` is not used, so Pillow's global bomb limit plays no part: the size in the header is
+held against `Limits` before anything is decoded. Every failure is an `ImageError` with a short reason. All state is
+local, so threads do not meet.
 
-The whole way, from a path, URI or bytes to numbers: the functions that the other rooms call.
-
-Photos made small: to be looked at in a report, or kept in a model folder. Of the original only pixels remain:
-no EXIF, so neither a place nor a time.
+`load_for_network`, `load_noted` and `load_with_thumbnail` are the whole way from a path, URI or bytes to numbers, for
+the other rooms. `small_photo` is for a report or a model folder: of the original only pixels remain, no EXIF, so
+neither a place nor a time. The module knows no labels.
 """
 
 import importlib

@@ -1,10 +1,8 @@
-"""What programs hold in their hands → one image or many, and each as something that is read: a path or URI, the bytes
-of a file, a Pillow image or an array.
+"""What a program gives → one image or many, each a path, a URI, the bytes of a file, a Pillow image or an array.
 
-Only what is certain is taken: a thing that could be read in two ways is refused in a line that says what to give
-instead. No library is imported to know its objects: files are told by `read`, tensors by `__array__` and DLPack.
-
-Images that are in memory already: a Pillow image or an array → upright RGB `uint8 (H, W, 3)`.
+Only what is certain is taken: what could be read in two ways is refused in a line that says what to give instead. No
+library is imported to know its objects: files are told by `read`, tensors by `__array__` and DLPack. `from_memory`
+makes upright RGB `uint8 (H, W, 3)` of a Pillow image or an array. Files are decoded elsewhere (`images.decode`).
 """
 
 import io

@@ -1,14 +1,12 @@
-"""Reads the tensors of an old-style PyTorch file (before the zip format of 1.6) without PyTorch.
+"""EfficientNet-Lite as a list of convolutions, read from an old-style PyTorch file without PyTorch.
 
-Such a file is a row of pickles followed by the raw storages. A pickle can run code, so this one is read by an
-unpickler that knows four names (`OrderedDict`, the tensor rebuilder, two storage types) and refuses every
-other by name. It knows nothing of networks: names and arrays are all that comes out.
+Such a file (before the zip format of 1.6) is a row of pickles followed by the raw storages. A pickle can run code, so
+this one is read by an unpickler that knows four names (`OrderedDict`, the tensor rebuilder, two storage types) and
+refuses every other by name.
 
-EfficientNet-Lite as a list of convolutions, its batch norms folded in. It knows nothing of ONNX.
-
-Architecture: Tan & Le 2019 (EfficientNet), in the "Lite" variant of Google's TPU repository: no
-squeeze-and-excite, ReLU6 for swish, stem and head not widened. The shapes stand in the weights; strides and
-residuals stand here.
+Architecture: Tan & Le 2019 (EfficientNet), in the "Lite" variant of Google's TPU repository: no squeeze-and-excite,
+ReLU6 in place of swish, stem and head not widened. The shapes stand in the weights; strides and residuals stand here.
+Batch norms are folded into the convolutions. The module knows nothing of ONNX.
 """
 
 import os
