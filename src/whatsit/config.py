@@ -76,7 +76,7 @@ NETWORK: dict[str, Any] = {
     "methods": NETWORKS,
     "candidate": True,
 }
-ONE_TRAINING = ("train", "compare")  # of trials at once, each has a share of the machine
+ONE_TRAINING = ("train", "compare")  # not of a search: its trials share the machine, and are all networks
 RATES = dict.fromkeys(NETWORKS, Around(below=30, above=10))  # too long a step shows soon, too short a one is only slow
 
 
@@ -316,7 +316,7 @@ class TrainOptions:
         Choice(("auto", *get_args(Precision))),
         "Numbers that the backbone computes with. auto: int8 where the processor has instructions for it.",
         needs_photos=True,
-        **MODEL | {"methods": PROBE, "commands": (*TRAINING, "embed")},
+        **MODEL | {"methods": PROBE, "commands": ("train", "compare", "embed")},
     )
     device: str = setting(
         "cpu", Device(training=True), "Processor that runs the network.", heading="Model", commands=TRAINING
@@ -325,7 +325,7 @@ class TrainOptions:
         "logistic",
         Choice(get_args(HeadName)),
         "Classifier that is trained on the embeddings. mlp: one hidden layer.",
-        **MODEL | {"methods": PROBE},
+        **MODEL | {"methods": PROBE, "commands": ONE_TRAINING},
     )
     balance: bool = setting(  # right where rare classes matter as much as common ones
         False,
