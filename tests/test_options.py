@@ -125,5 +125,5 @@ def test_a_value_from_python_is_checked(wrong: dict[str, object], message: str) 
 
 
 def test_a_search_has_no_option_of_a_probe_alone() -> None:
-    described = options_of(TrainOptions) | options_of(NetworkOptions)
+    described = {**options_of(TrainOptions), **options_of(NetworkOptions)}
     assert [name for name, one in described.items() if "tune" in one.commands and one.methods == ("probe",)] == []
