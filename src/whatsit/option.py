@@ -19,14 +19,14 @@ METHODS: tuple[Method, ...] = get_args(Method)
 NETWORKS: tuple[Method, ...] = ("scratch", "finetune")  # the methods that train a network
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Among:
     """What a search tries: one of these values, which have no order."""
 
     values: tuple[str | int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Around:
     """What a search tries: the method's default / `below` to default × `above`, of which only the ratios matter."""
 
@@ -34,7 +34,7 @@ class Around:
     above: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class BatchSizes:
     """What a search tries: of these sizes those that leave `batches` or more a pass over the training photos."""
 
@@ -42,7 +42,7 @@ class BatchSizes:
     batches: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Scales:
     """What a search tries: the network's own sides times these numbers."""
 
@@ -52,7 +52,7 @@ class Scales:
 Search = Among | Around | BatchSizes | Scales
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Option:
     """One option, but for its name, type and default, which its field has.
 
