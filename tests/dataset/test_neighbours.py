@@ -21,7 +21,9 @@ def unit(rows: Array) -> Array:
 
 
 @pytest.mark.parametrize("most", [0, 1, 2, 60])
-@pytest.mark.parametrize(("queries", "stored", "at_once"), [(30, 700, 7), (30, WIDE, ROWS), (3, 5, 7), (0, 5, 7)])
+@pytest.mark.parametrize(
+    ("queries", "stored", "at_once"), [(30, 700, 7), (30, WIDE, ROWS), (3, 5, 7), (0, 5, 7), (3, 0, 7), (0, 0, 7)]
+)
 def test_the_nearest(queries: int, stored: int, at_once: int, most: int) -> None:
     x, y = drawn(queries), drawn(stored, seed=1)
     cosines = unit(x) @ unit(y).T
