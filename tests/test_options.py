@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 
 from whatsit import TrainOptions, WhatsitError
+from whatsit.cli import COMMANDS, whatsit
 from whatsit.config import NetworkOptions, PreviewOptions, ReadOptions, ServeOptions, TuneOptions
 from whatsit.images.limits import Limits
 from whatsit.option import METHODS, default_in_words, options_of
@@ -127,3 +130,30 @@ def test_a_value_from_python_is_checked(wrong: dict[str, object], message: str) 
 def test_a_search_has_no_option_of_a_probe_alone() -> None:
     described = {**options_of(TrainOptions), **options_of(NetworkOptions)}
     assert [name for name, one in described.items() if "tune" in one.commands and one.methods == ("probe",)] == []
+
+
+TYPED = {
+    ("--learning-rate", "abc"): "'abc' is no learning rate. Expected a number above 0, as 0.001, or find",
+    ("--value-range", "a:b"): "'a:b' is no range of values. Expected LOW:HIGH, black first, as 0:4095",
+    ("--max-time", "0"): "'0' is no time. Expected seconds, minutes or hours, as 90s, 10m or 1.5h",
+    ("--layers", "none"): "'none' is no list of widths. Expected numbers with commas, as 32,64,64",
+    ("--split-folders", "a=b"): "'a=b' names no split and its folder. Expected train=FOLDER,valid=FOLDER,test=FOLDER",
+    ("--valid", "nan"): "nan is not in the range 0<=x<1.",
+}
+
+
+@pytest.mark.parametrize("typed", TYPED, ids=" ".join)
+def test_a_value_that_is_typed_wrongly_is_told_in_a_line(typed: tuple[str, str]) -> None:
+    done = CliRunner().invoke(whatsit, ["train", "photos", "--method", "scratch", *typed])
+    assert done.exit_code == 2
+    assert done.output.splitlines()[-1].endswith(TYPED[typed])
+
+
+@pytest.mark.parametrize("name", ["train", "compare", "tune", "predict", "evaluate", "embed", "preview", "serve"])
+def test_help_names_every_default(name: str) -> None:
+    command = COMMANDS.get(name)
+    context = click.Context(command)
+    for param in command.params:
+        record = param.get_help_record(context) if isinstance(param, click.Option) else None
+        on_off = isinstance(param, click.Option) and param.is_flag and not param.secondary_opts
+        assert record is None or on_off or param.required or "[default: " in record[1], param.name

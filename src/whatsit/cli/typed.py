@@ -32,6 +32,7 @@ from whatsit.kinds import (
     Text,
     Widths,
 )
+from whatsit.text import meant
 from whatsit.training.methods import METHODS
 
 UNITS = {"s": 1, "m": 60, "h": 3600}  # seconds
@@ -57,6 +58,10 @@ class FiniteRange(click.FloatRange):
         return converted
 
 
+class MisspeltError(ValueError):
+    """A text is no value of its kind, for a reason that the user should know: a sentence."""
+
+
 class Typed(ParamType[Any]):
     """A value that is written in a form of its own. read: text → the value; ValueError where it is none."""
 
@@ -70,7 +75,7 @@ class Typed(ParamType[Any]):
         try:
             return self._read(value)
         except ValueError as error:
-            reason = f"{error}. " if str(error) else ""
+            reason = f"{error} " if isinstance(error, MisspeltError) else ""
             self.fail(f"{value!r} is no {self._what}. {reason}Expected {self._expected}", param, ctx)
 
 
@@ -148,7 +153,7 @@ def _names(kind: Names) -> Typed:
             return tuple(names)
         named = {name.lower() for name in names}
         if unknown := sorted(named.difference(kind.among)):
-            raise ValueError(f"There is no {unknown[0]!r}")
+            raise MisspeltError(f"There is no {unknown[0]!r}.{meant(unknown[0], kind.among)}")
         return frozenset(named)
 
     return Typed(kind.metavar, "list", f"some of {', '.join(kind.among)}", read)
@@ -163,9 +168,9 @@ def _split_folders(_: SplitFolders) -> Typed:
             word, _, folder = (part.strip() for part in one.partition("="))
             split = split_names([word]).get(word)
             if split is None or not folder:
-                raise ValueError(f"{one!r} names no split and its folder")
+                raise MisspeltError(f"{one!r} names no split and its folder.")
             if found.setdefault(folder.rstrip("/"), split) != split:
-                raise ValueError(f"{folder!r} is named for two splits")
+                raise MisspeltError(f"{folder!r} is named for two splits.")
         return found
 
     return Typed("SPLITS", "list of splits", "train=FOLDER,valid=FOLDER,test=FOLDER", read)
@@ -176,7 +181,7 @@ WRITTEN: dict[type[Any], Callable[[Any], Mapping[str, Any]]] = {  # kind → wha
     Choice: lambda kind: {"type": click.Choice(kind.values)},
     Integer: lambda kind: {"type": click.IntRange(kind.low, kind.high), **NUMBER},
     Real: lambda kind: {"type": FiniteRange(kind.low, kind.high, kind.low_open, kind.high_open), **NUMBER},
-    Mebibytes: lambda _: {"type": Typed("number", "size", "megabytes", lambda text: _mib(text)), **NUMBER},
+    Mebibytes: lambda _: {"type": Typed("number", "size", "megabytes, as 1024", lambda text: _mib(text)), **NUMBER},
     Text: lambda kind: {"metavar": kind.metavar},
     Place: lambda kind: {"metavar": kind.metavar} | ({"type": click.Path(path_type=Path)} if kind.as_path else {}),
     Repeated: lambda kind: {"metavar": kind.metavar, "multiple": True},

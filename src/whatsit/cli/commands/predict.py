@@ -71,7 +71,12 @@ IMAGENET_TOP = 5
 )
 @own("--force", is_flag=True, help="Replace the file if it exists.")
 @partial(plain_cells_option, expose_value=True)
-@own("--explain", metavar="DIR", help="Folder to write heat maps into: which parts of a photo made the answer.")
+@own(
+    "--explain",
+    metavar="DIR",
+    help="Folder to write heat maps into: which parts of a photo made the answer.",
+    in_words="none are written",
+)
 @device_option
 @described(Limits, "predict")
 def command(

@@ -31,8 +31,20 @@ SETTLED = {"needs_photos": True}
 @click.argument("data", nargs=-1, metavar="[DATA]...")
 @own("-o", "--output", metavar="DIR", help="Model folder to write.", in_words="<name of DATA>-model")
 @own("--force", is_flag=True, help="Replace the model folder if it exists.")
-@own("--valid-data", metavar="DATA", help="Separate validation photos: a folder or a manifest.", about=SETTLED)
-@own("--test-data", metavar="DATA", help="Separate test photos: a folder or a manifest.", about=SETTLED)
+@own(
+    "--valid-data",
+    metavar="DATA",
+    help="Separate validation photos: a folder or a manifest.",
+    in_words="a share of DATA",
+    about=SETTLED,
+)
+@own(
+    "--test-data",
+    metavar="DATA",
+    help="Separate test photos: a folder or a manifest.",
+    in_words="a share of DATA",
+    about=SETTLED,
+)
 @own(
     "--labels",
     "label_dict",
@@ -40,7 +52,12 @@ SETTLED = {"needs_photos": True}
     help="File with one label in each line. It sets the order of the classes.",
     in_words="by name",
 )
-@own("--embeddings", metavar="FILE", help="Train on a Parquet file from 'whatsit embed', in place of DATA.")
+@own(
+    "--embeddings",
+    metavar="FILE",
+    help="Train on a Parquet file from 'whatsit embed', in place of DATA.",
+    in_words="none",
+)
 @training_options("train")
 @cache_option
 @plain_cells_option
