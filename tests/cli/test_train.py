@@ -281,7 +281,8 @@ def test_json_holds_what_was_done(shell: Shell, fruit: Path, own: str, tmp_path:
     done = shell("train", photos, "-o", tmp_path / "model", "--backbone", own, "--resize-mode", "squash", "--json")
     figures = json.loads(done.out)
     facts = json.loads((tmp_path / "model" / "model.json").read_text(encoding="utf-8"))
-    assert figures["splits"] == {"protocol": facts["data"]["protocol"], "counts": facts["data"]["counts"]}
+    told = {"protocol": facts["data"]["protocol"], "counts": facts["data"]["counts"], "train_share": 1.0}
+    assert figures["splits"] == told
     (out,) = figures["left_out"]
     assert out["path"].endswith("bad.jpg")
     assert out["reason"].startswith("empty file")

@@ -112,8 +112,9 @@ def test_every_section_tells_its_part() -> None:
     text = Page(render_report(report(k=2))).text
     for part in (
         "A title", "3 May 2026", "On 120 photos that it never saw", "test split", "Balanced accuracy",
-        "Area under ROC", "10.0 before calibration", "says “unsure”", "Most confused pairs",
-        "Surest mistakes", "Least sure", "Likely wrong labels", "class 0/broken.jpg", "got 0 bytes",
+        "Area under ROC", "10.0 % before calibration", "says “unsure”", "Most confused pairs",
+        "Most confident mistakes", "Least confident predictions", "Likely wrong labels",
+        "class 0/broken.jpg", "got 0 bytes",
         "EfficientNet-Lite0", "whatsit serve model/", "Wilson 1927", "500 photos of other things",
     ):  # fmt: skip
         assert part in text
@@ -121,10 +122,10 @@ def test_every_section_tells_its_part() -> None:
 
 def test_a_training_by_epochs_gets_its_section() -> None:
     page = Page(render_report(replace(report(), history=history(12))))
-    for part in ("How it learned", "more --epochs", "It ended after 12 epochs: all 12 epochs done.", "kept 12"):
+    for part in ("Train accuracy", "more --epochs", "Training ended after 12 epochs: all 12 epochs done.", "kept 12"):
         assert part in page.text
     assert {"#learning"} <= {a["href"] for a in page.all("a")}
-    assert "How it learned" not in Page(render_report(report())).text
+    assert "Training ended" not in Page(render_report(report())).text
 
 
 def test_train_figures_of_augmented_photos_are_explained() -> None:
@@ -140,18 +141,18 @@ def test_a_figure_that_is_no_number_is_told() -> None:
 
 def test_no_mistake_is_no_proof() -> None:
     text = Page(render_report(report(perfect=True))).text
-    assert "Not one mistake on 120 photos. So many photos still leave room for 3.1 % of mistakes." in text
+    assert "No mistake on 120 photos. For new photos, an error rate of up to 3.1 % is still possible" in text
 
 
 def test_the_page_says_what_intervals_count() -> None:
     made = report()
     truth, p = predictions(120, 4)
-    said = "All intervals count 12 groups, not 120 photos."
+    said = "All confidence intervals are based on 12 independent groups, not 120 photos."
     grouped = evaluate(truth, p, names(4), groups=np.arange(120) // 10)
     text = Page(render_report(replace(made, evaluation=grouped))).text
     assert said in text
     assert "Korn & Graubard 1998" in text
-    assert "All intervals count" not in Page(render_report(made)).text
+    assert "confidence intervals are based on" not in Page(render_report(made)).text
 
 
 def test_figures_by_group_the_worst_first() -> None:
@@ -160,11 +161,11 @@ def test_figures_by_group_the_worst_first() -> None:
     right[[0, 1, 2, 40]] = False
     named: list[str | None] = [f"<site {i // 3}>" for i in range(117)]
     page = Page(render_report(replace(made, groups=by_group([*named, None, None, None], right))))
-    assert "39 groups of the tested photos, the hardest first." in page.text
+    assert "39 groups of the test photos. The groups with the lowest accuracy come first." in page.text
     assert "<site 0> 3 0 0.0 %" in page.text
     assert page.text.index("<site 0>") < page.text.index("<site 13>") < page.text.index("<site 1>")
     assert "The other 9 groups" in page.text
-    assert "groups of the tested photos" not in Page(render_report(made)).text
+    assert "groups of the test photos" not in Page(render_report(made)).text
 
 
 def test_of_one_set_there_is_no_second_column_of_all() -> None:
@@ -177,8 +178,8 @@ def test_of_one_set_there_is_no_second_column_of_all() -> None:
 
 def test_a_class_without_photos_says_so() -> None:
     text = Page(render_report(report(k=5, missing=2))).text
-    assert "no photo shows it" in text
-    assert "No tested photo shows “class 2”" in text
+    assert "no test photo" in text
+    assert "No test photo shows “class 2”" in text
 
 
 LEAKY = Seen(5, 2, listed=(Leak("test/a.jpg", "train/<b>.jpg", "near-copy"),) * 7)
@@ -188,8 +189,8 @@ def test_leaks_put_the_clean_figure_beside() -> None:
     base = report()
     text = Page(render_report(replace(base, seen=LEAKY, without_leaks=base.evaluation))).text
     assert "Accuracy on new photos" in text
-    assert "Copies of training photos 5 among the tested photos" in text
-    assert "In a group with training photos 2 of the tested photos" in text
+    assert "Copies of training photos 5 among the test photos" in text
+    assert "In a group with training photos 2 of the test photos" in text
     assert "test/a.jpg train/<b>.jpg near-copy" in text
 
 
@@ -199,7 +200,7 @@ def test_forty_classes_draw_thirty_and_say_so() -> None:
     assert drawn == sorted(set(drawn))
     assert len(drawn) == 30
     text = Page(render_report(made)).text
-    assert "Shown are the 30 classes with most mistakes, of 40." in text
+    assert "The matrix shows the 30 classes with most mistakes, of 40." in text
     assert "The other 10 classes" in text
 
 

@@ -72,13 +72,13 @@ def test_headline_of_photos_that_may_be_known() -> None:
     said = headline(made, seen=Seen(unknown="its folder has no splits.csv"))
     assert said == (
         "On 100 photos this classifier named the right class 90 times out of 100 (95 % interval: 83 to 94). "
-        "Whether it saw these photos in training is not known: its folder has no splits.csv."
+        "It is not known whether these photos were training photos: its folder has no splits.csv."
     )
     partly = headline(made, seen=Seen(50, unknown="its splits.csv is not complete"), without_leaks=others)
     assert "new" not in partly
     assert "never saw" not in partly
     assert "On the other 50: 80 times" in partly
-    assert partly.endswith("Whether it saw the others in training is not known: its splits.csv is not complete.")
+    assert partly.endswith("It is not known whether the others were training photos: its splits.csv is not complete.")
 
 
 def test_hundred_is_said_only_of_all() -> None:
@@ -111,23 +111,23 @@ GOOD = counted([95, 5], [4, 96], confidence=0.95)
 
 def test_good_figures_get_no_alarm() -> None:
     fine = counted([99, 1], [1, 99], confidence=0.99)
-    assert advice(fine).startswith("Nothing stands out.")
+    assert advice(fine).startswith("No problem was found.")
 
 
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        (advice(counted([9, 1], [5, 5])), "With 20 tested photos the interval is"),
-        (advice(counted([90, 0], [10, 0])), "always saying “class 0” would be right 90 times out of 100"),
-        (advice(GOOD, train=[7, 100]), "Add photos of “class 0” (7): fewer than 20 to train on."),
-        (advice(GOOD, seen=Seen(3, 1)), "Of 200 tested photos 3 have a copy among the training photos and 1 shares"),
-        (advice(GOOD, seen=Seen(unknown="no splits.csv")), "Nobody can tell whether these photos are new"),
+        (advice(counted([9, 1], [5, 5])), "With 20 test photos, the 95 % interval is"),
+        (advice(counted([90, 0], [10, 0])), "always predicting “class 0” would be right 90 times out of 100"),
+        (advice(GOOD, train=[7, 100]), "Add photos of “class 0” (7): fewer than 20 training photos of a class"),
+        (advice(GOOD, seen=Seen(3, 1)), "Of 200 test photos, 3 have a copy among the training photos and 1 shares"),
+        (advice(GOOD, seen=Seen(unknown="no splits.csv")), "It is not known whether these photos are new"),
         (advice(GOOD, mislabelled=1), "1 label may be wrong"),
-        (advice(GOOD), "“class 0” was called “class 1” in 5 of 100 photos"),
-        (advice(counted([95, 5], [5, 95], confidence=0.6)), "35.0\xa0points on average, mostly too modest"),
-        (advice(counted([60, 40], [5, 95], confidence=0.99)), "mostly too sure"),
+        (advice(GOOD), "“class 0” was predicted as “class 1” in 5 of 100 photos"),
+        (advice(counted([95, 5], [5, 95], confidence=0.6)), "calibration error is 35.0\xa0%; up to"),
+        (advice(counted([60, 40], [5, 95], confidence=0.99)), "The probabilities are mostly too high."),
         (advice(counted([180, 1], [9, 10]), train=[500, 50]), "`whatsit train photos/ --balance`"),
-        (advice(counted([50, 0, 0], [0, 50, 0], [0, 0, 0])), "No tested photo shows “class 2”"),
+        (advice(counted([50, 0, 0], [0, 50, 0], [0, 0, 0])), "No test photo shows “class 2”"),
     ],
 )  # fmt: skip
 def test_advice_cites_its_figure(said: str, expected: str) -> None:
@@ -141,16 +141,17 @@ def test_balance_is_advised_only_where_it_costs() -> None:
 def test_advice_on_files_and_conflicts() -> None:
     made = report()
     said = "\n".join(suggest(made.evaluation, replace(made.data, conflicts=2), listed="splits.csv"))
-    assert "2 pictures have two different labels" in said
-    assert "1 file was left out: mend or remove it. splits.csv says why." in said
+    assert "2 photos have two different labels" in said
+    assert "1 file was left out. Repair or remove it. splits.csv says why." in said
 
 
 def test_summary_tells_the_story() -> None:
     text = summary(replace(report(), mislabelled_count=12, history=history(12)))
     for part in (
         "On 120 photos that it never saw", "test split", "4 classes", "train 120, test 120", "broken.jpg",
-        "(before: 10.0)", "learning      both losses", "answers", "worst classes", "called",
-        "12 labels to look at again: suspects.csv", "model/report.html", "whatsit serve model/",
+        "(before calibration: 10.0 %)", "training      both losses", "answers are correct",
+        "worst classes", "predicted as",
+        "12 labels may be wrong: see suspects.csv", "model/report.html", "whatsit serve model/",
     ):  # fmt: skip
         assert part in text
 
@@ -160,9 +161,11 @@ def test_summary_and_advice_say_what_intervals_count() -> None:
     truth, p = predictions(600, 4)
     grouped = evaluate(truth, p, names(4), groups=np.arange(600) // 30)
     assert "intervals " not in summary(made)
-    assert "\nintervals     count 20 groups, not 600 photos\n" in summary(replace(made, evaluation=grouped))
-    assert any("With 20 independent groups the interval is" in text for text in suggest(grouped, made.data))
-    assert not any("the interval is" in text for text in suggest(made.evaluation, made.data))
+    assert "\nintervals     based on 20 independent groups, not 600 photos\n" in summary(
+        replace(made, evaluation=grouped)
+    )
+    assert any("With 20 independent groups, the 95 % interval is" in text for text in suggest(grouped, made.data))
+    assert not any("interval is" in text for text in suggest(made.evaluation, made.data))
 
 
 def test_summary_names_groups_and_the_worst_of_them() -> None:
@@ -172,7 +175,7 @@ def test_summary_names_groups_and_the_worst_of_them() -> None:
     made = report()
     text = summary(replace(made, groups=figures, data=replace(made.data, groups=60)))
     assert "of 4 classes, 60 groups, 3 exact copies" in text
-    assert "\nworst groups  site 0: 0 of 6 right\n              site 1: 5 of 6 right\n" in text
+    assert "\nworst groups  site 0: 0 of 6 correct\n              site 1: 5 of 6 correct\n" in text
     assert "worst groups" not in summary(made)
     assert "worst groups" not in summary(replace(made, groups=by_group(["one"] * 120, np.ones(120, bool))))
 
@@ -196,7 +199,7 @@ def test_summary_fits_whatever_the_names(width: int) -> None:
 
 def test_a_training_that_was_broken_off_says_so() -> None:
     broken = replace(history(12), stopped="interrupted in epoch 11 of 300")
-    assert "\nlearning      interrupted in epoch 11 of 300; " in summary(replace(report(), history=broken))
+    assert "\ntraining      interrupted in epoch 11 of 300; " in summary(replace(report(), history=broken))
     assert "interrupted" not in summary(replace(report(), history=history(12)))
 
 
@@ -206,7 +209,7 @@ def test_sentences_go_on_in_a_second_line() -> None:
         replace(report(), protocol=protocol, history=replace(history(2), stopped="interrupted in epoch 3 of 300"))
     )
     assert "test split would have\n              under 100 photos\n" in text
-    assert "try\n              more --epochs\n" in text
+    assert "judge the\n              training: try more --epochs\n" in text
 
 
 def test_commands_and_places_are_never_cut() -> None:
@@ -237,16 +240,16 @@ def test_a_target_that_was_missed_is_said_first_and_everywhere() -> None:
     made = report()
     steps = suggest(made.evaluation, made.data, unsure=made.unsure, target=MISSED, train="whatsit train pets")
     assert steps[0] == (
-        "95.0 % right answers were asked for, and were not reached: of held-out photos, the surest answers (31.0 % of "
-        "the photos) are right in 91.2 %. More photos help, or ask for less: "
+        "The target precision of 95.0 % was not reached. On held-out photos, the most confident answers (31.0 % of the "
+        "photos) have a precision of 91.2 %. Add more photos, or lower the target: "
         "`whatsit train pets --target-precision 0.91`."
     ).replace(" %", "\N{NO-BREAK SPACE}%")
     missed = replace(made, target=MISSED)
-    assert "95.0 % was asked for; the surest answers reach 91.2 %" in summary(missed)
+    assert "the target precision of 95.0 % was not reached, only 91.2 %" in summary(missed)
     assert "could not be reached" in render_report(missed)
     reached = replace(made, target=replace(MISSED, reached=True))
     assert "could not be reached" not in render_report(reached)
-    assert "asked for" not in summary(reached)
+    assert "target precision" not in summary(reached)
 
 
 def test_a_target_reached_before_may_be_missed_on_new_photos() -> None:
@@ -258,11 +261,11 @@ def test_a_target_reached_before_may_be_missed_on_new_photos() -> None:
     target = Target(0.95, 0.96, 0.9, reached=True)
     first = suggest(evaluation, DataFigures({}), unsure=unsure, target=target)[0]
     assert first.startswith(
-        "95.0\N{NO-BREAK SPACE}% right answers were asked for, and of those that it gave to these ph"
+        "The target precision is 95.0\N{NO-BREAK SPACE}%, but on these photos the precision of the answers is "
     )
     assert "--target-precision 0." in first
     content = suggest(evaluation, DataFigures({}), unsure=unsure, target=replace(target, precision=0.5))
-    assert not any("asked for" in step for step in content)
+    assert not any("target precision" in step for step in content)
 
 
 def test_a_rule_that_refuses_most_photos_is_said_first() -> None:
@@ -270,18 +273,19 @@ def test_a_rule_that_refuses_most_photos_is_said_first() -> None:
     evaluation = evaluate(truth, p, names(3), familiar=np.zeros(60, np.bool_))
     strict = selective(truth, p, Rule(0.99, -1))
     assert suggest(evaluation, DataFigures({}), unsure=strict)[0].startswith(
-        f"Its threshold of 99.0\N{NO-BREAK SPACE}% refuses {60 - strict.answered} of 60 photos."
+        f"The classifier is unsure about {60 - strict.answered} of 60 photos: the probability is below the "
+        "threshold of 99.0\N{NO-BREAK SPACE}%."
     )
     unlike = selective(truth, p, Rule(0.1, 0.9), np.zeros(60))
     assert suggest(evaluation, DataFigures({}), unsure=unlike)[0] == (
-        "It is unsure about 60 of 60 photos, as 60 of them are unlike the training photos. Train again with labelled "
-        "photos like these among the others."
+        "The classifier is unsure about 60 of 60 photos: 60 of them are unlike the training photos. Label photos like "
+        "these, add them to the training photos and train again."
     )
     similarity = np.where(np.arange(60) < 5, 0.0, 1.0)
     mixed = selective(truth, p, Rule(0.99, 0.9), similarity)
     assert suggest(evaluation, DataFigures({}), unsure=mixed)[0].startswith(
-        f"It is unsure about {mixed.unsure} of 60 photos: its threshold is 99.0\N{NO-BREAK SPACE}%, and 5 of them are "
-        "unlike the training photos."
+        f"The classifier is unsure about {mixed.unsure} of 60 photos: 5 of them are unlike the training photos; for "
+        "the others, the probability is below the threshold of 99.0\N{NO-BREAK SPACE}%."
     )
 
 
@@ -298,8 +302,9 @@ def test_photos_that_are_all_unlike_have_a_page_and_a_summary() -> None:
     evaluation = evaluate(truth, p, names(3), familiar=np.zeros(60, np.bool_))
     assert evaluation.coverage == ()
     made = replace(report(), evaluation=evaluation, unsure=selective(truth, p, Rule(0.4, 0.9), np.zeros(60)))
-    assert "60 of 60 photos unlike the training photos" in summary(made)
-    assert "below 40.0 % or if unlike; answers 0.0 % of the photos" in summary(made)
+    assert "60 of 60 photos are unlike the training photos" in summary(made)
+    assert "if the probability is below 40.0 %, or unlike the training photos\n" in summary(made)
+    assert "\nanswered      0.0 % of the photos\n" in summary(made)
     page = render_report(made)
     assert "60 of 60 photos are unlike the training photos: they get no answer at any threshold" in page
     assert "no answer" in page
@@ -312,10 +317,10 @@ def test_near_copies_that_could_not_be_looked_for_are_not_called_new() -> None:
     said = headline(judged, seen=Seen(moved=3))
     assert "never saw" not in said
     assert (
-        "Whether near-copies of 3 training photos are among them is not known: not on this machine where they lay"
-        in said
+        "It is not known whether near-copies of 3 training photos are among them: those training photos are not at "
+        "their old path on this machine." in said
     )
     assert "never saw" in headline(judged, seen=Seen())
     both = headline(judged, seen=Seen(copies=2, moved=1), without_leaks=judged)
     assert "On the other 40" in both
-    assert "near-copies of 1 training photo are among the others is not known" in both
+    assert "whether near-copies of 1 training photo are among the others" in both

@@ -27,15 +27,15 @@ def curve(n: int, start: float, end: float, pace: float) -> list[float]:
         (
             history_of(*OVERFIT),
             200,
-            "Overfitting: valid loss rose from 0.50 (epoch 4) to 0.75 while train loss went on falling, to 0.07: it "
-            "began to learn its photos by heart. The weights of epoch 4 were kept; more photos or more augmentation "
-            "would help.",
+            "Overfitting: valid loss rose from 0.50 (epoch 4) to 0.75 while train loss fell further, to 0.07. The "
+            "network began to memorize the training photos. The weights of epoch 4 were kept. More photos or more "
+            "augmentation would help.",
         ),
         (
             history_of(curve(12, 2, 0.5, 8), curve(12, 1.9, 0.6, 8)),
             200,
-            "Both losses were still falling at the end (valid loss of the last 4 epochs: 1.00, of the 4 before: 1.26): "
-            "it could learn more (underfitting). Try more `--epochs`.",
+            "Both losses were still falling at the end (valid loss of the last 4 epochs: 1.00, of the 4 before: 1.26). "
+            "The network can learn more (underfitting). Try more `--epochs`.",
         ),
         (
             history_of([1.1] * 12, curve(12, 1.9, 0.6, 8)),  # the average of weights still catches up
@@ -45,35 +45,35 @@ def curve(n: int, start: float, end: float, pace: float) -> list[float]:
         (
             history_of([1.9, *curve(9, 1.6, 1.5, 2)], [1.8, *curve(9, 1.6, 1.5, 2)], 0.42, 0.45),
             200,
-            "Underfitting: it levelled off at 42 % right on the photos that it learns from and 45 % on the valid ones. "
+            "Underfitting: train accuracy levelled off at 42 %, and valid accuracy at 45 %. "
             "Try a larger network, a higher learning rate or less augmentation.",
         ),
         (
             history_of([2.31, 2.31, 2.3, 2.31, 2.3], [2.3] * 5, 0.1, 0.1),
             200,
-            "It learned next to nothing: train loss was 2.31 in the first epoch and 2.30 at best.",
+            "The network learned almost nothing: train loss was 2.31 in the first epoch and 2.30 at best.",
         ),
         (
             history_of(curve(12, 1.5, 0.02, 1), curve(12, 1.2, 0.8, 1), 0.99, 0.71, augmented=False),
             200,
-            "Overfitting: at the end it was right on 99 % of the photos that it learned from, but on 71 % of the valid "
-            "ones. More photos, augmentation or a smaller network would narrow that.",
+            "Overfitting: at the end, train accuracy was 99 %, but valid accuracy was 71 %. More photos, augmentation "
+            "or a smaller network would reduce this difference.",
         ),
         (
             history_of(curve(20, 1.5, 0.2, 2), curve(20, 1.4, 0.25, 2)),
             200,
-            "Both losses levelled off (train 0.20, valid 0.25): it has learned what it can from these photos.",
+            "Both losses levelled off (train 0.20, valid 0.25). The network learned what it can from these photos.",
         ),
         (
             history_of(curve(20, 1.5, 0.1, 8), curve(20, 1.4, 0.35, 1)),
             200,
-            "Train loss was still falling at the end, but valid loss had levelled off (at 0.35): more `--epochs` would",
+            "Train loss was still falling at the end, but valid loss had levelled off (at 0.35). More `--epochs` would",
         ),
         (
             history_of(curve(12, 2, 0.5, 8), curve(12, 1.9, 0.6, 8)),
             12,
-            "Train loss was still falling at the end. So was valid loss, but by no more than chance explains with 12 "
-            "photos: more `--epochs` may help.",
+            "Train loss was still falling at the end. Valid loss was falling too, but with 12 valid photos this may be "
+            "chance. More `--epochs` may help.",
         ),
         (
             history_of([2.3, 2.5, 3.9, 4.2], [2.4, 2.9, 4.0, 4.4]),
@@ -94,13 +94,13 @@ def curve(n: int, start: float, end: float, pace: float) -> list[float]:
         (
             History((Epoch(0, 0.5, 0.9, 0.6, 0.9, 0.0, 1.0, 1.0),), 0, "nothing was left to learn", augmented=False),
             200,
-            "No epoch was trained (nothing was left to learn), so what was kept is the probe",
+            "No epoch was trained (nothing was left to learn). The model is the probe with which fine-tuning starts.",
         ),
         (history_of([2.3, nan, nan], [2.4, nan, nan]), 200, "In epoch 2 the loss was no longer a finite number"),
         (history_of([2.3, 2.0, 1.9], [2.4, inf, 2.0]), 200, "In epoch 2 the loss was no longer a finite number"),
-        (history_of([0.7], [0.6]), 200, "1 epoch is too few to tell how it learns: try more `--epochs`."),
-        (history_of([0.7, 0.5, 0.4], [0.6, 0.5, 0.4]), 200, "3 epochs are too few to tell"),
-        (History((), 0, "stopped", False), 0, "0 epochs are too few to tell"),
+        (history_of([0.7], [0.6]), 200, "1 epoch is too few to judge the training. Try more `--epochs`."),
+        (history_of([0.7, 0.5, 0.4], [0.6, 0.5, 0.4]), 200, "3 epochs are too few to judge the training"),
+        (History((), 0, "stopped", False), 0, "0 epochs are too few to judge the training"),
     ],
 )
 def test_every_verdict(made: History, valid_photos: int, expected: str) -> None:
@@ -171,7 +171,9 @@ def after_a_probe(made: History, valid_loss: float, best: int) -> History:
 
 def test_fine_tuning_that_gains_nothing_says_so() -> None:
     words = how_it_learned(after_a_probe(history_of([0.4] * 5, [0.3] * 5), 0.25, best=0), 200)
-    assert words.startswith("After calibration, no epoch came within a standard error of the probe's valid loss (0.25)")
+    assert words.startswith(
+        "After calibration, no epoch came within one standard error of the probe's valid loss (0.25)"
+    )
     alone = replace(after_a_probe(history_of([1.0], [1.0]), 0.25, best=0), epochs=(Epoch(0, 0, 1, 0.25, 0.9, 0, 1, 1),))
     assert how_it_learned(alone, 200).startswith("No epoch was trained")
 

@@ -147,7 +147,7 @@ def test_a_damaged_list_of_known_photos_does_not_matter(trained: Trained, tmp_pa
         done = evaluate(model, tmp_path / "later", tmp_path / f"report {number}")
         assert done.evaluation.n == 4
         assert "never saw" not in done.report.headline
-        assert "Whether it saw these photos in training is not known" in done.report.headline
+        assert "It is not known whether these photos were training photos" in done.report.headline
 
 
 def test_a_list_of_known_photos_that_was_cut_off(trained: Trained, small: Path, tmp_path: Path) -> None:
@@ -158,7 +158,10 @@ def test_a_list_of_known_photos_that_was_cut_off(trained: Trained, small: Path, 
     done = evaluate(model, small, tmp_path / "report")
     assert done.report.leaks == 30
     assert "30 of which have copies among its training photos" in done.report.headline
-    assert "Whether it saw the others in training is not known: its splits.csv is not complete" in done.report.headline
+    assert (
+        "It is not known whether the others were training photos: its splits.csv is not complete"
+        in done.report.headline
+    )
 
 
 @pytest.mark.parametrize("spelled", ["plain", "file", "local", "zip", "memory"])
@@ -230,7 +233,7 @@ def test_the_same_checks_as_before_training(trained: Trained, tmp_path: Path) ->
         ("802.jpg", "apples", "again.jpg", "pears")
     ]
     assert done.evaluation.n == 17
-    assert any("under a different label" in step for step in done.report.next_steps)
+    assert any("with a different label" in step for step in done.report.next_steps)
     written = json.loads((done.folder / "evaluation.json").read_text())
     assert (written["exact_copies"], written["near_copy_groups"], len(written["left_out"])) == (1, 1, 2)
 
@@ -295,7 +298,7 @@ def test_near_copies_of_photos_that_have_moved(quick: TrainOptions, tmp_path: Pa
     looked = done.report.facts["Near-copies of training photos"]
     assert looked.endswith("training photos, but not among 4 photos that are not on this machine where they lay")
     assert any(
-        "4 training photos" in step and "not on this machine where they lay" in step for step in done.report.next_steps
+        "4 training photos" in step and "not at the old path on this machine" in step for step in done.report.next_steps
     )
 
 

@@ -32,26 +32,24 @@ def test_a_target_that_was_missed_is_said(hopeless: Trained) -> None:
     assert unsure.held_out_precision is not None
     assert unsure.held_out_precision < 0.99
     percent = f"{100 * unsure.held_out_precision:.1f} %"
-    assert f"99.0 % was asked for; the surest answers reach {percent}" in summary(hopeless.report)
-    assert "99.0 % right answers were asked for, and were not reached" in hopeless.report.next_steps[0].replace(
-        "\xa0", " "
-    )
+    assert f"the target precision of 99.0 % was not reached, only {percent}" in summary(hopeless.report)
+    assert "The target precision of 99.0 % was not reached" in hopeless.report.next_steps[0].replace("\xa0", " ")
     page = (hopeless.folder / FILES.report).read_text(encoding="utf-8").replace("\xa0", " ")
-    assert "99.0 % right answers were asked for when it was trained, and could not be reached" in page
+    assert "The target precision of 99.0 % could not be reached" in page
 
 
 def test_so_it_is_where_the_model_is_evaluated(hopeless: Trained, tmp_path: Path) -> None:
     for number in range(6):
         save(tmp_path / "later" / "heads" / f"{number}.jpg", 0, 900 + number)
     done = evaluate(hopeless.folder, tmp_path / "later", tmp_path / "report")
-    assert "99.0 % was asked for" in summary(done.report)
-    assert "were not reached" in done.report.next_steps[0]
+    assert "target precision of 99.0 %" in summary(done.report)
+    assert "was not reached" in done.report.next_steps[0]
 
 
 def test_a_target_that_was_reached_is_not(trained: Trained) -> None:
     unsure = trained.classifier.facts.unsure
     assert unsure.reached is True
-    assert "asked for" not in summary(trained.report)
+    assert "target precision" not in summary(trained.report)
 
 
 def with_values(model: Trained, folder: Path, **changed: object) -> Path:

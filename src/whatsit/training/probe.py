@@ -41,7 +41,7 @@ class FittedProbe(Fitted):
 
     def predictions(self, progress: ProgressReporter) -> Predictions:
         photos, splits = self.experiment.photos, self.experiment.splits
-        with progress("learning", None):
+        with progress("training the classifier", None):
             ood_score = fit_ood_score(self.data.x, self.data.labels, photos.components[splits.train])
             test_probabilities, raw = self._test_probabilities()
             out_of_sample = np.full((len(photos.labels), self.data.classes), np.nan)
@@ -99,7 +99,7 @@ def fit_probe(experiment: Experiment, options: TrainOptions, run: Run) -> Fitted
         experiment = with_own_embeddings(experiment, options, run)
     photos, splits, head_type = experiment.photos, experiment.splits, HEAD_TYPES[options.head]
     start = time.monotonic()
-    with run.progress("learning", None):
+    with run.progress("training the classifier", None):
         data = TrainingData(
             photos.x[splits.train],
             photos.labels[splits.train],
@@ -138,7 +138,7 @@ def with_own_embeddings(experiment: Experiment, options: TrainOptions, run: Run)
             learning.photos, learning.splits, mode, lambda some, m: source.embed(some, m, f"trying {m}"), options
         )
     if experiment.has_test:
-        embedded = source.embed(experiment.photos.dataset, mode, "judging")
+        embedded = source.embed(experiment.photos.dataset, mode, "embedding test photos")
         photos = with_vectors(experiment.photos, embedded)
     else:
         embedded = source.embed(dataset, mode, "embedding")

@@ -15,10 +15,12 @@ from whatsit.evaluation.report.words import (
     interval,
     listed,
     most_common,
+    normal,
     out_of_100,
     percent,
     points,
     quoted,
+    rounded,
 )
 
 FEW_TRAINING = 20  # photos of a class; below, one odd photo is 5 % of all that is known of it
@@ -68,15 +70,14 @@ def suggest(
     wrong. train: the command as the user would type it. listed: what names the photos left out.
     """
     case = _Case(evaluation, data, unsure, target, mislabelled, seen, train, listed)
-    said = tuple(sentence for rule in RULES if (sentence := rule(case)))
-    return said or ("Nothing stands out. Photos from another place, day or camera would tell how far this carries.",)
+    found = tuple(sentence for rule in RULES if (sentence := rule(case)))
+    return found or ("No problem was found. Now test the classifier on photos from another place, day or camera.",)
 
 
 def _unsure(case: _Case) -> str | None:
     """First, as it is what a user meets: answers less right than was asked for, or hardly any."""
     parts = [part for part in (_missed(case), _refused(case)) if part]
-    said = "; ".join(parts)
-    return f"{said[0].upper()}{said[1:]}. {_remedy(case)}" if parts else None
+    return " ".join([*parts, _remedy(case)]) if parts else None
 
 
 def _missed(case: _Case) -> str:
@@ -85,14 +86,14 @@ def _missed(case: _Case) -> str:
         return ""
     if not target.reached:
         return (
-            f"{percent(target.precision)} right answers were asked for, and were not reached: of held-out photos, the "
-            f"surest answers ({percent(target.held_out_coverage)} of the photos) are right in "
-            f"{percent(target.held_out_precision)}"
+            f"The target precision of {percent(target.precision)} was not reached. On held-out photos, the most "
+            f"confident answers ({percent(target.held_out_coverage)} of the photos) have a precision of "
+            f"{percent(target.held_out_precision)}."
         )
     if unsure and unsure.accuracy and unsure.accuracy.high < target.precision:
         return (
-            f"{percent(target.precision)} right answers were asked for, and of those that it gave to these photos "
-            f"{percent(unsure.accuracy.value)} are right (95 % interval: {interval(unsure.accuracy)})"
+            f"The target precision is {percent(target.precision)}, but on these photos the precision of the answers is "
+            f"{percent(unsure.accuracy.value)} (95 % interval: {interval(unsure.accuracy)})."
         )
     return ""
 
@@ -102,22 +103,23 @@ def _refused(case: _Case) -> str:
     if not unsure or unsure.coverage >= FEW_ANSWERED:
         return ""
     refused = f"{unsure.unsure:,} of {count(unsure.n, 'photo')}"
-    threshold, unlike = percent(unsure.rule.threshold), f"{unsure.unlike:,} of them are unlike the training photos"
+    threshold = f"the probability is below the threshold of {percent(unsure.rule.threshold)}"
+    unlike = f"{unsure.unlike:,} of them are unlike the training photos"
     if not unsure.unlike:
-        return f"its threshold of {threshold} refuses {refused}"
+        return f"The classifier is unsure about {refused}: {threshold}."
     if 2 * unsure.unlike > unsure.unsure:
-        return f"it is unsure about {refused}, as {unlike}"
-    return f"it is unsure about {refused}: its threshold is {threshold}, and {unlike}"
+        return f"The classifier is unsure about {refused}: {unlike}."
+    return f"The classifier is unsure about {refused}: {unlike}; for the others, {threshold}."
 
 
 def _remedy(case: _Case) -> str:
     unsure = case.unsure
     if unsure and 2 * unsure.unlike > unsure.unsure:
-        return "Train again with labelled photos like these among the others."
+        return "Label photos like these, add them to the training photos and train again."
     target, less = case.target, floor(100 * _had(case)) / 100
     if target and 0 < less < target.precision:
-        return f"More photos help, or ask for less: `{case.train} --target-precision {less:g}`."
-    return "Train again with more photos, such as these."
+        return f"Add more photos, or lower the target: `{case.train} --target-precision {less:g}`."
+    return "Add more photos like these and train again."
 
 
 def _had(case: _Case) -> float:
@@ -132,8 +134,8 @@ def _no_better_than_constant(case: _Case) -> str | None:
     if accuracy.low > share:
         return None
     return (
-        f"Do not rely on it: always saying {quoted(name)} would be right {out_of_100(share)} times out of "
-        f"100, which lies within its interval ({out_of_100(accuracy.low)} to {out_of_100(accuracy.high)})."
+        f"Do not rely on this classifier: always predicting {quoted(name)} would be right {out_of_100(share)} times "
+        f"out of 100. The 95 % interval of the classifier is {out_of_100(accuracy.low)} to {out_of_100(accuracy.high)}."
     )
 
 
@@ -144,7 +146,7 @@ def _leaks(case: _Case) -> str | None:
     copies = f"{_have(seen.copies)} a copy among the training photos"
     grouped = f"{'shares' if seen.grouped == 1 else 'share'} a group with training photos"
     parts = [f"{n:,} {text}" for n, text in ((seen.copies, copies), (seen.grouped, grouped)) if n]
-    return f"Of {count(case.evaluation.n, 'tested photo')} {' and '.join(parts)}: quote the figure without them."
+    return f"Of {count(case.evaluation.n, 'test photo')}, {' and '.join(parts)}. Report the accuracy without them."
 
 
 def _moved(case: _Case) -> str | None:
@@ -152,9 +154,9 @@ def _moved(case: _Case) -> str | None:
     if not moved:
         return None
     return (
-        f"Some photos are very like {count(moved, 'training photo')}, which {'is' if moved == 1 else 'are'} not on "
-        f"this machine where {'it' if moved == 1 else 'they'} lay: whether they are near-copies is not known. "
-        "Evaluate where the training photos are, to know."
+        f"Some photos are very similar to {count(moved, 'training photo')}, which {'is' if moved == 1 else 'are'} "
+        "not at the old path on this machine. Therefore it is not known whether they are near-copies. To find out, "
+        "evaluate on the machine that has the training photos."
     )
 
 
@@ -162,8 +164,8 @@ def _not_known(case: _Case) -> str | None:
     if not case.seen.unknown:
         return None
     return (
-        f"Nobody can tell whether these photos are new to it ({case.seen.unknown}): if some are training photos, the "
-        "figures are too good."
+        f"It is not known whether these photos are new to the classifier ({case.seen.unknown}). If some of them are "
+        "training photos, the figures are too good."
     )
 
 
@@ -171,8 +173,8 @@ def _conflicts(case: _Case) -> str | None:
     if not case.data.conflicts:
         return None
     return (
-        f"{count(case.data.conflicts, 'picture')} {_have(case.data.conflicts)} two different labels: "
-        f"decide which is right. {case.listed} lists them."
+        f"{count(case.data.conflicts, 'photo')} {_have(case.data.conflicts)} two different labels. "
+        f"Decide which label is right. {case.listed} lists them."
     )
 
 
@@ -182,9 +184,9 @@ def _torn(case: _Case) -> str | None:
         return None
     first = torn[0]
     return (
-        f"{count(len(torn), 'photo')} {'looks' if len(torn) == 1 else 'look'} like a copy of another under a different "
-        f"label, such as {first.path} ({quoted(first.label)}) and {first.other} ({quoted(first.other_label)}): decide "
-        "which label is right."
+        f"{count(len(torn), 'photo')} {'looks' if len(torn) == 1 else 'look'} like a copy of another photo with a "
+        f"different label, such as {first.path} ({quoted(first.label)}) and {first.other} "
+        f"({quoted(first.other_label)}). Decide which label is right."
     )
 
 
@@ -194,10 +196,10 @@ def _proposals(case: _Case) -> str | None:
         return None
     photos, sources = sum(one.photos for one in found), sum(one.sources for one in found)
     return (
-        f"{count(photos, 'photo')} may be of {count(sources, 'source')} by their names, such as "
-        f"{quoted(found[0].example)}, and they look it. If so, photos of one source stand on both sides and "
-        "the figures are too good: keep each source together with "
-        f"`{case.train} --group-by-name always`, or name it in a column `group`."
+        f"{count(photos, 'photo')} may come from only {count(sources, 'source')}: their names, such as "
+        f"{quoted(found[0].example)}, and their looks suggest this. If so, photos of one source are in training and in "
+        "test, and the figures are too good. Keep each source together with "
+        f"`{case.train} --group-by-name always`, or name the source in a column `group`."
     )
 
 
@@ -205,9 +207,9 @@ def _mislabelled(case: _Case) -> str | None:
     if not case.mislabelled:
         return None
     return (
-        f"{count(case.mislabelled, 'label')} may be wrong: classifiers that had not seen the photos were "
-        "sure of another class. Look under “Likely wrong labels” or into suspects.csv, mend what is wrong and train "
-        "again."
+        f"{count(case.mislabelled, 'label')} may be wrong: classifiers that were not trained on the photos predicted "
+        "another class with confidence. Look at “Likely wrong labels” or at suspects.csv, correct the wrong labels and "
+        "train again."
     )
 
 
@@ -217,7 +219,7 @@ def _few_training_photos(case: _Case) -> str | None:
         return None
     shown = listed([f"{quoted(name)} ({n})" for n, name in few[:3]])
     others = f" and {len(few) - 3:,} more" if len(few) > 3 else ""
-    return f"Add photos of {shown}{others}: fewer than {FEW_TRAINING} to train on."
+    return f"Add photos of {shown}{others}: fewer than {FEW_TRAINING} training photos of a class are too few."
 
 
 def imbalance(evaluation: Evaluation, data: DataFigures) -> float | None:
@@ -236,7 +238,7 @@ def _imbalance(case: _Case) -> str | None:
     gap = case.evaluation.accuracy.value - case.evaluation.balanced_accuracy.value
     return (
         f"The largest class has {ratio:.0f} times the training photos of the smallest, "
-        f"and accuracy stands {points(gap)} above balanced accuracy: give the classes equal weight with "
+        f"and accuracy is {points(gap)} higher than balanced accuracy. Give all classes the same weight with "
         f"`{case.train} --balance`."
     )
 
@@ -245,11 +247,11 @@ def _worst_pair(case: _Case) -> str | None:
     pairs = confused_pairs(case.evaluation)
     if not pairs or pairs[0][2] < PAIR:
         return None
-    truth, said, n, of = pairs[0]
-    merge = ", or merge the two if it does not matter" if len(case.evaluation.classes) > 2 else ""
+    truth, predicted, n, of = pairs[0]
+    merge = ", or merge the two classes if the difference does not matter" if len(case.evaluation.classes) > 2 else ""
     return (
-        f"{quoted(truth)} was called {quoted(said)} in {n:,} of {of:,} photos, the most of any pair: add "
-        f"photos that show the difference{merge}."
+        f"{quoted(truth)} was predicted as {quoted(predicted)} in {n:,} of {of:,} photos, the most frequent mistake. "
+        f"Add photos that show the difference{merge}."
     )
 
 
@@ -257,10 +259,10 @@ def _calibration(case: _Case) -> str | None:
     ece, chance = case.evaluation.ece, case.evaluation.ece_by_chance
     if ece <= chance:
         return None
-    way = "too sure" if case.evaluation.mean_confidence > case.evaluation.accuracy.value else "too modest"
+    way = "too high" if case.evaluation.mean_confidence > case.evaluation.accuracy.value else "too low"
     return (
-        f"Its probabilities are off by {points(ece)} on average, mostly {way}, and more than chance explains "
-        f"({points(chance)}): rank with them, but do not read 90 % as 9 in 10."
+        f"The expected calibration error is {rounded(ece)}; {normal(case.evaluation)}. The probabilities are mostly "
+        f"{way}. Use them to rank photos, but do not read 90 % as 9 in 10."
     )
 
 
@@ -270,17 +272,17 @@ def _untested_classes(case: _Case) -> str | None:
         return None
     shown = listed([quoted(name) for name in missing[:3]])
     others = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
-    return f"No tested photo shows {shown}{others}: nothing is known about {_them(len(missing))} yet."
+    return f"No test photo shows {shown}{others}. Nothing is known about {_them(len(missing))} yet."
 
 
 def _few_tested_photos(case: _Case) -> str | None:
     accuracy, units = case.evaluation.accuracy, case.evaluation.units
     if units >= FEW_TESTED:
         return None
-    what = "tested photo" if units == case.evaluation.n else "independent group"
+    what = "test photo" if units == case.evaluation.n else "independent group"
     return (
-        f"With {count(units, what)} the interval is {points(accuracy.high - accuracy.low)} wide; "
-        "four times as many would halve it."
+        f"With {count(units, what)}, the 95 % interval is {points(accuracy.high - accuracy.low)} wide. "
+        f"Four times as many {what}s would halve the interval."
     )
 
 
@@ -288,9 +290,8 @@ def _left_out(case: _Case) -> str | None:
     n = len(case.data.left_out)
     if not n:
         return None
-    return (
-        f"{count(n, 'file')} {'was' if n == 1 else 'were'} left out: mend or remove {_them(n)}. {case.listed} says why."
-    )
+    were = "was" if n == 1 else "were"
+    return f"{count(n, 'file')} {were} left out. Repair or remove {_them(n)}. {case.listed} says why."
 
 
 def _truth(case: _Case) -> tuple[tuple[str, ...], tuple[int, ...]]:

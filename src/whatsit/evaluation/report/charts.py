@@ -1,4 +1,4 @@
-"""How many photos show each class, and how many were called it: does it favour a class?
+"""How many photos show each class, and how many were predicted as it: does the classifier favour a class?
 
 Accuracy against coverage: what is gained by leaving the unsure photos to a person.
 
@@ -6,7 +6,7 @@ The reliability diagram (Guo et al. 2017, fig. 1): what was claimed against what
 
 The ROC curve of two classes.
 
-The confusion matrix: rows are truth, columns what was said; the diagonal is right.
+The confusion matrix: rows are true labels, columns predicted labels; the diagonal is right.
 
 Cells are shaded by their share of the row (square root, so that rare mistakes show), in one hue on the
 diagonal and another off it; up to 15 classes carry their counts. Beyond 30 classes, the 30 with most mistakes
@@ -30,7 +30,7 @@ from whatsit.evaluation.figures import (
     RocCurve,
 )
 from whatsit.evaluation.report.svg import Axes, path, picture, tag
-from whatsit.evaluation.report.words import count, percent, points, shorten
+from whatsit.evaluation.report.words import count, normal, percent, rounded, shorten
 
 SHOWN = 30  # more rows are a wall; the rest is in the table
 
@@ -49,8 +49,10 @@ def distribution_chart(evaluation: Evaluation) -> Markup:
     for i, row in enumerate(rows):
         parts.append(_bars(row, 4 + ROW * i, (WIDTH - LEFT - 48) / longest))
     size = (WIDTH, 8 + ROW * len(rows))
-    description = "For each class, the upper bar is its photos and the lower, striped bar how many were called it."
-    return picture("distribution", size, "Photos of each class and predictions of it", description, parts)
+    description = (
+        "For each class, the upper bar counts its photos. The lower, striped bar counts the photos predicted as it."
+    )
+    return picture("distribution", size, "True and predicted labels", description, parts)
 
 
 def _rows(evaluation: Evaluation) -> list[ClassFigures]:
@@ -67,7 +69,7 @@ def _stripes() -> Markup:
 
 
 def _bars(row: ClassFigures, top: float, scale: float) -> Markup:
-    said = f"{row.label}: {count(row.support, 'photo')}, called so {count(row.predicted, 'time')}"
+    said = f"{row.label}: {count(row.support, 'photo')}, predicted {count(row.predicted, 'time')}"
     parts = [tag("title", said)]
     parts.append(tag("text", shorten(row.label, 15), x=LEFT - 8, y=top + 17, class_="label", text_anchor="end"))
     for n, y, look in ((row.support, top, "truth"), (row.predicted, top + BAR + 1, "said")):
@@ -88,12 +90,12 @@ def coverage_chart(evaluation: Evaluation, unsure: Answered | None) -> Markup:
     curve = [p for p in evaluation.coverage if p.coverage >= FIRST]
     lowest = min([p.low for p in curve] + [unsure.accuracy.value if unsure and unsure.accuracy else 1.0])
     axes = Axes(52, 12, 352, 292, y_range=(min(floor(lowest * 10) / 10, 0.9), 1.0))
-    parts = axes.drawn("share of photos answered, %", "share of answers right, %")
+    parts = axes.drawn("coverage (photos answered), %", "accuracy of the answers, %")
     parts += _curve(axes, curve) if curve else [_none(axes)]
     if unsure and unsure.accuracy:
         parts += _chosen(axes, unsure, unsure.accuracy.value)
     last = evaluation.coverage[-1] if evaluation.coverage else None
-    description = f"Answering {percent(last.coverage)}: {percent(last.accuracy)} right. " if last else ""
+    description = f"Answering {percent(last.coverage)}: {percent(last.accuracy)} correct. " if last else ""
     return picture("coverage", SIZE, "Accuracy against coverage", description + _said(unsure), parts)
 
 
@@ -119,7 +121,7 @@ def _said(unsure: Answered | None) -> str:
         return ""
     return (
         f"At the threshold of {percent(unsure.rule.threshold)}: {percent(unsure.coverage)} answered, "
-        f"{percent(unsure.accuracy.value)} of those right."
+        f"{percent(unsure.accuracy.value)} of these answers correct."
     )
 
 
@@ -128,7 +130,7 @@ def _chosen(axes: Axes, unsure: Answered, accuracy: float) -> list[Markup]:
     anchor = "end" if unsure.coverage > 0.5 else "start"
     shift = -10 if anchor == "end" else 10
     threshold = unsure.rule.threshold
-    label = f"threshold {percent(threshold)}" if threshold > 0 else "all that are not unlike"
+    label = f"threshold {percent(threshold)}" if threshold > 0 else "all photos like the training photos"
     return [
         tag("line", x1=x, x2=x, y1=y, y2=axes.y(axes.y_range[0]), class_="diagonal"),
         tag("circle", tag("title", _said(unsure)), cx=x, cy=y, r=6.5, class_="ring"),
@@ -151,7 +153,7 @@ STRIP_TOP = 366.0
 def reliability_chart(evaluation: Evaluation) -> Markup:
     """A dot and its Wilson interval for each bin; the counts as bars below."""
     bins = evaluation.reliability
-    parts = AXES.drawn("probability it gave, %", "share that was right, %")
+    parts = AXES.drawn("predicted probability, %", "accuracy, %")
     parts.append(tag("line", x1=AXES.x(0), y1=AXES.y(0), x2=AXES.x(1), y2=AXES.y(1), class_="diagonal"))
     parts += [_dot(b) for b in bins]
     most = max(b.count for b in bins)
@@ -166,8 +168,8 @@ def reliability_chart(evaluation: Evaluation) -> Markup:
         )
     )
     description = (
-        f"{len(bins)} bins. On the diagonal, probabilities are right. "
-        f"The mean gap is {points(evaluation.ece)}; up to {points(evaluation.ece_by_chance)} would be chance."
+        f"{len(bins)} bins. On the diagonal, probabilities are correct. "
+        f"The expected calibration error is {rounded(evaluation.ece)}; {normal(evaluation)}."
     )
     return picture("reliability", RELIABILITY_SIZE, "Reliability diagram", description, parts)
 
@@ -175,7 +177,7 @@ def reliability_chart(evaluation: Evaluation) -> Markup:
 def _said_of_bin(b: ReliabilityBin) -> Markup:
     return tag(
         "title",
-        f"{count(b.count, 'photo')} at {percent(b.confidence)} on average: {percent(b.accuracy)} right "
+        f"{count(b.count, 'photo')} at {percent(b.confidence)} on average: {percent(b.accuracy)} correct "
         f"(95 % interval {percent(b.low)} to {percent(b.high)})",
     )
 
@@ -205,7 +207,7 @@ def roc_chart(curve: RocCurve, area: Figure) -> Markup:
     points = [(ROC_AXES.x(false), ROC_AXES.y(true)) for false, true in rates]
     name = shorten(curve.positive, 20)
     label = f"area {area.value:.3f} ({area.low:.3f} to {area.high:.3f})"
-    parts = ROC_AXES.drawn(f"others called “{name}”, %", f"“{name}” found, %")
+    parts = ROC_AXES.drawn("false positive rate, %", f"true positive rate of “{name}”, %")
     parts += [
         tag("line", x1=ROC_AXES.x(0), y1=ROC_AXES.y(0), x2=ROC_AXES.x(1), y2=ROC_AXES.y(1), class_="diagonal"),
         tag("path", d=path([*points, (ROC_AXES.x(1), ROC_AXES.y(0))], close=True), class_="area"),
@@ -228,7 +230,7 @@ LABEL = 12  # columns of a class's name
 
 
 def shown_classes(evaluation: Evaluation) -> list[int]:
-    """The classes drawn: all, or the 30 with most photos taken for or from another class; their own order."""
+    """The classes drawn: all, or the 30 with most wrong predictions; their own order."""
     k = len(evaluation.classes)
     if k <= SHOWN:
         return list(range(k))
@@ -284,14 +286,8 @@ class _Grid:
 
     def labels(self, names: list[str]) -> list[Markup]:
         parts = [
-            tag(
-                "text",
-                "truth ↓ / said →",
-                x=self.left - 10,
-                y=self.top - 10,
-                class_="axis",
-                text_anchor="end",
-            )
+            tag("text", name, x=self.left - 10, y=self.top - above, class_="axis", text_anchor="end")
+            for name, above in (("predicted →", 28), ("true ↓", 10))
         ]
         for i, name in enumerate(names):
             short, middle = shorten(name, LABEL), (i + 0.5) * self.step
@@ -306,7 +302,7 @@ class _Grid:
         n, of = int(matrix[r, c]), int(rows[r])
         kind, level = ("hit" if r == c else "miss"), shade(n / of)
         x, y, side = self.left + c * self.step, self.top + r * self.step, self.step
-        said = tag("title", f"“{names[r]}” called “{names[c]}”: {n:,} of {count(of, 'photo')}")
+        said = tag("title", f"“{names[r]}” predicted as “{names[c]}”: {n:,} of {count(of, 'photo')}")
         parts = [
             said,
             tag("rect", x=x + 1, y=y + 1, width=side - 2, height=side - 2, rx=3, class_=f"{kind} s{level}"),

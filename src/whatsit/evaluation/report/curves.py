@@ -1,4 +1,4 @@
-"""Learning curves: loss and accuracy by epoch, of the photos learned from and of the valid ones.
+"""Learning curves: loss and accuracy by epoch, of the train and of the valid photos.
 
 Train is dashed with square points, valid solid with round ones; a ring and a dashed upright mark the epoch whose
 weights were kept. A figure that is no number interrupts its line. Losses far above the rest leave the frame, since one
@@ -41,7 +41,7 @@ _LOSS = _Figures("loss-by-epoch", "Loss by epoch", "loss, nats", lambda e: e.tra
 _ACCURACY = _Figures(
     "accuracy-by-epoch",
     "Accuracy by epoch",
-    "share right, %",
+    "accuracy, %",
     lambda e: e.train_accuracy,
     lambda e: e.valid_accuracy,
     percent,

@@ -237,7 +237,7 @@ def _untrained(course: Course) -> Lesson | None:
         return None
     return Lesson(
         f"no epoch was trained: {course.history.stopped}",
-        f"No epoch was trained ({course.history.stopped}), so what was kept is the probe that fine-tuning begins with.",
+        f"No epoch was trained ({course.history.stopped}). The model is the probe with which fine-tuning starts.",
     )
 
 
@@ -246,10 +246,10 @@ def _no_gain(course: Course) -> Lesson | None:
     if course.history.best != 0 or not any(epoch.number == 0 for epoch in course.history.epochs):
         return None
     return Lesson(
-        "no better than the probe that it began with, which was kept",
-        "After calibration, no epoch came within a standard error of the probe's valid loss "
-        f"({nats(course.kept.judged_by)}) that it began with, so the probe was kept. A lower `--learning-rate` may "
-        "gain something; a probe alone takes a fraction of the time.",
+        "no epoch was better than the initial probe: the probe was kept",
+        "After calibration, no epoch came within one standard error of the probe's valid loss "
+        f"({nats(course.kept.judged_by)}). Fine-tuning started from this probe, and the probe was kept. A lower "
+        "`--learning-rate` may help. Training a probe alone takes a fraction of the time.",
     )
 
 
@@ -257,8 +257,8 @@ def _too_few(course: Course) -> Lesson | None:
     n = len(course.epochs)
     if n >= FEW:
         return None
-    few = f"{count(n, 'epoch')} {'is' if n == 1 else 'are'} too few to tell"
-    return Lesson(f"{few}: try more --epochs", f"{few} how it learns: try more `--epochs`.")
+    few = f"{count(n, 'epoch')} {'is' if n == 1 else 'are'} too few to judge the training"
+    return Lesson(f"{few}: try more --epochs", f"{few}. Try more `--epochs`.")
 
 
 def _learned_by_heart(course: Course) -> Lesson | None:
@@ -266,10 +266,10 @@ def _learned_by_heart(course: Course) -> Lesson | None:
         return None
     kept, (train, valid) = course.kept, course.turned
     return Lesson(
-        f"overfitting after epoch {kept.number}, whose weights were kept",
+        f"overfitting after epoch {kept.number}; its weights were kept",
         f"Overfitting: valid loss rose from {nats(kept.valid_loss)} (epoch {kept.number}) to {nats(valid)} while "
-        f"train loss went on falling, to {nats(train)}: it began to learn its photos by heart. The weights of epoch "
-        f"{kept.number} were kept; more photos or {_augmentation(course)} would help.",
+        f"train loss fell further, to {nats(train)}. The network began to memorize the training photos. The weights of "
+        f"epoch {kept.number} were kept. More photos or {_augmentation(course)} would help.",
     )
 
 
@@ -281,7 +281,7 @@ def _still_learning(course: Course) -> Lesson | None:
     return Lesson(
         f"{which} still falling: try more --epochs",
         f"{which.capitalize()} {verb} still falling at the end (valid loss of the last {n} epochs: {end}, of the {n} "
-        f"before: {before}): it could learn more (underfitting). Try more `--epochs`.",
+        f"before: {before}). The network can learn more (underfitting). Try more `--epochs`.",
     )
 
 
@@ -290,8 +290,8 @@ def _chance(course: Course) -> Lesson | None:
         return None
     return Lesson(
         "valid loss may still be falling: more --epochs may help",
-        "Train loss was still falling at the end. So was valid loss, but by no more than chance explains with "
-        f"{count(course.valid_photos, 'photo')}: more `--epochs` may help.",
+        "Train loss was still falling at the end. Valid loss was falling too, but with "
+        f"{count(course.valid_photos, 'valid photo')} this may be chance. More `--epochs` may help.",
     )
 
 
@@ -300,8 +300,8 @@ def _nothing_learned(course: Course) -> Lesson | None:
         return None
     first, least = nats(course.epochs[0].train_loss), nats(course.least.train_loss)
     return Lesson(
-        "it learned next to nothing: change the learning rate",
-        f"It learned next to nothing: train loss was {first} in the first epoch and {least} at best. "
+        "the network learned almost nothing: change the learning rate",
+        f"The network learned almost nothing: train loss was {first} in the first epoch and {least} at best. "
         "The learning rate is far too high or far too low.",
     )
 
@@ -311,9 +311,9 @@ def _wide_gap(course: Course) -> Lesson | None:
         return None
     train, valid = _accuracies(course)
     return Lesson(
-        f"overfitting: right on {train} of its own photos, {valid} of valid",
-        f"Overfitting: at the end it was right on {train} of the photos that it learned from, but on {valid} of the "
-        f"valid ones. More photos, {_augmentation(course)} or a smaller network would narrow that.",
+        f"overfitting: train accuracy {train}, valid accuracy {valid}",
+        f"Overfitting: at the end, train accuracy was {train}, but valid accuracy was {valid}. More photos, "
+        f"{_augmentation(course)} or a smaller network would reduce this difference.",
     )
 
 
@@ -324,9 +324,9 @@ def _underfitting(course: Course) -> Lesson | None:
     train, valid = _accuracies(course)
     ways = ["a larger network", "a higher learning rate"] + ["less augmentation"] * course.history.augmented
     return Lesson(
-        f"underfitting: right on {train} of its own photos",
-        f"Underfitting: it levelled off at {train} right on the photos that it learns from and {valid} on the "
-        f"valid ones. Try {', '.join(ways[:-1])} or {ways[-1]}.",
+        f"underfitting: train accuracy {train}",
+        f"Underfitting: train accuracy levelled off at {train}, and valid accuracy at {valid}. "
+        f"Try {', '.join(ways[:-1])} or {ways[-1]}.",
     )
 
 
@@ -336,15 +336,15 @@ def _levelled(course: Course) -> Lesson | None:
     return Lesson(
         "valid loss levelled off: more --epochs would gain little",
         "Train loss was still falling at the end, but valid loss had levelled off "
-        f"(at {nats(course.end.valid_loss)}): more `--epochs` would gain little.",
+        f"(at {nats(course.end.valid_loss)}). More `--epochs` would gain little.",
     )
 
 
 def _settled(course: Course) -> Lesson:
     train, valid = nats(course.end.train_loss), nats(course.end.valid_loss)
     return Lesson(
-        "both losses levelled off: it learned what it can",
-        f"Both losses levelled off (train {train}, valid {valid}): it has learned what it can from these photos.",
+        "both losses levelled off: the network learned what it can",
+        f"Both losses levelled off (train {train}, valid {valid}). The network learned what it can from these photos.",
     )
 
 

@@ -33,7 +33,17 @@ from whatsit.evaluation.report.content import Report
 from whatsit.evaluation.report.curves import accuracy_chart, loss_chart
 from whatsit.evaluation.report.learning import how_it_learned
 from whatsit.evaluation.report.svg import whisker
-from whatsit.evaluation.report.words import aside, count, interval, most_common, out_of_100, percent, points, quoted
+from whatsit.evaluation.report.words import (
+    aside,
+    count,
+    interval,
+    most_common,
+    normal,
+    out_of_100,
+    percent,
+    quoted,
+    rounded,
+)
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -63,7 +73,7 @@ def _share_tile(key: str, name: str, figure: Figure, note: str) -> Tile:
 
 def _accuracy(report: Report) -> Tile:
     name, share = most_common(report.evaluation)
-    note = f"Always saying {quoted(name)} would be right {out_of_100(share)} times out of 100."
+    note = f"Always predicting {quoted(name)} would be right {out_of_100(share)} times out of 100."
     return _share_tile("accuracy", "Accuracy", report.evaluation.accuracy, note)
 
 
@@ -71,37 +81,37 @@ def _without_leaks(report: Report) -> Tile | None:
     if not report.without_leaks:
         return None
     name = "Accuracy on the other photos" if report.seen.unknown else "Accuracy on new photos"
-    note = f"Left aside: {aside(report.seen)}. The figure to quote."
+    note = f"Not counted: {aside(report.seen)}. Report this figure."
     return _share_tile("clean", name, report.without_leaks.accuracy, note)
 
 
 def _balanced(report: Report) -> Tile:
-    note = "The mean over classes of how many are found: small classes count as much as large ones."
+    note = "The mean recall of all classes. Small classes count as much as large ones."
     return _share_tile("balanced", "Balanced accuracy", report.evaluation.balanced_accuracy, note)
 
 
 def _macro_f1(report: Report) -> Tile:
-    note = "The mean over classes of F1, which weighs missed photos and false alarms alike."
+    note = "The mean F1 of all classes. F1 weighs missed photos and false alarms equally."
     return _share_tile("macro-f1", "Macro F1", report.evaluation.macro_f1, note)
 
 
 def _calibration(report: Report) -> Tile:
     evaluation, before = report.evaluation, report.before_calibration_ece
-    chance = f"Up to {100 * evaluation.ece_by_chance:.1f} would be chance with so many photos."
-    note = chance if before is None else f"{100 * before:.1f} before calibration. {chance}"
-    return Tile("Probabilities are off by", points(evaluation.ece), note)
+    chance = f"{normal(evaluation).capitalize()}."
+    note = chance if before is None else f"{rounded(before)} before calibration. {chance}"
+    return Tile("Expected calibration error", rounded(evaluation.ece), note)
 
 
 def _unsure(report: Report) -> Tile | None:
     unsure = report.unsure
     if not unsure:
         return None
-    note = f"It answers {percent(unsure.coverage)} of the photos, and says “unsure” to the others."
+    note = f"The classifier answers {percent(unsure.coverage)} of the photos, and says “unsure” to the others."
     if unsure.unlike:
         note += f" {unsure.unlike:,} of {count(unsure.n, 'photo')} {_are(unsure.unlike)} unlike the training photos."
     if not unsure.accuracy:
-        return Tile("Right when it answers", "no answer", note)
-    return _share_tile("answered", "Right when it answers", unsure.accuracy, note)
+        return Tile("Accuracy when it answers", "no answer", note)
+    return _share_tile("answered", "Accuracy when it answers", unsure.accuracy, note)
 
 
 def _are(n: int) -> str:
@@ -112,7 +122,7 @@ def _roc(report: Report) -> Tile | None:
     area = report.evaluation.roc_auc
     if not area:
         return None
-    note = "How well it ranks: 0.5 is guessing, 1 is perfect."
+    note = "How well the probabilities rank the photos: 0.5 is guessing, 1 is perfect."
     drawn = whisker("area", "Area under the ROC curve", area)
     return Tile("Area under ROC", f"{area.value:.3f}", note, f"{area.low:.3f} to {area.high:.3f}", drawn)
 
@@ -122,10 +132,10 @@ def _foreign(report: Report) -> Tile | None:
     if not foreign:
         return None
     note = (
-        f"Of {foreign.n:,} photos of {foreign.source}, where 95 % of the known ones are kept. "
+        f"Measured on {foreign.n:,} photos of {foreign.source}, at a threshold that keeps 95 % of the known photos. "
         f"Area under ROC {foreign.auroc:.3f}."
     )
-    return Tile("Foreign photos refused", percent(1 - foreign.fpr_at_95_tpr), note)
+    return Tile("Out-of-distribution photos rejected", percent(1 - foreign.fpr_at_95_tpr), note)
 
 
 ROWS = 30  # of a table before the rest folds away
@@ -159,7 +169,7 @@ def environment(*packages: str) -> "Environment":
     )
     made.filters.update(
         percent=words.percent,
-        points=words.points,
+        rounded=words.rounded,
         interval=words.interval,
         whole=_whole,
         tied=_tied,
@@ -172,6 +182,7 @@ def environment(*packages: str) -> "Environment":
     made.globals.update(
         count=words.count,
         passed_over=words.passed_over,
+        normal=words.normal,
         when_unsure=words.when_unsure,
         unsure_of_strangers=words.unsure_of_strangers,
         unsure_words=IN_WORDS,

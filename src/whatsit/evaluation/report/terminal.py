@@ -15,10 +15,11 @@ from whatsit.evaluation.report.words import (
     confused_pairs,
     count,
     counted,
+    normal,
     passed_over,
     percent,
-    points,
     printable,
+    rounded,
     shorten,
     unsure_of_strangers,
 )
@@ -27,7 +28,7 @@ LINES = 25
 LABEL = 14  # columns of the left side
 UNLIKE = 0.05  # share of photos unlike the training photos that is worth a line; of photos like them, 1 in 100 is
 LEAKS = 2  # named
-SENTENCES = ("protocol", "learning")  # of one thought, which a cut would take the end of
+SENTENCES = ("protocol", "training", "calibration")  # wrapped into two lines, not cut
 
 
 def summary(report: Report, width: int = 80) -> str:
@@ -62,13 +63,14 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         ("trained on", report.facts.get(TRAIN_SHARE, "")),
         *zip(["deep photos", "", ""], report.data.deep, strict=False),
         ("left out", _left_out(report)),
-        ("two labels", _torn(report)),
+        *zip(["conflicts", ""], _torn(report), strict=False),
         *_leaks(report),
-        ("learning", _learning(report)),
+        ("training", _learning(report)),
         ("intervals", _intervals(report)),
         ("balanced", _balanced(report)),
         ("calibration", _calibration(report)),
         ("unsure", _unsure(report)),
+        ("answered", _answered(report)),
         ("", _unlike(report)),
         ("", unsure_of_strangers(report.strangers) if report.strangers else ""),
         ("", _missed(report)),
@@ -107,26 +109,28 @@ def _sources(report: Report) -> str:
     data = report.data
     if not data.sources:
         return ""
-    return (
-        f"{count(data.source_photos, 'photo')} are of {count(data.sources, 'source')} by name and look: kept together"
-    )
+    return f"{count(data.source_photos, 'photo')} from {count(data.sources, 'source')}, by name and look: kept together"
 
 
 def _proposals(report: Report) -> list[tuple[str, str]]:
     """What may make the figures too good, and what to type."""
     rows = []
     for one in report.data.proposals:
-        rows.append(("sources?", f"{count(one.photos, 'photo')} may be of {count(one.sources, 'source')}, as"))
+        rows.append(
+            ("sources?", f"{count(one.photos, 'photo')} may come from {count(one.sources, 'source')}, by names such as")
+        )
         rows.append(("", f"{shorten(one.example, 32)}: --group-by-name always"))
     return rows
 
 
-def _torn(report: Report) -> str:
+def _torn(report: Report) -> list[str]:
+    """How many near-copies have different labels, and the first of them."""
     torn = report.data.torn
     if not torn:
-        return ""
+        return []
     first = f"{_end(torn[0].path)} = {_end(torn[0].other)}"
-    return f"{count(len(torn), 'near-copy', 'near-copies')}: {first}" + (" …" if len(torn) > 1 else "")
+    how_many = f"{count(len(torn), 'near-copy', 'near-copies')} with a different label than the copy:"
+    return [how_many, first + (" …" if len(torn) > 1 else "")]
 
 
 def _splits(report: Report) -> str:
@@ -149,7 +153,7 @@ def _leaks(report: Report) -> list[tuple[str, str]]:
     ]
     if len(leaks) > LEAKS:
         texts.append(f"and {len(leaks) - LEAKS:,} more: leaks.csv lists them")
-    return list(zip(["not new", *[""] * LEAKS], texts, strict=False))
+    return list(zip(["data leakage", *[""] * LEAKS], texts, strict=False))
 
 
 def _end(path: str, width: int = 22) -> str:
@@ -170,7 +174,7 @@ def _end(path: str, width: int = 22) -> str:
 
 def _intervals(report: Report) -> str:
     units = counted(report.evaluation.counted)
-    return f"count {units}" if units else ""
+    return f"based on {units}" if units else ""
 
 
 def _balanced(report: Report) -> str:
@@ -181,35 +185,42 @@ def _balanced(report: Report) -> str:
 
 def _calibration(report: Report) -> str:
     before = report.before_calibration_ece
-    text = f"off by {points(report.evaluation.ece)}"
+    text = f"expected calibration error {rounded(report.evaluation.ece)}"
     if before is not None:
-        text += f" (before: {100 * before:.1f})"
-    return text + f"; up to {100 * report.evaluation.ece_by_chance:.1f} would be chance"
+        text += f" (before calibration: {rounded(before)})"
+    return f"{text}; {normal(report.evaluation)}"
 
 
 def _unsure(report: Report) -> str:
     if not (unsure := report.unsure):
         return ""
     threshold = unsure.rule.threshold
-    when = f"below {percent(threshold)} or if unlike" if threshold > 0 else "if unlike the training photos"
-    text = f"{when}; answers {percent(unsure.coverage)}"
-    return text + (f", {percent(unsure.accuracy.value)} right" if unsure.accuracy else " of the photos")
+    low = f"if the probability is below {percent(threshold)}, or " if threshold > 0 else "if the photo is "
+    return f"{low}unlike the training photos"
+
+
+def _answered(report: Report) -> str:
+    if not (unsure := report.unsure):
+        return ""
+    text = f"{percent(unsure.coverage)} of the photos"
+    return text + (f"; {percent(unsure.accuracy.value)} of these answers are correct" if unsure.accuracy else "")
 
 
 def _unlike(report: Report) -> str:
     unsure = report.unsure
     if not unsure or unsure.unlike < UNLIKE * unsure.n:
         return ""
-    return f"{unsure.unlike:,} of {count(unsure.n, 'photo')} unlike the training photos"
+    are = "is" if unsure.unlike == 1 else "are"
+    return f"{unsure.unlike:,} of {count(unsure.n, 'photo')} {are} unlike the training photos"
 
 
 def _missed(report: Report) -> str:
-    """Where the precision that was asked for could not be reached when the threshold was chosen."""
+    """Where the target precision could not be reached when the threshold was chosen."""
     target = report.target
     if not target or target.reached:
         return ""
-    reached = f"the surest answers reach {percent(target.held_out_precision)}"
-    return f"{percent(target.precision)} was asked for; {reached}"
+    reached = f"only {percent(target.held_out_precision)}"
+    return f"the target precision of {percent(target.precision)} was not reached, {reached}"
 
 
 def _worst_classes(report: Report) -> list[tuple[str, str]]:
@@ -217,7 +228,7 @@ def _worst_classes(report: Report) -> list[tuple[str, str]]:
     missed = [c for c in report.evaluation.per_class if c.support and c.recall < 1]
     worst = sorted(missed, key=lambda c: (c.recall, c.label))[:3]
     texts = [
-        f"{shorten(c.label, 28)}: {round(c.recall * c.support):,} of {c.support:,} found, "
+        f"{shorten(c.label, 28)}: recall {round(c.recall * c.support):,} of {c.support:,}, "
         f"precision {percent(c.precision)}"
         for c in worst
     ]
@@ -226,7 +237,9 @@ def _worst_classes(report: Report) -> list[tuple[str, str]]:
 
 def _worst_groups(report: Report) -> list[tuple[str, str]]:
     """Up to two groups of least accuracy."""
-    texts = [f"{shorten(g.group, 28)}: {g.right:,} of {g.photos:,} right" for g in report.groups[:2] if g.accuracy < 1]
+    texts = [
+        f"{shorten(g.group, 28)}: {g.right:,} of {g.photos:,} correct" for g in report.groups[:2] if g.accuracy < 1
+    ]
     return list(zip(["worst groups", ""], texts, strict=False))
 
 
@@ -234,17 +247,17 @@ def _pair(report: Report) -> str:
     pairs = confused_pairs(report.evaluation)
     if not pairs:
         return ""
-    truth, said, n, of = pairs[0]
-    return f"{shorten(truth, 20)} called {shorten(said, 20)}: {n:,} of {of:,} photos"
+    truth, predicted, n, of = pairs[0]
+    return f"{shorten(truth, 17)} predicted as {shorten(predicted, 17)}: {n:,} of {of:,} photos"
 
 
 def _mislabelled(report: Report) -> str:
-    return f"{count(report.suspicious, 'label')} to look at again: suspects.csv" if report.suspicious else ""
+    return f"{count(report.suspicious, 'label')} may be wrong: see suspects.csv" if report.suspicious else ""
 
 
 def _unbalanced(report: Report) -> str:
     ratio = imbalance(report.evaluation, report.data)
-    return f"largest class {ratio:.0f} times the smallest: --balance is worth a try" if ratio else ""
+    return f"the largest class has {ratio:.0f} times the photos of the smallest: try --balance" if ratio else ""
 
 
 def _closing(report: Report) -> list[str]:

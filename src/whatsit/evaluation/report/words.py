@@ -45,6 +45,16 @@ def points(share: float) -> str:
     return f"{100 * share:.1f}{NBSP}points"
 
 
+def rounded(share: float) -> str:
+    """A share in percent, rounded to one decimal and no further: "3.9 %". For errors, which may well be 0.0."""
+    return f"{100 * share:.1f}{NBSP}%"
+
+
+def normal(evaluation: Evaluation) -> str:
+    """Up to where a calibration error is chance: "up to 5.0 % is normal for 377 photos"."""
+    return f"up to {rounded(evaluation.ece_by_chance)} is normal for {count(evaluation.n, 'photo')}"
+
+
 def nats(loss: float) -> str:
     """A loss, with two digits that tell.
 
@@ -68,7 +78,7 @@ def count(n: int, noun: str, plural: str = "") -> str:
 
 PASSED_OVER = {  # reason → what was passed over, one and many
     "no class folder": ("photo in no class folder", "photos in no class folder"),
-    "not an image": ("file that is no picture", "files that are no pictures"),
+    "not an image": ("file that is not an image", "files that are not images"),
     "class folder without images": ("folder without photos", "folders without photos"),
     "folder of photos without a label": ("folder of photos without a label", "folders of photos without a label"),
     "listed twice": ("photo listed twice", "photos listed twice"),
@@ -82,7 +92,7 @@ def passed_over(skipped: Mapping[str, int]) -> str:
     """What took no part, by reason, most first.
 
     >>> passed_over({"not an image": 1, "no class folder": 12, "broken link": 2})
-    '12 photos in no class folder, 2 files (broken link), 1 file that is no picture'
+    '12 photos in no class folder, 2 files (broken link), 1 file that is not an image'
     """
     most_first = sorted(skipped.items(), key=lambda one: -one[1])
     return ", ".join(count(n, *PASSED_OVER.get(why, (f"file ({why})", f"files ({why})"))) for why, n in most_first)
@@ -134,26 +144,26 @@ def quoted(name: str) -> str:
 
 
 def when_unsure(unsure: Answered) -> str:
-    """When it says "unsure", within a sentence that begins with a capital letter."""
-    unlike = "where a photo is unlike the training photos"
+    """When the classifier is unsure, as the end of a sentence."""
+    unlike = "if the photo is unlike the training photos (out-of-distribution)"
     threshold = unsure.rule.threshold
-    return f"Below a probability of {percent(threshold)}, and {unlike}" if threshold > 0 else unlike.capitalize()
+    return f"if the probability is below {percent(threshold)}, or {unlike}" if threshold > 0 else unlike
 
 
 def counted(what: Counted) -> str:
-    """What intervals and tests count, where photos belong together: "20 groups, not 600 photos"; else empty.
+    """What intervals and tests are based on, where photos belong together; else empty.
 
     >>> counted(Counted(600, 20, 0)), counted(Counted(600, 584, 570)), counted(Counted(9, 9, 9))
-    ('20 groups, not 600 photos', '584 photos and groups, not 600 photos', '')
+    ('20 independent groups, not 600 photos', '584 independent groups and photos, not 600 photos', '')
     """
     if not what.grouped:
         return ""
-    units = f"{what.units:,} photos and groups" if what.single else count(what.units, "group")
+    units = count(what.units, "independent group") + (" and photos" if what.single else "")
     return f"{units}, not {count(what.photos, 'photo')}"
 
 
 def confused_pairs(evaluation: Evaluation) -> list[tuple[str, str, int, int]]:
-    """(truth, said, photos, photos of truth) of every pair that was confused, most photos first."""
+    """(true, predicted, photos, photos of the true class) of every pair that was confused, most photos first."""
     wrong = evaluation.confusion.copy()
     np.fill_diagonal(wrong, 0)
     rows, said = np.nonzero(wrong)
@@ -165,7 +175,7 @@ def confused_pairs(evaluation: Evaluation) -> list[tuple[str, str, int, int]]:
 
 
 def most_common(evaluation: Evaluation) -> tuple[str, float]:
-    """The class that most photos show and its share: what one gets by always saying it."""
+    """The class that most photos show and its share: what one gets by always predicting it."""
     largest = max(evaluation.truth_counts)
     return evaluation.classes[evaluation.truth_counts.index(largest)], largest / evaluation.n
 
@@ -196,12 +206,12 @@ def headline(
         sentences.append(f"{which}: {_times(without_leaks.accuracy)}.")
     if seen.unknown:
         which = "the others" if seen.leaks else "these photos"
-        sentences.append(f"Whether it saw {which} in training is not known: {seen.unknown}.")
+        sentences.append(f"It is not known whether {which} were training photos: {seen.unknown}.")
     elif seen.moved:
         gone = count(seen.moved, "training photo")
         among = "the others" if seen.leaks else "them"
-        why = "not on this machine where they lay"
-        sentences.append(f"Whether near-copies of {gone} are among {among} is not known: {why}.")
+        why = "those training photos are not at their old path on this machine"
+        sentences.append(f"It is not known whether near-copies of {gone} are among {among}: {why}.")
     return " ".join(sentences)
 
 

@@ -77,7 +77,7 @@ def run_trial(name: str, options: TrainOptions, experiment: Experiment, run: Run
     fitted = fit(learning, options, run)
     seconds = fitted.seconds
     if not method.network:  # embeddings that are in the cache took their time, too
-        with run.progress("taking the time", None):
+        with run.progress("measuring the prediction time", None):
             seconds += _embedding_seconds(fitted.extractor, fitted.experiment.photos.dataset, options)
     labels = experiment.valid_labels
     right = softmax(fitted.held_out_logits, fitted.temperature).argmax(axis=1) == labels

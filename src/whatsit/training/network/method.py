@@ -161,7 +161,7 @@ def train_network(experiment: Experiment, built: Built, options: TrainOptions, r
     network.frozen_norms = options.method == "finetune" and asked.frozen_norms
     origin = Origin(built.name, built.licence, built.source)
     if is_timm(built.name) and not resumes(work):
-        with progress("trying whether it can be exported", None):
+        with progress("testing the ONNX export", None):
             feature_extractor_of(deepcopy(network), origin, built.preprocessing)
     everyone = decoded_photos(photos, splits, built, options, run.cache, progress)
     task = task_of(everyone, splits, built, options, again=again)
@@ -175,7 +175,7 @@ def train_network(experiment: Experiment, built: Built, options: TrainOptions, r
         task = replace(task, course=replace(task.course, learning_rate=found))
     rate = task.course.learning_rate
     steering = replace(steering, callbacks=(*watchers(photos, built, rate, options, work), *run.callbacks))
-    with progress("learning", len(task.train.rows) * (stop_after or built.recipe.epochs)) as advance:
+    with progress("training the network", len(task.train.rows) * (stop_after or built.recipe.epochs)) as advance:
         history = fit(network, task, steering, work, advance, start)
     with progress("writing the network", None):
         extractor = feature_extractor_of(network, origin, built.preprocessing)
@@ -327,7 +327,7 @@ def _held_out(
         embedded = embeddings_once(network.extractor, valid, options, run.progress, "choosing")
         return experiment, network.head.logits(all_vectors(valid, embedded))
     photos, splits = experiment.photos, experiment.splits
-    embedded = embeddings_once(network.extractor, photos.dataset, options, run.progress, "judging")
+    embedded = embeddings_once(network.extractor, photos.dataset, options, run.progress, "embedding test photos")
     if run.earlier is None:
         photos, splits = with_other_embeddings(photos, splits, embedded)
     else:  # its held-out logits are of the photos as they were
