@@ -184,10 +184,10 @@ class Seconds(_Plain):
 class LearningRate(_Plain):
     """A number above 0, or the word `find`."""
 
-    expected: ClassVar[str] = "a number above 0 and up to 100, or 'find'"
+    expected: ClassVar[str] = "a number above 0, or 'find'"
 
     def takes(self, value: Any) -> bool:
-        return value == "find" or (type(value) in (int, float) and 0 < value <= 100)
+        return value == "find" or (type(value) in (int, float) and value > 0)
 
 
 class Levels:

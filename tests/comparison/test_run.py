@@ -153,7 +153,7 @@ def test_steps_say_whose_they_are(fruit: Path, candidates: Mapping[str, TrainOpt
 
     done = compare(fruit, candidates, tmp_path / "out", progress=progress)
     assert steps[:3] == ["embedding", "finding copies", "probe: embedding"]
-    assert "probe --head knn: learning" in steps
+    assert "probe --head knn: training the classifier" in steps
     assert steps[-1] == f"{done.comparison.winner.name}, on valid photos too: writing the report"
 
 

@@ -154,7 +154,7 @@ def test_a_model_reads_as_it_was_trained(tmp_path: Path) -> None:
     assert [answer.label for answer in answers].count("bare") == 14
     refused = CliRunner().invoke(shell, ["predict", model, land, "--bands", "1,2"])
     assert refused.exit_code == 2
-    assert "expected one number from 1, or three" in refused.output
+    assert "Expected one number from 1, or three" in refused.output
 
 
 @pytest.mark.slow

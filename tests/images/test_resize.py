@@ -122,7 +122,7 @@ BOXES: dict[tuple[ResizeMode, Size], tuple[int, int, int, int]] = {  # of a phot
 }
 
 
-@pytest.mark.parametrize(("fit", "size"), BOXES)
+@pytest.mark.parametrize(("resize_mode", "size"), BOXES)
 def test_what_the_input_covers(resize_mode: ResizeMode, size: Size) -> None:
     assert covered_box(100, 60, Preprocessing(size, resize_mode)) == BOXES[resize_mode, size]
 

@@ -114,7 +114,10 @@ def test_photos_that_belong_together_count_as_one(two: Repository) -> None:
     assert (by_photo.p_value, c.p_value) == (mcnemar(9, 0), 0.25)
     assert (by_photo.counted.units, c.counted.units) == (24, 8)
     assert c.accuracies()[1].low < by_photo.accuracies()[1].low
-    assert "within chance (p = 0.250, McNemar's test over groups, which counts 8 groups, not 24 photos)" in shown(c)
+    assert (
+        "within chance (p = 0.250, McNemar's test over groups, which counts 8 independent groups, not 24 photos)"
+        in shown(c)
+    )
     assert "Version 1 is better (p = 0.004, McNemar's exact test)" in shown(by_photo)
     assert c.to_dict()["shared"]["units"] == 8
 

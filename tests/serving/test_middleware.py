@@ -150,7 +150,6 @@ def test_mistakes_are_told_in_a_line(model: Trained, tmp_path: Path) -> None:
             "--port N": (model.folder, "--port", port),
             "no such folder": (tmp_path / "nowhere",),
             "--insecure": (model.folder, "--host", "0.0.0.0"),
-            "no format 'exe'": (model.folder, "--formats", "jpeg,exe"),
             "cannot write": (model.folder, "--keep", model.folder / "model.json" / "kept"),
         }
         for words, arguments in mistakes.items():
@@ -158,6 +157,9 @@ def test_mistakes_are_told_in_a_line(model: Trained, tmp_path: Path) -> None:
             assert done.returncode == 1, done
             assert words in done.stderr
             assert done.stderr.count("\n") == 1, done.stderr
+    done = serve_in_vain(model.folder, "--formats", "jpeg,exe")
+    assert done.returncode == 2
+    assert "There is no 'exe'. Expected some of avif, bmp, " in done.stderr.splitlines()[-1]
 
 
 def test_a_spoilt_model_is_told_at_once(model: Trained, tmp_path: Path) -> None:

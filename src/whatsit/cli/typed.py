@@ -118,10 +118,10 @@ def _seconds(_: Seconds) -> Typed:
     return Typed("time", "time", "seconds, minutes or hours, as 90s, 10m or 1.5h", read)
 
 
-def _rate(kind: LearningRate) -> Typed:
+def _rate(_: LearningRate) -> Typed:
     def read(text: str) -> float | str:
         rate = text if text == "find" else float(text)
-        _check(kind.takes(rate))
+        _check(rate == "find" or 0 < float(rate) <= 100)  # beyond, a number is a slip of the pen
         return rate
 
     return Typed("rate", "learning rate", "a number above 0, as 0.001, or find", read)
