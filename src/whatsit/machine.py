@@ -18,11 +18,7 @@ from typing import Generic, TypeVar
 from whatsit.errors import OutOfMemoryError
 
 THREADS_PAY = 2e8
-
-
 TOO_LITTLE = "there is not enough memory for this. Give a smaller --batch-size or --image-size"
-
-
 QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a container, as the container sees it (Linux, cgroup v2)
 
 
@@ -36,8 +32,6 @@ TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX, ARENA_MAX = (
 
 
 KEEP = {MMAP_MAX: 0, TRIM_THRESHOLD: 2**31 - 1}
-
-
 GIVE_BACK = {MMAP_MAX: 65_536, MMAP_THRESHOLD: 2**25, TRIM_THRESHOLD: 2**26}  # where glibc's own adjustment ends
 
 

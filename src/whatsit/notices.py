@@ -36,14 +36,8 @@ def notice(text: str) -> None:
 
 
 Left = Literal["pages", "uncounted", "frames", "preview"]
-
-
 _MOST = 100_000  # files of a kind that are told apart
-
-
 _lock = Lock()
-
-
 _files: dict[Left, set[int]] = defaultdict(set)
 
 

@@ -23,8 +23,6 @@ from whatsit.text import number
 
 SAME_BYTES, NEAR, SOURCE = "same bytes", "near-copy", "same source by name"
 NO_SOURCES = Sources()
-
-
 TWO_LABELS = "two labels for the same bytes"
 
 

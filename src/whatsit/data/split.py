@@ -30,11 +30,7 @@ from whatsit.errors import DatasetError
 from whatsit.text import number, printable
 
 _LINE: tuple[Split, ...] = ("test", "valid", "train")  # the order of the parts along the line
-
-
 COUNT_ONCE = "(near-copies and a group's photos count once; where photos only look alike: --near-copies ignore)"
-
-
 SMALL_PART = 100  # photos; chance alone gives or takes a tenth of a part of so many, and more of a smaller one
 
 

@@ -104,17 +104,9 @@ def stored_rows(records: Sequence[Record], embedded: Embedded, embedder: Embedde
 
 
 FORMAT = 1
-
-
 KEY = b"whatsit"
-
-
 LATER = {"value_range": None, "bands": None, "page": "first"}  # what files of before lack, and its value then
-
-
 TEXTS = ("uri", "label", "split", "group", "sha256", "error")
-
-
 THUMBNAIL_BYTES = THUMBNAIL_SIDE * THUMBNAIL_SIDE
 
 

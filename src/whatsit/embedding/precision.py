@@ -35,11 +35,7 @@ NATIVE = {
 
 
 CPUINFO = Path("/proc/cpuinfo")
-
-
 FLAG_LINES = ("flags", "features")  # of x86, of ARM
-
-
 DOT_PRODUCT_ON_WINDOWS = 43  # PF_ARM_V82_DP_INSTRUCTIONS_AVAILABLE, from winnt.h
 
 

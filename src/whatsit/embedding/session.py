@@ -33,11 +33,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 ADVICE = "Leave the photo out, or mend the network"
-
-
 DETAILS = "ONNX Runtime: "  # begins what it says itself, in an InferenceError
-
-
 _CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 
 
@@ -111,14 +107,8 @@ def why_unusable(row: NDArray[np.floating]) -> str | None:
 
 
 T = TypeVar("T")
-
-
 Given = TypeVar("Given")
-
-
 Forward = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # (n, size, size, 3) → (n, columns)
-
-
 IN_FLIGHT = 3  # batches a worker: one in work, the others waiting, so that none is ever idle
 
 

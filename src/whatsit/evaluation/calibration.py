@@ -20,11 +20,7 @@ from whatsit.evaluation.intervals import draws_of, share_interval, units_of, wid
 from whatsit.evaluation.ranking import check, outcome
 
 BINS = 15  # Guo et al. (2017), section 4
-
-
 Floats = NDArray[np.float64]
-
-
 Labels = NDArray[np.int64]
 
 

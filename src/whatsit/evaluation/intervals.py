@@ -16,17 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 RESAMPLES = 1000  # Efron & Tibshirani (1993), ch. 13: about 1000 for percentile intervals
-
-
 DRAWS = 20_000_000  # at most so many draws: all 1000 resamples up to 20,000 photos, about 1 s in all
-
-
 FEWEST = 200  # resamples for a set of any size; with 100,000 photos the intervals are narrow anyway
-
-
 Floats = NDArray[np.float64]
-
-
 Labels = NDArray[np.int64]
 
 
@@ -119,8 +111,6 @@ def by_group(groups: Sequence[str | None], right: NDArray[np.bool_]) -> tuple[Gr
 
 
 LARGEST_LOG_LOSS = -log(np.finfo(np.float64).eps)  # nats: probabilities are clipped there
-
-
 LARGEST_BRIER = 2.0
 
 
@@ -291,8 +281,6 @@ def widened(error: float, units: Labels) -> float:
 
 
 CHANCE = 0.05  # p below it is called a difference, as is usual (Fisher 1925)
-
-
 MCNEMAR, GROUPED = "McNemar's test", "McNemar's test over groups"  # names for people: of single photos, of groups
 
 

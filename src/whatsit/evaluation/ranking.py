@@ -16,8 +16,6 @@ from whatsit.evaluation.figures import RocCurve
 from whatsit.evaluation.intervals import units_of
 
 POINTS = 200  # a drawn curve needs no more
-
-
 Floats = NDArray[np.float64]
 
 

@@ -56,50 +56,20 @@ def no_such_bands(bands: Sequence[int], there: int, what: str = "band") -> Image
 
 
 SIXTEEN_BITS: ValueRange = (0, 65535)
-
-
 NOMINAL = (1, 255, 1023, 4095, 16383, 65535)  # what white is where values are shares, or fill 8, 10, 12, 14 or 16 bits
-
-
 USED = 0.5  # share of a nominal range that the photos must use for it to be theirs; a bit less, and it is one bit fewer
-
-
 OVER = 1.1  # times white: resampling overshoots at edges by some percent
-
-
 TAIL = 0.002  # share of all values that may lie outside, at either end: dead pixels, glints, overshoot
-
-
 FAINT = 1 / 16  # of white: a photo whose brightest value is below is black to the eye, so that is not its white
-
-
 HUGE = 1e30  # beyond, a float is a mark for "no data"
-
-
 FLAT = 8  # levels of 255: a photo of less contrast shows next to nothing
-
-
 STEPS = 50  # a measured end is a round number, as near as the range's fiftieth part
-
-
 _MARKS = 8  # values that stand for something else than light, at most
-
-
 SAMPLE = 100_000  # values of a photo that are looked at
-
-
 ROWS = 2**22  # values that are scaled at a time
-
-
 UNKNOWN = "more than 8 bits, at a model that saw no such photo: what is black and white in it was guessed"
-
-
 NOTHING = "holds no numbers, only not-a-number and marks for no data"
-
-
 EMPTY = "shows next to nothing by the model's range, where black is {:.10g} and white is {:.10g}"
-
-
 Values = NDArray[Any]
 
 

@@ -60,14 +60,8 @@ _OWN = {  # kind: the module that reads it, with functions `header` and `read`
 
 
 _ANIMATED = ("gif", "png", "webp", "avif")
-
-
 _NAMES = {"webp": "WebP"}  # the others are written in capitals
-
-
 _LONGEST = 150  # characters of a decoder's own words
-
-
 _UNREAD = re.compile(r"unsupported|not supported|not yet supported|cannot handle|has not been built in", re.IGNORECASE)
 
 
@@ -218,8 +212,6 @@ def _reason(kind: str, error: Exception) -> str:
 # Measured on 100 photos, all scaled down: the network's input is on average 0.6 of 255 from that of a full decode at
 # 2 (worst photo 2.1, worst pixel 43), and 1.8 at 1 (4.9, 134).
 _SPARE = 2
-
-
 THUMBNAIL = (32, 32)  # pixels
 
 

@@ -30,17 +30,9 @@ else:
 
 
 EXPECTED = "expected a path, bytes, an open file, a Pillow image or an array"
-
-
 WHICH = "Channels first? Give x.transpose(1, 2, 0), of a tensor x.permute(1, 2, 0). Grey images? Give list(x)"
-
-
 MOST_CHANNELS = 4
-
-
 OF_TEXT = "OUS"  # kinds of NumPy's types whose elements are images themselves: paths, bytes, objects
-
-
 LOCKS = tuple(threading.Lock() for _ in range(16))  # one file may stand in a list twice, and threads read it
 
 

@@ -17,11 +17,7 @@ from typing import Any
 from whatsit.errors import ImageError
 
 _MODULES = r"(PIL|pydicom)\."
-
-
 _silence, _silenced = Event(), Event()
-
-
 _FILTER = ("ignore", None, UserWarning, re.compile(_MODULES), 0)
 
 

@@ -17,8 +17,6 @@ from PIL import ExifTags, Image
 from whatsit.images.preprocessing import Preprocessing, ResizeMode
 
 _RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
-
-
 _MID_GREY = (127, 127, 127)  # becomes 0 in a network that reads (x - 127) / 128
 
 

@@ -112,14 +112,8 @@ def _read_uri(uri: str, limits: Limits) -> bytes:
 
 
 _PAGE = re.compile(r"(.+)#page=([1-9]\d{0,5})", re.DOTALL)
-
-
 FIRST = "the first of several pages; another is named as FILE#page=2"
-
-
 SENT = "the first of several pages; send another as a file of its own"  # of bytes, which have no name
-
-
 SAID_AT_THE_END = (FIRST, SENT)  # where many photos are read: once, with how many files, by `notes`
 
 
@@ -239,8 +233,6 @@ def _tiff_page(data: bytes, places: tuple[int, ...], broken: str | None, number:
 
 
 FORMATS = ("JPEG", "MPO", "TIFF", "PNG", "WEBP")  # that cameras write, or that keep what cameras wrote
-
-
 _FORM = "%Y:%m:%d %H:%M:%S"
 
 

@@ -24,14 +24,8 @@ from whatsit.images.preprocessing import Preprocessing, is_size
 from whatsit.model.sealed import check_sealed
 
 MAX_SIDE = 4096  # pixels of the network's input; beyond, one image would fill the memory
-
-
 MAX_DIM = 10**6
-
-
 UNSAFE = {"Cc", "Cs", "Zl", "Zp"}  # controls, half characters, line and paragraph separators
-
-
 Check = tuple[Callable[[Any], bool], str]
 
 
@@ -150,26 +144,12 @@ class FileNames:
 
 
 FILES = FileNames()
-
-
 CHECKED = (FILES.graph, FILES.labels)  # the files that answers depend on, besides model.json itself
-
-
 BESIDE = (FILES.golden, FILES.thumbnails)
-
-
 GRAPHS = (".onnx", ".pt", ".pth", ".h5", ".keras", ".tflite", ".safetensors")  # by their suffixes
-
-
 MOST_BESIDE = 2**28  # bytes
-
-
 AGAIN = "Copy the folder again or train anew"
-
-
 UNSEALED = b"0" * 64
-
-
 SEAL = re.compile(rb'"model\.json": "([0-9a-f]{64})"')
 
 

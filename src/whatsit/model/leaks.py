@@ -121,8 +121,6 @@ def _spread(found: Mapping[int, Leak], components: NDArray[np.int64], uris: Sequ
 
 
 BESIDE = 2000  # other photos that take part, so that the search learns what all have in common
-
-
 AT_ONCE = 4000  # photos to compare with those of the training; vectors of 512 bytes, or few whole ones
 
 

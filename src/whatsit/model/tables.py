@@ -55,11 +55,7 @@ def likely_labels(labels: NDArray[np.int64], probabilities: NDArray[np.floating[
 
 
 SIDE = 480  # pixels: a click enlarges to it, at about 30 kB
-
-
 HEAT_SIDE = 240  # pixels of a heat map, which has no detail to enlarge
-
-
 MOST = 12  # photos a gallery
 
 

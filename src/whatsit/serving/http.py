@@ -57,8 +57,6 @@ class HTTPError(WhatsitError):
 
 
 JSON = "application/json"
-
-
 MOST_LISTS = 1_000_000  # lists and objects: each takes 60 bytes of memory and more; 16 × 224 × 224 pixels have 806,417
 
 

@@ -52,11 +52,7 @@ class _Json(logging.Formatter):
 
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-
-
 NO_MODEL = ""  # no model, or none that there is
 
 

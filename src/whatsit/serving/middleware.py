@@ -63,17 +63,9 @@ def check_exposure(options: ServeOptions) -> None:
 
 
 log = logging.getLogger("whatsit.serving")
-
-
 access = logging.getLogger("whatsit.access")
-
-
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-
-
 NOT_IN_HOST = frozenset("@,/ ")  # what a URL could have around a host, and what joins two of them
-
-
 LINGER = 2.0  # seconds in which the rest of a refused body is read and thrown away, so that the answer is seen
 
 

@@ -21,8 +21,6 @@ from whatsit.serving.http import HTTPError, Response
 from whatsit.serving.manager import Version
 
 KEY = "whatsit.request"  # the key of the Request in the ASGI scope
-
-
 STALL = 5.0  # seconds without a byte of the body
 
 

@@ -19,14 +19,8 @@ from whatsit.serving.manager import Version
 from whatsit.serving.request import Request
 
 DATA_URL = re.compile(r"\s*data:([^,]{0,200}),", re.IGNORECASE)
-
-
 BREAKS = re.compile(r"[ \t]*[\r\n]+[ \t]*")
-
-
 URL_SAFE = str.maketrans("-_", "+/")
-
-
 MOST_PADDING = 2
 
 
@@ -52,8 +46,6 @@ def decoded(text: str, where: str) -> bytes:
 
 
 MULTIPART = "multipart/form-data"
-
-
 MOST_PARTS = 64  # fields and files together; the images among them are counted elsewhere
 
 

@@ -20,8 +20,6 @@ from whatsit.data.near.rows import unit_rows
 from whatsit.model.heads import AT_ONCE, MAX_REFERENCES, OutOfDistributionScore
 
 Array = NDArray[np.float32]
-
-
 LOG_TEMPERATURE_BOUNDS = (-3.0, 3.0)  # from 0.05 to 20
 
 
@@ -77,8 +75,6 @@ def calibrated_losses(logits: Array, labels: NDArray[np.int64]) -> NDArray[np.fl
 
 
 LEAST_ANSWERS = 20  # that a precision is read from, or half of the images where that is less: fewer are right by luck
-
-
 DIGITS = 5  # of a probability that count; training and the exported graph round differently, by up to some 1e-6
 
 
@@ -122,8 +118,6 @@ def choose_threshold(
 
 
 KEPT = 0.99  # share of photos like the training photos that pass
-
-
 ROUNDING = 1e-4  # by which the graph's cosines may differ from those here; copies of one picture are to pass
 
 

@@ -26,8 +26,6 @@ from whatsit.training.selection import Fold
 Rows = NDArray[np.int64]
 
 PLAIN = TrainOptions()
-
-
 NO_ROWS: Rows = np.empty(0, np.int64)
 
 

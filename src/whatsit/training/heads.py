@@ -28,14 +28,8 @@ from whatsit.data.near.rows import unit_rows
 from whatsit.model.heads import Head, LinearHead, NeighbourHead
 
 Array = NDArray[np.float32]
-
-
 MAX_STEPS = 300
-
-
 SEARCH_TOLERANCE = 1e-5  # relative fall of the loss in a step: enough to rank penalties (docs/log.md)
-
-
 FINAL_TOLERANCE = 1e-8
 
 
@@ -199,8 +193,6 @@ def _minimise(
 
 
 Labels = NDArray[np.int64]
-
-
 ABSENT_MARGIN = -10.0  # of a class that no photo of a fold's training part shows
 
 

@@ -50,20 +50,10 @@ from whatsit.training.selection import make_folds, select_head
 from whatsit.training.splits import folds_of, make_splits, unused_shares, with_train_share
 
 LOOKED_AT = 150  # photos of each kind of file: the range of half as many is the same to 2 % (docs/log.md)
-
-
 FAR_AWAY = 30  # of those that are named by URI: each is fetched whole
-
-
 FEW = 3  # photos of a class; fewer say nothing of it
-
-
 EIGHT_BITS = (".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".webp")
-
-
 VALUES = 10_000  # of each photo
-
-
 STRANGE = 0.05  # share of photos that show nothing; fewer are covered lenses
 
 
@@ -187,17 +177,9 @@ def _apart(
 
 
 SHAPES_LOOKED_AT = 200  # photos whose headers are read
-
-
 ALIKE = 1.05  # proportions of a photo over those of the input; below, cropping takes off less than 5 %
-
-
 ELONGATED = 2.0  # above, a crop would lose more than half of the picture
-
-
 SAMPLE = 400  # photos to learn from that both resize modes are tried on
-
-
 GAIN = 0.03  # share of the log loss that the other resize mode must save
 
 

@@ -65,11 +65,7 @@ def splits_csv(photos: TrainingSet, splits: Splits, references: Rows = NO_ROWS) 
 
 
 SOFTWARE = ("numpy", "onnx", "onnxruntime", "pillow", "scikit-learn", "scipy")
-
-
 UNUSED = "beyond the share of training photos that was asked for"
-
-
 GOLDEN_CANDIDATES = 12  # photos; where so many have gone since, the others likely have, and each may be slow to miss
 
 

@@ -24,11 +24,7 @@ from whatsit.training.calibration import fit_temperature, log_loss
 from whatsit.training.heads import HeadType, Solution, TrainingData, fit_path
 
 Rows = NDArray[np.int64]
-
-
 Array = NDArray[np.float32]
-
-
 PATIENCE = 2  # values in a row without a better loss, after which weaker ones are not tried
 
 

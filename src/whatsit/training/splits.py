@@ -17,14 +17,8 @@ from whatsit.training.experiment import Rows, Splits, TrainingSet
 from whatsit.training.selection import Fold, make_folds
 
 FOLDS = 5  # a fifth held out each time: the usual compromise between cost and bias (Kohavi 1995)
-
-
 LEAST_OF_CLASS = {"logistic": 2, "mlp": 2, "svm": 3, "knn": 2}  # an svm needs two classes in every part of a part
-
-
 LEAST = 3  # distinct photos or groups: one to test on, one to choose on and one to fit on
-
-
 HELD_OUT = "held-out"  # drawn from train, where valid is the test set
 
 
@@ -34,11 +28,7 @@ SMALL_TEST = 100
 
 # groups in a test split; fewer give no useful interval, so all photos are tested by cross-validation
 FEW_GROUPS = 5
-
-
 MANY = 10_000  # photos to learn from; above, one held-out split chooses as well as five folds, at a fifth of the cost
-
-
 MANY_LOGITS = 500_000  # photos × classes; above, five folds take minutes
 
 

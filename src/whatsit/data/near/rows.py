@@ -23,14 +23,8 @@ from numpy.typing import DTypeLike, NDArray
 from whatsit.errors import DatasetError
 
 Index = slice | NDArray[np.integer[Any]]
-
-
 IN_MEMORY = 4 << 20  # bytes of a table that stays in memory
-
-
 TOUCHED = 64 << 20  # bytes of pages, after which they are handed back
-
-
 PAGE = 4096
 
 
@@ -147,17 +141,9 @@ def _no_room(error: OSError) -> DatasetError:
 
 
 Float = NDArray[np.float32]
-
-
 Pairs = NDArray[np.int64]  # (p, 2)
-
-
 Grey = NDArray[np.uint8] | Float  # (b, 32, 32)
-
-
 BLOCK = 512  # rows, or pairs, at once
-
-
 SIDE, HALF = 32, 16  # of a thumbnail, and of what is whitened: finer detail differs between copies
 
 
@@ -221,11 +207,7 @@ def shrink_lens(sigma: float) -> Float:
 
 
 Whiten = Callable[[Grey], Float]  # (b, 32, 32) → (b, 256)
-
-
 _PRIOR_IMAGES = 100.0  # as many images as the prior counts for, beside the set's own
-
-
 _NOISE = 0.01  # variance of copying, of each coefficient, where an image's pixels have a variance of 1
 
 

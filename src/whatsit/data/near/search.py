@@ -38,14 +38,8 @@ from whatsit.data.near.rows import (
 from whatsit.machine import blas_threads, cores
 
 NEAREST_BY_VECTOR = 8  # and by vector: of 200 crops each of flowers and trash, none ranked beyond
-
-
 NEAREST = 16  # candidates a photo by thumbnail, which tells copies of photos that all look alike
-
-
 _PROJECTED = 128  # dimensions of a vector that candidates are searched in
-
-
 _SKETCH_STEPS = 2  # power iterations of the randomised search for the main directions
 
 
@@ -107,8 +101,6 @@ def _nearest_of(rows: NDArray[np.int64], nearest: tuple[Rows, ...]) -> NDArray[n
 
 
 FIRST = 1024  # photos whose vectors are kept whole until their main directions are known
-
-
 KEPT = 128  # directions, as the search for candidates takes
 
 
@@ -152,29 +144,13 @@ class Reduced:
 
 
 _SAME = 0.77  # the least whitened cosine of two thumbnails as they lie, if they have much to be told by
-
-
 _SAME_APART = 0.60  # and the least one of what sets them apart from their nearest
-
-
 _SAME_LAID = 0.85  # and of one laid onto the other, which is free to fit; then also:
-
-
 _SAME_DETAIL = 0.80  # the least correlation of fine detail,
-
-
 _SAME_VECTOR = 0.60  # and the least cosine of the vectors
-
-
 _SAME_BLAND = 0.96  # the whitened cosine that is always enough, however little there is to be told by
-
-
 _BLAND = 8.0  # squared whitened length at which the first two bounds have doubled
-
-
 _ROWS = 64  # whose pairs are looked at together
-
-
 _LEAST_CONTRAST = 3.0  # standard deviation in grey levels; a flatter thumbnail tells nothing
 
 

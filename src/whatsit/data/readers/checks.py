@@ -22,11 +22,7 @@ from whatsit.errors import DatasetError
 from whatsit.text import meant, number, printable, shell_quoted, some
 
 HALF = 0.5
-
-
 SIDECARS = frozenset([".txt", ".json", ".cls", ".caption", ".xml"])
-
-
 _OF_MASK = re.compile(r"[ _.-]*(mask|seg|segmentation|gt|label|labels|annotation|overlay)[ _.-]*\d*$", re.IGNORECASE)
 
 
@@ -196,8 +192,6 @@ def _list(pairs: list[tuple[str, int]]) -> str:
 
 
 _HEAD = 512  # bytes: where a tar has its name
-
-
 BINARY = 0.05  # share of zero bytes that no text has
 
 

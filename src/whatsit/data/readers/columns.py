@@ -20,11 +20,7 @@ from whatsit.errors import DatasetError
 from whatsit.text import as_option, printable, some
 
 NAMES: dict[Role, str] = {"path": "uri", "label": "label", "split": "split", "group": "group"}
-
-
 EXPECTED = "Expected the header uri,label[,split][,group], or two columns without a header"
-
-
 OWN = frozenset(["sha256", "left_out", "component", "reference"])  # of a model's splits.csv
 
 
@@ -48,8 +44,6 @@ _USUAL: dict[Role, tuple[frozenset[str], frozenset[str]]] = {  # plain names, an
 
 
 _NEEDED: tuple[Role, Role] = ("path", "label")
-
-
 _SPLITS = frozenset(["isvalid", "isval", "istest", "istrain", "subset", "set", "partition", "phase", "usage", "fold"])
 
 

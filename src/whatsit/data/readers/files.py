@@ -21,8 +21,6 @@ from whatsit.errors import DatasetError
 from whatsit.text import clean_label, printable
 
 HIDDEN, SKIPPED = "hidden", "left out by --skip"
-
-
 HERE = f".{os.sep}"  # what a listing of the working directory puts before each name, for nothing
 
 

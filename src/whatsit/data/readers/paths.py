@@ -192,14 +192,8 @@ def _stems(folder: str) -> dict[str, list[str]]:
 
 
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
-
-
 _UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")  # what Label Studio writes before the name of an uploaded file
-
-
 _DEEPEST = 12  # folders below the manifest's that are looked into
-
-
 _Names = dict[str, dict[str, list[str]]]  # folder → name in lower case → names
 
 

@@ -135,20 +135,10 @@ def _occurs(labels: Sequence[str]) -> str:
 
 
 Role = Literal["path", "label", "split", "group"]
-
-
 Row = tuple[int, list[str]]  # the line that it ends on, from 1, and its cells
-
-
 NO_SPLIT = "unassigned"  # Vertex AI's word where it is to cut itself
-
-
 NUMBERED_ROWS = frozenset(["", "unnamed: 0", "index", "idx"])
-
-
 _YES, _NO = frozenset(["1", "1.0", "true"]), frozenset(["0", "0.0", "false", ""])
-
-
 _IMAGE = re.compile(rf".*({'|'.join(re.escape(suffix) for suffix in IMAGE_SUFFIXES)})", re.IGNORECASE)
 
 
@@ -322,11 +312,7 @@ def _is_number(cell: str) -> bool:
 
 
 DELIMITERS = ",;\t"
-
-
 _SEPARATOR = re.compile(r"\s*sep=(?P<delimiter>.)\s*", re.IGNORECASE)  # Excel's word for it, above the header
-
-
 Cells = list[str]
 
 

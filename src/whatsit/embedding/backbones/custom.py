@@ -23,8 +23,6 @@ from whatsit.errors import BackboneError
 from whatsit.images.preprocessing import Preprocessing, ResizeMode, sides
 
 TOLERANCE = 1e-3  # of the largest number: admits another order of summation, not another network
-
-
 Float32 = NDArray[np.float32]
 
 

@@ -24,8 +24,6 @@ from numpy.typing import NDArray
 from whatsit.errors import BackboneError
 
 MAGIC = 0x1950A86A20F9469CFC6C
-
-
 PROTOCOL = 1001
 
 
@@ -115,14 +113,8 @@ def _read(file: BinaryIO) -> dict[str, NDArray[Any]]:
 
 
 BATCH_NORM_EPSILON = 1e-3
-
-
 FIRST_BLOCK_STRIDES = (1, 2, 2, 2, 1, 2, 1)  # of the seven stages; later blocks of a stage have stride 1
-
-
 TAPPED_STAGE = 4  # counted from 0; the last depthwise convolution of the fifth, at twice the final resolution
-
-
 Array = NDArray[np.float32]
 
 

@@ -21,8 +21,6 @@ from whatsit.errors import BackboneError
 from whatsit.files import write_atomically
 
 LARGEST = 2_000_000_000  # bytes of weights: one ONNX file (a protobuf message) holds 2 GiB
-
-
 Float32 = NDArray[np.float32]
 
 

@@ -13,8 +13,6 @@ from pathlib import Path
 from whatsit.errors import BackboneError
 
 TIMM = "timm:"
-
-
 _NAME = re.compile(r"\w+(?:\.\w+)?", re.ASCII)  # an architecture and, after the dot, which of its weights
 
 
@@ -34,14 +32,8 @@ def is_well_formed(name: str) -> bool:
 
 
 EXPORT_FORMAT = 1  # counts up when the same network and weights would be exported otherwise
-
-
 _FILE = r"timm-[\w.]+-[0-9a-f]{16}\.(?:onnx|json)"
-
-
 NETWORK = re.compile(r"(?P<backbone>timm-[\w.]+)-[0-9a-f]{16}\.onnx")
-
-
 EXPORTED = re.compile(rf"{_FILE}|\.{_FILE}\.\w+")  # with the description, and what a kill may leave of an atomic write
 
 

@@ -27,17 +27,9 @@ from whatsit.images.preprocessing import Interpolation
 from whatsit.text import printable
 
 _TIMM_LITES = {f"tf_efficientnet_lite{n}": f"efficientnet-lite{n}" for n in range(3)}  # timm's name → that of the table
-
-
 HUB_FILE = "model.safetensors"  # as timm names it in nearly all its repositories
-
-
 _LITE_MEAN, _LITE_STD = ((float(value) / 255,) * 3 for value in (PIXEL_MEAN, 1 / PIXEL_SCALE))  # as Google had them
-
-
 SAME = 1e-4  # of the largest number: admits another order of summation, no other pooling
-
-
 Colour = tuple[float, float, float]
 
 

@@ -19,11 +19,7 @@ from whatsit.embedding.session import open_session, run
 from whatsit.errors import BackboneError
 
 OPSET = 18  # the exporter's own: an older one is converted to, and may fail
-
-
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-
-
 TOLERANCE = 1e-3  # of the embedding's largest number: admits float32 in another order, not another network
 
 

@@ -76,17 +76,9 @@ def _timms(name: str, given: Mapping[str, Tensor], blocks: list[str]) -> str:
 
 
 State = Mapping[str, Tensor]
-
-
 _ZIP = b"PK\x03\x04"
-
-
 _UNUSED = "num_batches_tracked"  # a count of training's; weights of before PyTorch 0.4.1 have none
-
-
 _AUXILIARY = "AuxLogits."  # Inception's second classifier, which helps its training alone
-
-
 _NAMED = 3  # tensors of a kind that an error names
 
 

@@ -21,14 +21,8 @@ from whatsit.errors import BackboneError
 from whatsit.images.preprocessing import Interpolation, Size, is_size, sides
 
 Layout = Literal["nchw", "nhwc"]
-
-
 MAX_SIDE = 4096  # pixels; beyond, a size is a slip of the pen
-
-
 _NAME_SIGNS = frozenset("._-+ ")
-
-
 EXAMPLE = '{"size": 224, "layout": "nchw", "scale": 1, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}'
 
 
@@ -115,8 +109,6 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 PREFIX = "own."
-
-
 TO_NCHW = (0, 3, 1, 2)
 
 

@@ -33,11 +33,7 @@ from whatsit.evaluation.report.svg import Axes, path, picture, tag
 from whatsit.evaluation.report.words import count, normal, percent, rounded, shorten
 
 SHOWN = 30  # more rows are a wall; the rest is in the table
-
-
 ROW, LEFT, WIDTH = 34.0, 118.0, 420.0
-
-
 BAR = 11.0
 
 
@@ -80,8 +76,6 @@ def _bars(row: ClassFigures, top: float, scale: float) -> Markup:
 
 
 SIZE = (420.0, 360.0)
-
-
 FIRST = 0.05  # the curve starts here: before, a handful of photos makes it leap
 
 
@@ -139,14 +133,8 @@ def _chosen(axes: Axes, unsure: Answered, accuracy: float) -> list[Markup]:
 
 
 RELIABILITY_SIZE = (420.0, 440.0)
-
-
 AXES = Axes(left=52, top=12, width=352, height=300)
-
-
 STRIP = 44.0  # height of the strip of counts below
-
-
 STRIP_TOP = 366.0
 
 
@@ -196,8 +184,6 @@ def _bar(b: ReliabilityBin, most: int) -> Markup:
 
 
 ROC_SIZE = (420.0, 360.0)
-
-
 ROC_AXES = Axes(left=52, top=12, width=352, height=292)
 
 
@@ -218,14 +204,8 @@ def roc_chart(curve: RocCurve, area: Figure) -> Markup:
 
 
 NUMBERED = 15  # classes; beyond, counts no longer fit their cells
-
-
 DARK = 7  # shades from here on carry light figures; `test_page.py` holds the contrast at every shade
-
-
 SHADES = 10
-
-
 LABEL = 12  # columns of a class's name
 
 

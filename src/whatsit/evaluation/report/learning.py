@@ -25,37 +25,19 @@ if TYPE_CHECKING:
 
 
 FEW = 4  # epochs; fewer have no two stretches of two epochs to compare
-
-
 LONGEST = 10  # epochs of a stretch: of 200 epochs, the end is not the last third
-
-
 TREND = 0.05  # of a loss, from stretch to stretch: a smaller fall is not worth as many epochs again
-
-
 LEAST = 0.01  # nats; of a loss near 0, large shares are next to nothing
 
 
 # How far chance moves a valid loss that stays as it is, in shares of it times √(valid photos). 95th percentiles of
 # resampled valid sets, of 12 small networks on four photo sets: 0.2 to 4.5 (median 1.2), and 0.2 to 1.8 (median 0.7).
 CHANCE_RISE = 2.0  # above the least of all epochs, which luck made low
-
-
 CHANCE_FALL = 1.0  # from stretch to stretch
-
-
 WORSE = 0.05  # nats of train loss above the first epoch's, which averages over an untrained beginning
-
-
 LEAP = 0.5  # nats of train loss above its least, and twice that: no epoch's draw of augmentations does so
-
-
 LOW = 0.8  # train and valid accuracy; below, one photo in five is wrong even among those it learns from
-
-
 GAP = 0.1  # of train accuracy above valid accuracy: its size is the amount of overfitting (CS231n); 10 points are much
-
-
 ERRORS = 2.0  # standard errors of the valid accuracy that a gap exceeds as well: 95 % of chance
 
 

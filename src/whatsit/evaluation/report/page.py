@@ -139,14 +139,8 @@ def _foreign(report: Report) -> Tile | None:
 
 
 ROWS = 30  # of a table before the rest folds away
-
-
 PAIRS = 10  # confused pairs listed
-
-
 GROUPS = 500  # listed; beyond, a number: the figures as JSON have them all
-
-
 LEFT_OUT = 500  # files listed; beyond, a number: the model folder's splits.csv has them all
 
 

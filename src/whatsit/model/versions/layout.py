@@ -23,23 +23,11 @@ from whatsit.files import write_atomically
 from whatsit.text import printable, some
 
 DEFAULT = "default"  # the version that answers where none is asked for
-
-
 PREVIOUS = "previous"  # the one that was the default before, for `rollback`
-
-
 LONGEST = 64
-
-
 FALLBACK = "model"
-
-
 _NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST}}}")
-
-
 _OTHERS = re.compile(r"[^A-Za-z0-9_-]+")
-
-
 _SET_OTHERWISE = {DEFAULT: "whatsit models default NAME VERSION", PREVIOUS: "whatsit models rollback NAME"}
 
 
@@ -105,8 +93,6 @@ class FileNames:
 
 
 FILES = FileNames()
-
-
 _VERSION = re.compile(r"[1-9][0-9]{0,17}")  # without leading zeros; Triton's are int64
 
 

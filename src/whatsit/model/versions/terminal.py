@@ -28,11 +28,7 @@ from whatsit.model.versions.entries import Entry, Model
 from whatsit.text import printable
 
 SIDE = 32  # columns of either version
-
-
 MOST = 10  # photos that are shown of those on which they differ
-
-
 PATH, TRUTH, ANSWER = 32, 12, 15  # columns of such a photo
 
 
@@ -125,17 +121,9 @@ def _end(path: str) -> str:
 
 
 WIDTH = 80
-
-
 LABEL = 14  # columns of the left side, as in the report's summary
-
-
 LINES = 4  # at most, of a row
-
-
 NONE = "-"  # where model.json has no such figure
-
-
 _LIST = "{:>3}  {:<10}  {:<19}  {:>6}  {:<6}  {:>7}  "
 
 

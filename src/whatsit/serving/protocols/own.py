@@ -28,11 +28,7 @@ from whatsit.serving.request import Request, get, post
 from whatsit.serving.uploads import Part, named_version, number, photos
 
 MOST_SIMILAR = 12
-
-
 MOST_CLASSES = 1_000_000
-
-
 LONGEST_NAME = 200  # characters of a file's name that an answer repeats
 
 
@@ -149,8 +145,6 @@ def _data_uri(jpeg: bytes) -> str:
 
 
 STEPS = ((0.99, "almost certainly"), (0.9, "very likely"), (0.66, "likely"), (0.5, "more likely than not"))
-
-
 LEAST = "perhaps"
 
 
@@ -197,11 +191,7 @@ def percentages(metrics: Mapping[str, Any]) -> str:
 
 
 OVERLAY_SIDE = 800  # pixels of a heat map's longer side
-
-
 JPEG_QUALITY = 85
-
-
 LONGEST_LABEL = 200  # characters of a correction
 
 

@@ -21,17 +21,9 @@ from whatsit.training.compare.result import Comparison, advice, duration
 from whatsit.training.compare.trial import Trial
 
 SIZE = (640.0, 360.0)
-
-
 RADIUS = 10.0  # of a point: room for a number of two digits
-
-
 GAP = 24.0  # between the middles of points
-
-
 MARGIN = 16.0  # between the frame's sides and the points
-
-
 SHORTEST = 0.01  # seconds; what is faster is drawn there
 
 

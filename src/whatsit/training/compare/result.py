@@ -122,8 +122,6 @@ def _facts(trial: Trial) -> dict[str, object]:
 
 
 MUCH = 2.0  # times as long: below, a difference in time is none to speak of
-
-
 NOISE = f"p{NBSP}≥{NBSP}{CHANCE}"
 
 

@@ -82,8 +82,6 @@ def check_candidates(candidates: Mapping[str, TrainOptions]) -> None:
 
 
 FEW_VALID = 100  # photos, or groups of photos that belong together, to choose on
-
-
 LEAST_ALONE = 6  # photos that one alone has right, before McNemar's exact test calls it better: 2 / 2^6 is 0.03
 
 
@@ -117,11 +115,7 @@ def shared_experiment(
 
 
 SUFFIX = ".comparing"
-
-
 MODEL, PAGE, FIGURES = "model", "comparison.html", "comparison.json"
-
-
 FINISHED = "What was finished is kept: run the same command again to go on."
 
 

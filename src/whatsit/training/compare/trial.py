@@ -40,11 +40,7 @@ from whatsit.training.methods import METHODS, fit, method_of
 from whatsit.training.network.resume import training_identity
 
 WARM_UP = 8  # photos; the first ones pay for starting the network and its threads
-
-
 SAMPLE = 64  # photos that the time of embedding is measured on
-
-
 TIMED = 50  # runs of one image
 
 
@@ -139,8 +135,6 @@ def _milliseconds(graph: bytes, extractor: FeatureExtractor) -> float:
 
 
 ARRAYS, FACTS = "arrays.npz", "trial.json"
-
-
 PLAIN = ("method", "log_loss", "seconds", "megabytes", "milliseconds", "train_photos", "found_rate")
 
 

@@ -35,8 +35,6 @@ from whatsit.images.source import read_bytes
 from whatsit.machine import cores
 
 Rows = NDArray[np.int64]
-
-
 Pixels = NDArray[np.uint8]
 
 
@@ -98,17 +96,9 @@ class Batches:
 
 
 AHEAD = 3  # photos a thread that are decoded before they are written: a slow disk must not fill the memory
-
-
 MOST_BYTES = 20e9  # of all such files together
-
-
 PATTERN = "pixels-*.npy"
-
-
 IN_USE = 3600  # seconds after its last use, in which a file is not removed: other processes may still have to map it
-
-
 LEFT_OVER = 86_400  # seconds without a change, after which nobody writes to an unfinished file any more
 
 

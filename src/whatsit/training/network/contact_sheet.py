@@ -11,20 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 SHOWN = (120, 320)  # pixels that a cell's longer side is shown with, at least (about) and at most
-
-
 MARGIN = 12  # pixels around everything, and between the first column and the others
-
-
 GAP = 4  # between other cells
-
-
 TITLE, TEXT = 16, 14  # pixels, the fonts' sizes
-
-
 LINE = 20  # pixels from line to line
-
-
 WHITE, BLACK, GREY = (255, 255, 255), (26, 26, 26), (102, 102, 102)  # greys read well on white (contrast 5.7 and more)
 
 

@@ -98,8 +98,6 @@ class Network(nn.Module):
 
 
 SHARE = 0.2  # of the probe's logits: 0.1 to 0.3 were about as good on three sets, 1 was worse on all (docs/log.md)
-
-
 Losses = NDArray[np.float64]
 
 

@@ -36,23 +36,11 @@ if TYPE_CHECKING:
 
 
 WHOLE_EPOCH = "The last whole epoch is kept: run the same command again with --resume to go on."
-
-
 SUFFIX = ".training"
-
-
 BEGUN = "begun.json"
-
-
 KEPT = "kept.json"  # of a finished training: which model it came to
-
-
 LOCK = ".lock"
-
-
 NEEDED = ("*.ckpt", "*.json", "tensorboard.txt")  # to go on from a finished training
-
-
 MORE = ("epochs", "patience")  # how long it goes on: `fit` says what becomes of the course
 
 
@@ -234,8 +222,6 @@ def _digest(file: Path) -> str:
 
 
 FIND = "find"  # a learning rate that is asked for by this word is found by a trial
-
-
 FOUND = "learning-rate.json"
 
 

@@ -25,17 +25,9 @@ from whatsit.training.network.cnn import LiteMaps, build_cnn, build_lite
 from whatsit.training.network.modules import Network
 
 MOST = 32  # rows: with its head and its totals the table fits a large terminal
-
-
 BLOCK = "block"  # the kind of several layers that no module of their own holds
-
-
 _OURS = {"head": "output", "dropout": "output.dropout"}  # timm, too, calls a part of some networks head
-
-
 KINDS = {"FoldedConv": "Conv2d", "DepthwiseConv2d": "Conv2d"}  # what they are to a reader
-
-
 IDLE = ("Identity", "Dropout(0)")
 
 
@@ -211,23 +203,11 @@ LITE_PURPOSES = {
 
 
 TWO = 2  # classes, as most of the tutorials have
-
-
 WIDTH = 80  # characters of a line, as of the narrowest terminals
-
-
 KIND = 18  # of them; names get what the other columns leave
-
-
 HEADINGS = ("layer", "kind", "output", "parameters", "mult-adds")
-
-
 GAP = "  "
-
-
 Widths = tuple[int, ...] | None
-
-
 Line = tuple[str, str, str, str, str]
 
 

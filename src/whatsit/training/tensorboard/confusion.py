@@ -39,44 +39,18 @@ def text_width(text: str, font: ImageFont.FreeTypeFont) -> int:
 
 
 SHOWN = 30  # classes; beyond, names no longer fit beside their cells
-
-
 NUMBERED = 15  # classes; beyond, counts no longer fit their cells
-
-
 CELL = (22, 60)  # pixels, the least and the most
-
-
 SPAN = 420  # pixels of all cells together, about: TensorBoard shows pictures some 350 pixels wide
-
-
 NARROW = 40  # pixels of a cell
-
-
 LABEL = 130  # pixels that a class's name may take
-
-
 LEAST = 340  # pixels of the picture's width: the lines above are to fit
-
-
 MARGIN, GAP, LINE = 14, 6, 20  # pixels
-
-
 TITLE, TEXT, SMALL = 16, 14, 11  # pixels, the fonts' sizes; small figures go into narrow cells
-
-
 RIGHT, WRONG = (21, 88, 140), (168, 50, 20)  # at a share of 1: white reads on both (contrast 7.2 and 6.9)
-
-
 EMPTY = (245, 245, 245)
-
-
 FAINTEST = 0.15  # shade of a single photo among very many
-
-
 DARK = 0.6  # of a shade from here on carry white figures
-
-
 Counts = NDArray[np.int64]
 
 

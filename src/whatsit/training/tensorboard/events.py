@@ -49,8 +49,6 @@ from whatsit.training.tensorboard import tags
 from whatsit.training.tensorboard.tags import CHARTS, FINAL_TEST_ACCURACY, FINAL_VALID_ACCURACY, FINAL_VALID_LOSS
 
 NAME = "events.out.tfevents"  # by which TensorBoard knows such files
-
-
 FLUSHED_EVERY = 5.0  # seconds; TensorBoard itself looks for news every 30
 
 
@@ -205,17 +203,9 @@ def write_course(events: Events, steps: Sequence[Step]) -> None:
 
 
 MOST = 1000  # points: t-SNE in a browser takes a minute for so many, and their photos fit into one picture
-
-
 SIDE = 64  # pixels of a photo in that picture: 32 × 32 of them are 2,048 wide, which every graphics card takes
-
-
 FOLDER = "projector"
-
-
 CONFIG = "projector_config.pbtxt"  # where TensorBoard looks for it: in the run's folder
-
-
 BLANK = (224, 224, 224)  # where a photo has gone
 
 

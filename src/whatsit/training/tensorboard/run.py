@@ -13,8 +13,6 @@ from whatsit.errors import MissingExtraError
 from whatsit.files import plain_os_errors, write_atomically
 
 NOTE = "tensorboard.txt"  # in the folder of a training under way
-
-
 LONGEST = 100  # characters of a data set's name; file systems take 255 bytes
 
 

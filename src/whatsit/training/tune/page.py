@@ -19,23 +19,11 @@ from whatsit.training.tune.space import Choice, Rate, Value
 from whatsit.training.tune.summary import FEW, WORSE, Row, Summary, running_best
 
 SIZE = (420.0, 328.0)
-
-
 FAR = 2.0  # times the median loss: above, a trial leaves the frame
-
-
 FLAT = 0.01  # nats: the least that an axis spans
-
-
 BAR, LEFT, WIDTH = 34.0, 118.0, 420.0
-
-
 NAMED = 11  # characters under an axis of few values
-
-
 AWAY = 0.06  # of the width: how far from their value's middle trials of equal values are spread
-
-
 SPREAD = (0.0, -1.0, 1.0, -0.5, 0.5)
 
 

@@ -34,8 +34,6 @@ class Rate:
 
 
 Range = Choice | Rate
-
-
 DIGITS = 3  # of a rate: more would tell nothing, and nobody could type them
 MULTIPLE = 16  # pixels: what the strides of all networks here multiply to, or half of it
 LEAST_SIDE = 32  # pixels

@@ -36,8 +36,6 @@ from whatsit.training.tune.space import Choice, Range, Space, Values
 from whatsit.training.tune.summary import Fact, Row
 
 GUARD = ".guard"  # beside the journal
-
-
 FIRST = 200  # bytes, within which a first line names its operation
 
 
@@ -76,25 +74,13 @@ def _mend(file: Path) -> None:
 
 
 NAME = "whatsit"
-
-
 BEGUN, DEFAULTS, WORKER, PLACE, FACTS, LOST = "begun", "defaults", "worker", "place", "facts", "lost"
 QUEUED = "queued"  # the values that a trial was put into the queue with
 AT_RANDOM = 6  # trials before conclusions are drawn; Optuna's 10 would be half of all
-
-
 UNPRUNED = 4  # finished trials, or such as came so far, below which their median means little
-
-
 SHARE_UNPRUNED = 4  # a quarter of the epochs: the learning rate still rises, and all curves look alike
-
-
 LOSSES = 3  # processes that a trial may end, without an epoch more, before it is given up
-
-
 STARTED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
-
-
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 

@@ -30,8 +30,6 @@ def _only_in_python(options: TrainOptions) -> Iterator[str]:
 
 
 Fact = float | int | str | None
-
-
 WORSE = "worse than half of the earlier trials at the same epoch"
 
 

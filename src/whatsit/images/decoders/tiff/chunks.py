@@ -35,23 +35,11 @@ from whatsit.images.decoders.tiff.directory import (
 from whatsit.images.limits import Limits, check_pixels, check_samples
 
 Bytes = NDArray[np.uint8]
-
-
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
-
-
 _CODES_PREDICTED = (*LZW, *DEFLATE, *ZSTD, *LZMA)
-
-
 _DIFFERENCE, _FLOAT_DIFFERENCE = 2, 3  # Predictor (TIFF 6.0, section 14; Adobe's TIFF Technical Note 3)
-
-
 _BYTES_AT_ONCE = 1 << 24  # decompressed by one call
-
-
 _HEADER = 8  # bytes, at least
-
-
 _ROWS_AT_ONCE = 256  # while bits are unpacked, which takes 8 bytes a byte
 
 

@@ -24,8 +24,6 @@ _DECODERS = {
 
 
 _TABLES, _LERC = 347, 50674  # tags: JPEGTables, LercParameters
-
-
 _LERC_COMPRESSED = {1: "zlib_decode", 2: "zstd_decode"}
 
 

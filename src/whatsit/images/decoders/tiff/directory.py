@@ -40,11 +40,7 @@ _TYPES = {  # TIFF's number of a type: numpy's letter, without the byte order
 
 
 _RATIONAL = (5, 10)
-
-
 _MOST_TAGS = 4096
-
-
 _MOST_PAGES = 100_000
 
 
@@ -151,11 +147,7 @@ def _unpack(data: bytes, layout: str, at: int) -> int:
 
 
 Kind = Literal["u", "i", "f"]
-
-
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR, CIELAB, ICCLAB = 0, 1, 2, 3, 5, 6, 8, 9
-
-
 _SAMPLES = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, CMYK: 4, YCBCR: 3, CIELAB: 3, ICCLAB: 3}
 
 
@@ -209,11 +201,7 @@ _UNREAD_COMPRESSIONS = {
 
 
 _KINDS: dict[int, Kind] = {1: "u", 2: "i", 3: "f", 4: "u"}  # 4: not said
-
-
 _BITS = {"u": (*range(1, 17), 32, 64), "i": (*range(2, 17), 32, 64), "f": (16, 32, 64)}
-
-
 ALPHA_PREMULTIPLIED, ALPHA = 1, 2  # ExtraSamples
 
 

@@ -21,11 +21,7 @@ from whatsit.images.limits import Limits, check_bytes
 from whatsit.notices import note
 
 _NEW_SUBFILE, _SUBFILE, _SUB_DIRECTORIES, _DNG = 254, 255, 330, 50706  # tags
-
-
 _SMALLER, _MASK = 1, 4  # NewSubfileType's bits
-
-
 _MOST_PAGES = 1000  # that can be channels
 
 
@@ -92,11 +88,7 @@ def _form(layout: Layout) -> tuple[int, int, int, str, int]:
 
 # Software, dates, a description (of all pages, in microscopy), the page's number, and places of other directories.
 _LEFT_OUT = (269, 270, 272, 285, 288, 289, 297, 305, 306, 315, 316, 330, 34665, 34853, 40965)
-
-
 _STRIPS, _TILES = (273, 279), (324, 325)
-
-
 _LONG, _LONG_8 = 4, 16  # TIFF's types
 
 

@@ -171,8 +171,6 @@ def zoom(share: float, shape: Shape, generator: torch.Generator) -> Tensor:
 
 
 RATIOS = (3 / 4, 4 / 3)  # of width to height, as multiples of the photo's own (Szegedy et al. 2015)
-
-
 TRIES = 10  # torchvision's, then the whole photo is taken
 
 

@@ -20,8 +20,6 @@ from torch import Tensor
 from whatsit.training.network.augment.geometry import beta, uniform
 
 LUMA = (0.299, 0.587, 0.114)  # red, green and blue in grey (ITU-R BT.601)
-
-
 HUE_SHARE = 0.1  # turns of the hue at strength 1: colour often tells classes apart, so less than SimCLR's 0.25
 
 
@@ -115,8 +113,6 @@ def equalised(pixels: Tensor) -> Tensor:
 
 
 AREAS = (0.02, 1 / 3)  # shares of the photo; timm's and torchvision's (Zhong et al. 2020 went to 0.4)
-
-
 RATIOS = (0.3, 1 / 0.3)  # of height to width, as multiples of the photo's own
 
 
