@@ -403,7 +403,7 @@ def weight_changing(options: TrainOptions) -> dict[str, Any]:
 
 READING: dict[str, Any] = {
     "heading": "Reading DATA",
-    "commands": (*TRAINING, "evaluate", "embed", "preview", "models"),
+    "commands": (*TRAINING, "evaluate", "embed", "preview"),
     "needs_photos": True,
 }
 

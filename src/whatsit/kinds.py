@@ -12,6 +12,8 @@ from typing import Any, ClassVar, Protocol
 
 from whatsit.text import shell_quoted
 
+MOST_BANDS = 1000
+
 
 class Kind(Protocol):
     """The values that an option takes, in Python and as they are typed."""
@@ -209,7 +211,8 @@ class Bands:
     expected: ClassVar[str] = "one band or three, each a whole number from 1"
 
     def takes(self, value: Any) -> bool:
-        return isinstance(value, tuple) and len(value) in (1, 3) and all(type(b) is int and b >= 1 for b in value)
+        numbers = value if isinstance(value, list | tuple) else ()
+        return len(numbers) in (1, 3) and all(type(one) is int and 1 <= one <= MOST_BANDS for one in numbers)
 
     def typed(self, value: tuple[int, ...]) -> str:
         return ",".join(map(str, value))

@@ -137,10 +137,10 @@ def check_values(options: Any) -> None:
 
 def typed_words(options: Any) -> list[str]:
     """The words of a command line for all values that are not the defaults. Those only for Python are left out."""
-    words = []
+    words, usual = [], type(options)()
     for name, option in options_of(type(options)).items():
         value = getattr(options, name)
-        if value == _default(type(options), name) or not option.commands:
+        if value == getattr(usual, name) or not option.commands:
             continue
         flag = flag_of(name, option)
         if isinstance(option.kind, Switch):
@@ -148,8 +148,3 @@ def typed_words(options: Any) -> list[str]:
         else:
             words += [flag, option.kind.typed(value)]
     return words
-
-
-def _default(kind: type, name: str) -> Any:
-    one = next(one for one in fields(kind) if one.name == name)
-    return one.default if one.default_factory is MISSING else one.default_factory()

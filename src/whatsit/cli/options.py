@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 import click
@@ -60,16 +61,19 @@ class GroupedCommand(click.Command):
                 formatter.write_dl(records)
 
 
-def _made(name: str, option: Option, default: Any) -> Described:
+_described = partial(click.option, cls=Described)
+
+
+def _made(name: str, option: Option, default: Any) -> Callable[[F], F]:
     """Click is told no default, so that a value that was not given is None."""
     flag, in_words = flag_of(name, option), default_in_words(option, default)
     if not isinstance(option.kind, Switch):
-        return Described(
-            [flag, name], option, in_words, envvar=option.envvar, **WRITTEN[type(option.kind)](option.kind)
-        )
+        written = WRITTEN[type(option.kind)](option.kind)
+        return _described(flag, name, described=option, in_words=in_words, envvar=option.envvar, **written)
     if default is False:
-        return Described([flag, name], option, is_flag=True)
-    return Described([f"{flag}/--no-{flag.removeprefix('--')}", name], option, in_words, default=None)
+        return _described(flag, name, described=option, is_flag=True)
+    switch = f"{flag}/--no-{flag.removeprefix('--')}"
+    return _described(switch, name, described=option, in_words=in_words, default=None)
 
 
 def described(kind: type[T], command: str, base: T | None = None, *, shared: bool = False) -> Callable[[F], F]:
@@ -80,24 +84,14 @@ def described(kind: type[T], command: str, base: T | None = None, *, shared: boo
     base = base if base is not None else kind()
     of_command = {name: one for name, one in options_of(kind).items() if command in one.commands}
     options = {name: one for name, one in of_command.items() if not (shared and one.candidate)}
-    return in_order([_adder(_made(name, one, getattr(base, name))) for name, one in options.items()])
+    return in_order([_made(name, one, getattr(base, name)) for name, one in options.items()])
 
 
 def own(
     *names: str, help: str, in_words: str = "", about: Mapping[str, Any] | None = None, **more: Any
 ) -> Callable[[F], F]:
     """An option of a command itself. about: attributes of `Option`."""
-    return _adder(Described(names, Option(Text(), help, **(about or {})), in_words, **more))
-
-
-def _adder(option: click.Option) -> Callable[[F], F]:
-    def add(command: F) -> F:
-        if not hasattr(command, "__click_params__"):
-            command.__click_params__ = []  # type: ignore[attr-defined]
-        command.__click_params__.append(option)  # type: ignore[attr-defined]
-        return command
-
-    return add
+    return _described(*names, described=Option(Text(), help, **(about or {})), in_words=in_words, **more)
 
 
 def in_order(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
@@ -169,7 +163,7 @@ cache_option = own(
     in_words="WHATSIT_CACHE, or the user's cache folder",
     about={"needs_photos": True},
 )
-device_option = _adder(_made("device", Option(Device(), "Processor that runs the network."), "cpu"))
+device_option = _made("device", Option(Device(), "Processor that runs the network."), "cpu")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 

@@ -11,8 +11,6 @@ import click
 from whatsit.cli.choices import Registered
 from whatsit.config import MIB, Split
 from whatsit.embedding.engines.registry import ENGINES, TRAINS
-from whatsit.images.limits import is_bands
-from whatsit.images.preprocessing import is_value_range
 from whatsit.kinds import (
     Bands,
     Choice,
@@ -127,20 +125,20 @@ def _rate(_: LearningRate) -> Typed:
     return Typed("rate", "learning rate", "a number above 0, as 0.001, or find", read)
 
 
-def _levels(_: Levels) -> Typed:
+def _levels(kind: Levels) -> Typed:
     def read(text: str) -> tuple[float, float]:
         low, _, high = text.partition(":")
         pair = float(low), float(high)
-        _check(is_value_range(pair))
+        _check(kind.takes(pair))
         return pair
 
     return Typed("LOW:HIGH", "range of values", "LOW:HIGH, black first, as 0:4095", read)
 
 
-def _bands(_: Bands) -> Typed:
+def _bands(kind: Bands) -> Typed:
     def read(text: str) -> tuple[int, ...]:
         bands = tuple(int(one) if one.isdecimal() else 0 for one in text.split(","))
-        _check(is_bands(bands))
+        _check(kind.takes(bands))
         return bands
 
     return Typed("R,G,B", "list of bands", "one number from 1, or three for red, green, blue, as 4,3,2", read)

@@ -13,7 +13,6 @@ from whatsit.kinds import Bands, Choice, Integer, Names
 from whatsit.option import setting
 
 Page = Literal["first", "all", "channels"]
-MOST_BANDS = 1000
 PHOTOS: dict[str, Any] = {
     "heading": "Photos",
     "commands": ("train", "compare", "tune", "predict", "evaluate", "embed", "preview"),
@@ -79,8 +78,7 @@ class Limits:
 
 def is_bands(value: object) -> bool:
     """Whether these are bands, as Python or JSON holds them: one, or red, green and blue."""
-    numbers = value if isinstance(value, list | tuple) else ()
-    return len(numbers) in (1, 3) and all(type(one) is int and 1 <= one <= MOST_BANDS for one in numbers)
+    return Bands().takes(value)
 
 
 DEFAULT_LIMITS = Limits()

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from math import inf, isfinite
+from math import inf
 from typing import Any, Literal, get_args
 
 from whatsit.images.limits import Limits, Page
+from whatsit.kinds import Levels
 
 ResizeMode = Literal["squash", "crop", "letterbox"]
 Interpolation = Literal["bilinear", "bicubic"]
@@ -21,8 +22,7 @@ def is_size(value: object, most: float = inf) -> bool:
 
 def is_value_range(value: object) -> bool:
     """Whether this is a `ValueRange`, as Python or JSON holds it: two finite numbers, black below white."""
-    pair = value if isinstance(value, list | tuple) else ()
-    return len(pair) == 2 and all(type(end) in (int, float) and isfinite(end) for end in pair) and pair[0] < pair[1]
+    return Levels().takes(value)
 
 
 def sides(size: Size) -> tuple[int, int]:

@@ -7,6 +7,7 @@ what is said of every photo by a model that was not fitted on it, and the rule f
 The module does not know how anything is fitted: `probe.py` and `network/method.py` do.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +96,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class Fitted(ABC):
     """A classifier that was fitted on the train photos of an experiment. A method adds what is its own."""
 
     experiment: Experiment  # the embeddings are this extractor's, where the experiment has test photos
@@ -123,13 +124,13 @@ class Fitted:
         """For model.json: why it ended, where a training can end for several reasons."""
         return {}
 
+    @abstractmethod
     def how_fitted(self, chosen_on: str, details: str) -> Mapping[str, str]:
         """For the report. chosen_on: the photos; details: the facts of the head, in words."""
-        raise NotImplementedError
 
+    @abstractmethod
     def predictions(self, progress: ProgressReporter) -> "Predictions":
         """Of every photo by a model that was not fitted on it. Here the test photos have a part for the first time."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

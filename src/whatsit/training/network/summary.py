@@ -195,13 +195,6 @@ def _kind(module: nn.Module) -> str:
 PUBLISHED_CLASSES = {"cnn-boats": 16}
 
 
-LITE_PURPOSES = {
-    "efficientnet-lite0": "most photos: the fastest of the three",
-    "efficientnet-lite1": "finer details: 1.6 times the multiply-adds of lite0",
-    "efficientnet-lite2": "the finest details: 2.2 times the multiply-adds of lite0",
-}
-
-
 TWO = 2  # classes, as most of the tutorials have
 WIDTH = 80  # characters of a line, as of the narrowest terminals
 KIND = 18  # of them; names get what the other columns leave
@@ -247,7 +240,7 @@ def purpose_of(name: str) -> str:
     if name in ARCHITECTURES:
         return ARCHITECTURES[name].purpose
     if name in LITES:
-        return f"{LITE_PURPOSES[name]}; pretrained, for --method finetune and as a probe's backbone"
+        return f"{LITES[name].purpose}; pretrained, for --method finetune and as a probe's backbone"
     return ""
 
 
